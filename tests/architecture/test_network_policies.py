@@ -133,6 +133,7 @@ def expected(stores: Mapping[str, tuple[Place, int]]) -> Iterator[tuple[str, str
         ("applications", "agreements", 8402),
         ("agreements", "applications", 8401),
         ("agreements", "pseudonymisation", 8403),
+        ("agreements", "dissemination", 8404),
         ("pseudonymisation", "agreements", 8402),
         ("dissemination", "agreements", 8402),
         ("dissemination", "pseudonymisation", 8413),

@@ -74,6 +74,46 @@ class Hold(Wire):
     lifted_at: datetime | None = None
 
 
+class HeldCopy(Wire):
+    """A file at one holder's place, live or in its back-ups."""
+
+    id: str
+    file_id: str
+    holder: str
+    place: str
+    kind: str
+    certified: str | None = None
+
+
+class DestructionDue(Wire):
+    """Why a file must be destroyed, and by when."""
+
+    trigger: str
+    by: date
+    back_ups_by: date
+    overdue: bool
+
+
+class HeldFile(Wire):
+    """A released file: who has it where, and by when it must be destroyed."""
+
+    file_id: str
+    agreement: str
+    data_set: str
+    destroyed_at: datetime | None = None
+    due: DestructionDue | None = None
+    copies: tuple[HeldCopy, ...] = ()
+
+
+class Destruction(Wire):
+    """What is held under an agreement, and how far its destruction is."""
+
+    agreement: str
+    state: str
+    files: tuple[HeldFile, ...] = ()
+    missing: tuple[HeldCopy, ...] = ()
+
+
 class Progress(Wire):
     """How far something long is; how much it is in all may not be known yet."""
 

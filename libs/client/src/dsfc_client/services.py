@@ -20,9 +20,12 @@ from dsfc_client.models import (
     Breach,
     Contract,
     DataSet,
+    Destruction,
     EditionQuality,
     Extract,
     Finding,
+    HeldCopy,
+    HeldFile,
     Hold,
     LandingLine,
     Manifest,
@@ -157,6 +160,31 @@ class Agreements(ReferenceData):
         """Give one of the two approvals that lift a hold."""
         path = f"/v1/holds/{hold_id}/lift-approvals"
         return Hold.model_validate(self.post(path, {"reason": reason}))
+
+    def holdings(self) -> Iterator[HeldFile]:
+        """List what is held under all of one's agreements, and what of it must go by when."""
+        return self.pages("/v1/holdings", HeldFile)
+
+    def destruction(self, reference: str) -> Destruction:
+        """Return what is held under an agreement, and what was certified of it."""
+        return Destruction.model_validate(self.get(f"/v1/agreements/{reference}/destruction"))
+
+    def prefilled_certificate(self, reference: str) -> Sequence[HeldCopy]:
+        """Return the copies that a certificate of destruction has to account for."""
+        body = self.get(f"/v1/agreements/{reference}/destruction/certificate")
+        return [HeldCopy.model_validate(copy) for copy in body["copies"]]
+
+    def certify_destruction(
+        self, reference: str, body: Json, *, key: str | None = None
+    ) -> Destruction:
+        """Hand in a certificate of destruction, of all copies or of a part."""
+        path = f"/v1/agreements/{reference}/destruction/certificates"
+        return Destruction.model_validate(self.post(path, body, key=key))
+
+    def accept_destruction(self, reference: str, reason: str) -> Destruction:
+        """Give one of the two acceptances that close the agreement."""
+        path = f"/v1/agreements/{reference}/destruction/acceptances"
+        return Destruction.model_validate(self.post(path, {"reason": reason}))
 
     def upload_csv(self, path: str, content: bytes, **params: Any) -> Any:
         """Import reference data in a published layout."""

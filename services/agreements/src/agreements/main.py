@@ -22,6 +22,7 @@ from agreements.decision.api.routes import access
 from agreements.decision.use_cases.decider import Decider
 from agreements.records.adapters import events, reference
 from agreements.records.adapters.applications import HttpSnapshots
+from agreements.records.adapters.dissemination import HttpReleases
 from agreements.records.adapters.workers import Announcer
 from agreements.records.api.removal import Pause
 from agreements.records.api.routes import router
@@ -78,6 +79,10 @@ class Parts(service.Parts):
         return HttpSnapshots(self.remote("applications"), self.tokens)
 
     @cached_property
+    def releases(self) -> HttpReleases:
+        return HttpReleases(self.remote("dissemination"), self.tokens)
+
+    @cached_property
     def world(self) -> World:
         return World(uow=self.uow, clock=self.legal_clock, reference=reference.load())
 
@@ -97,6 +102,7 @@ class Parts(service.Parts):
             "decider": self.decider,
             "decision_logs": self.decision_logs,
             "attestations": self.attestations,
+            "releases": self.releases,
         }
 
 

@@ -13,6 +13,11 @@ from agreements.db import tables, written
 from agreements.db.decisions import facts as loading
 from agreements.db.decisions.facts import load
 from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.destruction.tables import (
+    DestroyedFileRow,
+    DestructionAcceptanceRow,
+    DestructionCertificateRow,
+)
 from agreements.db.relationship_tables import RelationshipConsentRow, RelationshipEditionRow
 from agreements.db.seals import chain as seals
 from agreements.db.seals.chain import Book, Sealer
@@ -43,6 +48,9 @@ NOT_READ = {
     RelationshipEditionRow,
     tables.BreachRow,
     tables.SubmissionRightRow,
+    DestructionCertificateRow,
+    DestructionAcceptanceRow,
+    DestroyedFileRow,
 }
 """What no decision reads: sealed like the others, but nothing opens by it."""
 READ = [row for row in SEALED if row not in NOT_READ]

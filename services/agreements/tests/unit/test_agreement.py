@@ -501,3 +501,62 @@ def test_a_line_knows_the_commissioners_of_its_population():
     assert own.versions[0].lines[0].commissioners() == (CCG,)
     assert other.versions[0].lines[0].commissioners() == ()
     assert other.versions[0].lines[1].commissioners() == ()
+
+
+# Closing
+
+
+def test_what_is_closed_takes_no_version_no_signature_and_no_end():
+    closed = active().terminate(reason="asked for", at=NOW).close(at=NOW)
+    following = next_version(approved(version="v1.0", kind="renewal"), new_id=new_id)
+
+    assert state(closed) is AgreementState.CLOSED
+    assert closed.close(at=end_of(END)) is closed
+    assert closed.terminate(reason="again", at=NOW) is closed
+    with pytest.raises(TransitionRefused, match="is closed"):
+        closed.add_version(following)
+    with pytest.raises(TransitionRefused, match="is closed"):
+        drafted().close(at=NOW).sign(signature(closed.versions[0], CCG))
+
+
+def test_an_agreement_of_which_files_are_out_is_over_and_then_due():
+    out = replace(FACTS, has_files_out=True)
+    ended = active().settle(NOW, out)
+
+    assert state(ended, NOW, out) is AgreementState.ACTIVE
+    assert state(ended, end_of(END), out) is AgreementState.DESTRUCTION_DUE
+    told = replace(ended, pending=()).settle(end_of(END), out)
+    assert verbs(told) == [Verb.EXPIRED, Verb.DESTRUCTION_DUE]
+    known = replace(ended, announced_state=AgreementState.EXPIRED, pending=())
+    assert verbs(known.settle(end_of(END), out)) == [Verb.DESTRUCTION_DUE]
+
+
+def test_nothing_is_due_while_a_renewal_is_awaited_or_is_to_begin():
+    out = replace(FACTS, has_files_out=True)
+    renewal = Renewal(id=new_id(), application_id=APPLICATION, submitted_at=NOW)
+    awaiting = active().await_renewal(renewal)
+    last = end_of(END + timedelta(days=90))
+
+    assert state(awaiting, end_of(END), out) is AgreementState.LAPSED_HOLD
+    assert awaiting.ended(end_of(END), out) is None
+    assert awaiting.ended(last, out) == (AgreementState.EXPIRED, last)
+    dropped = awaiting.drop_renewal(APPLICATION, at=end_of(END) + timedelta(days=3))
+    since = end_of(END) + timedelta(days=3)
+    assert dropped.ended(since, out) == (AgreementState.EXPIRED, since)
+    later = END + timedelta(days=10)
+    renewed = sign_all(
+        active().add_version(
+            next_version(
+                approved(
+                    version="v1.0",
+                    kind="renewal",
+                    start=later.isoformat(),
+                    end=(later + timedelta(days=300)).isoformat(),
+                ),
+                new_id=new_id,
+            )
+        ),
+        at=NOW,
+    )
+    assert renewed.ended(end_of(END), out) is None
+    assert state(renewed, end_of(END), out) is AgreementState.EXPIRED

@@ -52,6 +52,27 @@ def test_a_range_is_that_part_of_the_file(house, file):
     assert (house.deliveries(file)[0]["start"], house.deliveries(file)[0]["end"]) == (0, 100)
 
 
+def test_agreements_is_told_which_files_were_released_and_nobody_else(house, file):
+    path = f"/v1/released-files?agreement={REFERENCE}&limit=1"
+    second = house.released()["files"][0]
+    told = house.call("GET", path, role=Role.SERVICE_AGREEMENTS).json()
+    other = house.call("GET", f"{path}&after={told['next']}", role=Role.SERVICE_AGREEMENTS).json()
+    nothing = house.call(
+        "GET",
+        "/v1/released-files?agreement=DARS-NIC-999999-Z9Z9Z",
+        role=Role.SERVICE_AGREEMENTS,
+    )
+    refused = house.call("GET", path)
+
+    found = told["items"] + other["items"]
+    assert [one["file_id"] for one in found] == sorted([file["id"], second["id"]])
+    assert other["next"] is None
+    assert not any(one["being_delivered"] for one in found)
+    assert all(one["holding_id"] for one in found)
+    assert nothing.json()["items"] == []
+    assert (refused.status_code, refused.json()["code"]) == (403, "ROLE_NOT_PERMITTED")
+
+
 def test_a_range_outside_the_file_is_416_with_its_size(house, file):
     answer = part(house, file, f"bytes={file['bytes']}-")
 

@@ -90,7 +90,15 @@ def test_a_hold_of_another_line_shows_nothing(house, say):
     assert house.extract(extract["id"])["availability"]["state"] == "current"
 
 
-@pytest.mark.parametrize(("verb", "state"), [("expired", "EXPIRED"), ("terminated", "TERMINATED")])
+@pytest.mark.parametrize(
+    ("verb", "state"),
+    [
+        ("expired", "EXPIRED"),
+        ("terminated", "TERMINATED"),
+        ("terminated", "DESTRUCTION_DUE"),
+        ("closed", "CLOSED"),
+    ],
+)
 def test_an_agreement_that_is_over_withdraws_what_was_released(house, say, verb, state):
     extract, waiting = house.released(), None
     house.haven.prepares = False

@@ -1,6 +1,6 @@
 """Agreements in a relational database: versions, signatures, holds and renewals as one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, TypeVar
@@ -82,15 +82,7 @@ class SqlAgreements:
         return found[0]
 
     def with_processor(self, ods: str) -> Sequence[Agreement]:
-        naming = (
-            select(col(AgreementVersionRow.agreement_id))
-            .join(
-                AgreementPartyRow,
-                col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
-            )
-            .where(col(AgreementPartyRow.ods) == ods)
-            .where(col(AgreementPartyRow.capacity) == Capacity.PROCESSOR.value)
-        )
+        naming = party_to([ods]).where(col(AgreementPartyRow.capacity) == Capacity.PROCESSOR.value)
         return self._of(self._rows(None).where(col(AgreementRow.id).in_(naming)))
 
     def page(self, part: Slice, *, scope: Scope) -> Sequence[Agreement]:
@@ -104,15 +96,7 @@ class SqlAgreements:
         query = select(AgreementRow).where(col(AgreementRow.superseded_epoch).is_(None))
         if scope is None:
             return query
-        named = (
-            select(col(AgreementVersionRow.agreement_id))
-            .join(
-                AgreementPartyRow,
-                col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
-            )
-            .where(col(AgreementPartyRow.ods).in_(sorted(scope)))
-        )
-        return query.where(col(AgreementRow.id).in_(named))
+        return query.where(col(AgreementRow.id).in_(party_to(scope)))
 
     def _of(self, query: Select[AgreementRow]) -> list[Agreement]:
         rows = list(self.session.execute(query).scalars())
@@ -132,6 +116,7 @@ class SqlAgreements:
             ),
             terminated_at=row.terminated_at,
             termination_reason=row.termination_reason,
+            closed_at=row.closed_at,
             announced_state=AgreementState(row.announced_state),
             version=row.version,
         )
@@ -251,6 +236,7 @@ class SqlAgreements:
                     "reference": stored.reference,
                     "terminated_at": stored.terminated_at,
                     "termination_reason": stored.termination_reason,
+                    "closed_at": stored.closed_at,
                     "announced_state": agreement.announced_state.value,
                 }
             ],
@@ -425,6 +411,18 @@ class SqlAgreements:
                 }
             ],
         )
+
+
+def party_to(codes: Iterable[str]) -> Select[UUID]:
+    """Select the ids of the agreements that name one of these organisations in any version."""
+    return (
+        select(col(AgreementVersionRow.agreement_id))
+        .join(
+            AgreementPartyRow,
+            col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
+        )
+        .where(col(AgreementPartyRow.ods).in_(sorted(codes)))
+    )
 
 
 def to_signature(row: SignatureRow | Row[Any]) -> Signature:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from agreements.records.domain.events import Event, FileVoided
+from agreements.records.domain.events import Event, FileDestroyed, HoldingEvent
 from common.db import outbox
 from common.messaging import schemas
 
@@ -26,7 +26,8 @@ def enqueue(
         )
 
 
-def enqueue_voided(session: Session, voided: Iterable[FileVoided]) -> None:
-    """Put into the outbox that files are void: of each holding the one event that there is."""
-    for event in voided:
-        enqueue(session, [event], aggregate_id=event.holding_id, aggregate_version=1)
+def enqueue_of_holdings(session: Session, said: Iterable[HoldingEvent]) -> None:
+    """Put into the outbox that files are void, or destroyed, which comes last of a holding."""
+    for event in said:
+        last = isinstance(event, FileDestroyed)
+        enqueue(session, [event], aggregate_id=event.holding_id, aggregate_version=1 + last)

@@ -14,8 +14,13 @@ from sqlalchemy import Engine, Select, Text, cast, func, or_, select
 from sqlmodel import Session, col
 
 from agreements.db import written
-from agreements.db.agreements import SqlAgreements
+from agreements.db.agreements import SqlAgreements, party_to
 from agreements.db.decisions.holdings import AsSealed, SqlHoldings, none_is_known
+from agreements.db.destruction.tables import (
+    DestroyedFileRow,
+    DestructionAcceptanceRow,
+    DestructionCertificateRow,
+)
 from agreements.db.epoch import await_others, instant, stamp
 from agreements.db.events import enqueue
 from agreements.db.import_tables import RecallRow
@@ -30,8 +35,6 @@ from agreements.db.seals.chain import Book, Sealer, seal
 from agreements.db.seals.shown import not_as_sealed
 from agreements.db.store import SqlFacts, put, to_fact
 from agreements.db.tables import (
-    AgreementPartyRow,
-    AgreementVersionRow,
     AssuranceRow,
     BreachRow,
     ContractRow,
@@ -49,6 +52,11 @@ from agreements.db.tables import (
 from agreements.db.written import add
 from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
+from agreements.records.domain.destruction.certificate import (
+    Acceptance,
+    Certificate,
+    DestroyedFile,
+)
 from agreements.records.domain.errors import BreachNotFound, RelationshipNotFound
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
@@ -232,6 +240,11 @@ class SqlBreaches:
         query = self._rows(None).where(col(BreachRow.receipt_at).is_(None))
         return [to_fact(Breach, row) for row in self.session.execute(query).scalars()]
 
+    def of_agreement(self, agreement_id: UUID) -> Sequence[Breach]:
+        query = self._rows(None).where(col(BreachRow.agreement_id) == agreement_id)
+        rows = self.session.execute(query.order_by(col(BreachRow.id))).scalars()
+        return [to_fact(Breach, row) for row in rows]
+
     def save(self, breach: Breach, *, audit: Entry) -> Breach:
         epoch = stamp(self.session, at=audit.at)
         [stored] = put(self.session, BreachRow, [breach], epoch=epoch, audit=audit)
@@ -246,19 +259,10 @@ class SqlBreaches:
         query = select(BreachRow).where(col(BreachRow.superseded_epoch).is_(None))
         if scope is None:
             return query
-        codes = sorted(scope)
-        party_to = (
-            select(col(AgreementVersionRow.agreement_id))
-            .join(
-                AgreementPartyRow,
-                col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
-            )
-            .where(col(AgreementPartyRow.ods).in_(codes))
-        )
         return query.where(
             or_(
-                col(BreachRow.reporter_organisation).in_(codes),
-                col(BreachRow.agreement_id).in_(party_to),
+                col(BreachRow.reporter_organisation).in_(sorted(scope)),
+                col(BreachRow.agreement_id).in_(party_to(scope)),
             )
         )
 
@@ -380,6 +384,18 @@ class SqlTransaction:
     @cached_property
     def breaches(self) -> SqlBreaches:
         return SqlBreaches(self.session)
+
+    @cached_property
+    def certificates(self) -> SqlFacts[Certificate]:
+        return SqlFacts(self.session, DestructionCertificateRow, Certificate)
+
+    @cached_property
+    def acceptances(self) -> SqlFacts[Acceptance]:
+        return SqlFacts(self.session, DestructionAcceptanceRow, Acceptance)
+
+    @cached_property
+    def destroyed_files(self) -> SqlFacts[DestroyedFile]:
+        return SqlFacts(self.session, DestroyedFileRow, DestroyedFile)
 
     @cached_property
     def holdings(self) -> SqlHoldings:

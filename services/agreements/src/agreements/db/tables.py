@@ -186,6 +186,7 @@ class AgreementRow(Versioned, table=True):
     reference: str = Field(index=True)
     terminated_at: datetime | None = None
     termination_reason: str | None = Field(default=None, sa_type=Text)
+    closed_at: datetime | None = None
     announced_state: str = Field(sa_type=String)
     """The last state told to others. Nothing is decided by it: states follow from dates."""
 
@@ -391,7 +392,7 @@ class BreachRow(Versioned, table=True):
     agreement_id: UUID = Field(index=True)
     lines: list[int] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     agreement: str  # its reference
-    channel: str = Field(sa_type=String)  # api, telephone, email, audit
+    channel: str = Field(sa_type=String)  # api, telephone, email, audit, system
     activity_stopped: str = Field(sa_type=String)  # yes, no, not_known
     activity_stopped_at: datetime | None = None
     description: str = Field(sa_type=Text)
@@ -406,6 +407,10 @@ class BreachRow(Versioned, table=True):
     ico_notified_at: datetime | None = None
     finding: str | None = Field(default=None, sa_type=String)
     finding_at: datetime | None = None
+    actions: list[str] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
+    )
+    cause: str | None = Field(default=None, sa_type=String)  # None: somebody reported it
     outcome: str | None = Field(default=None, sa_type=Text)
     closed_at: datetime | None = None
 

@@ -139,6 +139,8 @@ MENDABLE: Mapping[str, frozenset[str]] = {
     "hold": frozenset({"reason"}),
     "hold_lift": frozenset({"reason"}),
     "transfer_instrument": frozenset({"evidence"}),
+    "destruction_certificate": frozenset({"witness"}),
+    "destruction_acceptance": frozenset({"reason"}),
     "submission_right": frozenset({"evidence", "reason"}),
 }
 """Texts that people wrote and nobody signed. Documents are signed: an amendment mends them."""

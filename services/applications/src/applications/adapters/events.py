@@ -15,7 +15,7 @@ RECEIVES: tuple[str, ...] = tuple(
     f"agreements.agreement-{what}.v1"
     for what in (
         *("drafted", "signed", "activated", "amended", "held"),
-        *("resumed", "lapsed", "expired", "terminated"),
+        *("resumed", "lapsed", "expired", "terminated", "destruction-due", "closed"),
     )
 )
 """For the timeline only."""

@@ -56,7 +56,7 @@ AGREEMENT_EVENTS = tuple(
     f"agreements.agreement-{what}.v1"
     for what in (
         *("drafted", "signed", "activated", "amended", "held"),
-        *("resumed", "lapsed", "expired", "terminated"),
+        *("resumed", "lapsed", "expired", "terminated", "destruction-due", "closed"),
     )
 )
 

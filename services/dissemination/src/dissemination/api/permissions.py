@@ -39,6 +39,11 @@ CHECK = Permission(
     CUSTOMERS | BODY,
     "Check or protect a table of one's own by the rule of its product; nothing is kept.",
 )
+RELEASED = Permission(
+    "released-files:read",
+    frozenset({Role.SERVICE_AGREEMENTS}),
+    "See which files were released under an agreement, before their destruction is accepted.",
+)
 AUDIT = Permission(
     "audit:read",
     frozenset({Role.AUDITOR, Role.BREACH_HANDLER}),
@@ -52,6 +57,7 @@ WithdrawCtx = Annotated[Context, permitted(WITHDRAW)]
 FetchCtx = Annotated[Context, permitted(FETCH)]
 DeliveriesCtx = Annotated[Context, permitted(DELIVERIES)]
 CheckCtx = Annotated[Context, permitted(CHECK)]
+ReleasedCtx = Annotated[Context, permitted(RELEASED)]
 AuditCtx = Annotated[Context, permitted(AUDIT)]
 
 

@@ -34,6 +34,7 @@ from dissemination.db.rows import (
 )
 from dissemination.db.tables import (
     AgreementStandingRow,
+    DeliveryRow,
     ExtractRow,
     PinnedEditionRow,
     RegisterLineRow,
@@ -42,6 +43,7 @@ from dissemination.db.tables import (
     VoidFileRow,
 )
 from dissemination.domain.agreement_status import FILE_VOID, AgreementStatus, Withdrawal, status
+from dissemination.domain.delivery import Outcome
 from dissemination.domain.errors import ExtractNotFound, FileNotFound
 from dissemination.domain.extract import (
     OPEN_TO_FETCH,
@@ -52,7 +54,7 @@ from dissemination.domain.extract import (
 )
 from dissemination.domain.register import Completeness, Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release
-from dissemination.use_cases.ports import Progress
+from dissemination.use_cases.ports import Progress, Released
 from statements.request import ExtractRequest
 
 CONSUMER = "dissemination"
@@ -226,6 +228,29 @@ class SqlReleases:
         if row is None or (own is not None and row.organisation not in own):
             raise FileNotFound(f"There is no file {file_id}.")
         return release_of(row)
+
+    def under(self, agreement: str, *, after: UUID | None, limit: int) -> Sequence[Released]:
+        under_way = (
+            select(DeliveryRow)
+            .where(col(DeliveryRow.file_id) == col(ReleaseRow.file_id))
+            .where(col(DeliveryRow.outcome) == Outcome.UNDER_WAY.value)
+            .exists()
+        )
+        query = (
+            select(
+                col(ReleaseRow.file_id),
+                col(ReleaseRow.extract_id),
+                col(ReleaseRow.holding_id),
+                col(ReleaseRow.released_at),
+                under_way.label("being_delivered"),
+            )
+            .where(col(ReleaseRow.agreement) == agreement)
+            .order_by(col(ReleaseRow.file_id))
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(col(ReleaseRow.file_id) > after)
+        return [Released(**row) for row in self.session.execute(query).mappings()]
 
     def instants(self, extracts: Sequence[Extract]) -> Mapping[UUID, datetime]:
         files = [file.id for extract in extracts for file in extract.files]

@@ -13,7 +13,7 @@ from typing import Self
 from statements.vocabulary import LineKey
 
 ACTIVE, SUSPENDED = "ACTIVE", "SUSPENDED"
-OVER = frozenset({"EXPIRED", "TERMINATED"})
+OVER = frozenset({"EXPIRED", "TERMINATED", "DESTRUCTION_DUE", "CLOSED"})
 """States of an agreement under which nothing that was released is ever given again."""
 
 HELD, NO_CONTRACT, NOT_ACTIVE = "BREACH_OPEN", "DSFC_NOT_IN_FORCE", "DSA_NOT_ACTIVE"

@@ -130,6 +130,17 @@ class Extracts(Protocol):
     def attempts(self, extract_id: UUID) -> int: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """A released file, for whoever keeps the ledger of who holds what."""
+
+    file_id: UUID
+    extract_id: UUID
+    holding_id: str
+    released_at: datetime
+    being_delivered: bool
+
+
 class Releases(Protocol):
     def add(
         self,
@@ -152,6 +163,9 @@ class Releases(Protocol):
         """Hold them against the audit log, to be shown."""
 
     def of(self, extract_id: UUID) -> Sequence[Release]: ...
+
+    def under(self, agreement: str, *, after: UUID | None, limit: int) -> Sequence[Released]:
+        """Return what was released under an agreement, in order of file id."""
 
     def instants(self, extracts: Sequence[Extract]) -> Mapping[UUID, datetime]:
         """When each of the extracts was released; those that were not are left out."""

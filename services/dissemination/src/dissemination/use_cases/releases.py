@@ -23,7 +23,7 @@ from dissemination.domain.extract import OPEN_TO_FETCH, Extract, PreparedFile, S
 from dissemination.domain.release import LeafPosition, Release, ReleaseDecision, manifest
 from dissemination.use_cases import agreement_statuses
 from dissemination.use_cases.context import Context
-from dissemination.use_cases.ports import Transaction
+from dissemination.use_cases.ports import Released, Transaction
 from statements.attestation import assumed_in_words
 from statements.decision import RegisterTerms
 
@@ -89,6 +89,12 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
     log.info("extract_released", extract_id=str(extract.id), files=len(extract.files))
     _checkpoint(ctx)
     return stored
+
+
+def under(agreement: str, *, after: UUID | None, limit: int, ctx: Context) -> Sequence[Released]:
+    """Say which files were released under an agreement, whoever holds them."""
+    with ctx.uow.reading() as tx:
+        return tx.releases.under(agreement, after=after, limit=limit)
 
 
 def supersede(edition_id: str, *, by: str, ctx: Context, tx: Transaction) -> Sequence[UUID]:

@@ -6,20 +6,33 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlmodel import Session, col
 
-from agreements.db.decisions.tables import DecisionRow, EndedExtractRow, HoldingRow, PermitRow
-from agreements.db.events import enqueue_voided
-from agreements.records.domain.events import FileVoided
+from agreements.db.agreements import party_to
+from agreements.db.decisions.tables import (
+    FETCHED,
+    VOID,
+    DecisionRow,
+    EndedExtractRow,
+    HoldingFateRow,
+    HoldingRow,
+    PermitRow,
+)
+from agreements.db.destruction.tables import DestroyedFileRow
+from agreements.db.events import enqueue_of_holdings
+from agreements.db.tables import AgreementRow
+from agreements.records.domain.events import HoldingEvent
 from agreements.records.domain.recalls import Recall
-from agreements.records.use_cases.ports import RecordedHolding, Slice
+from agreements.records.use_cases.ports import RecordedHolding, Scope, Slice
 from common.db import reading
 from statements import attestation
 from statements.vocabulary import LineKey
 
 RECENTLY = timedelta(seconds=10)
 """A download whose lease was not renewed in this time has ended."""
+READ_AT_ONCE = 500
+"""Fates that are read at once."""
 PREPARED_WITHIN = timedelta(days=1)
 """A permit that led to no release in this time will not."""
 
@@ -46,14 +59,51 @@ class SqlHoldings:
             .order_by(col(HoldingRow.id))
         )
         if part is not None:
-            query = query.limit(part.rows)
-            if part.after is not None:
-                query = query.where(col(HoldingRow.id) > part.after)
+            query = _part(query, part)
+        found = self._with_fates(
+            reading.page(self.session, query, _holding, key=col(HoldingRow.id))
+        )
+        return found if part is None and not as_sealed else self._compared(found)
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[RecordedHolding]:
+        query = _part(select(HoldingRow).order_by(col(HoldingRow.id)), part)
+        if scope is not None:
+            known = select(col(AgreementRow.reference)).where(
+                col(AgreementRow.id).in_(party_to(scope))
+            )
+            query = query.where(col(HoldingRow.agreement).in_(known))
         found = reading.page(self.session, query, _holding, key=col(HoldingRow.id))
-        if part is None and not as_sealed:
-            return found
+        return self._compared(self._with_fates(found))
+
+    def has_files_out(self, agreement: str) -> bool:
+        query = _files_out().where(col(HoldingRow.agreement) == agreement)
+        return self.session.execute(query.limit(1)).first() is not None
+
+    def agreements_with_files_out(self) -> Sequence[str]:
+        return sorted(self.session.execute(_files_out().distinct()).scalars())
+
+    def _compared(self, found: Sequence[RecordedHolding]) -> list[RecordedHolding]:
         genuine = frozenset(self.as_sealed(self.session, [one.id for one in found]))
         return [replace(one, is_as_sealed=one.id in genuine) for one in found]
+
+    def _with_fates(self, found: Sequence[RecordedHolding]) -> list[RecordedHolding]:
+        fates: dict[UUID, str] = {}
+        for start in range(0, len(found), READ_AT_ONCE):
+            some = [one.id for one in found[start : start + READ_AT_ONCE]]
+            rows = self.session.execute(
+                select(col(HoldingFateRow.holding_id), col(HoldingFateRow.fate)).where(
+                    col(HoldingFateRow.holding_id).in_(some)
+                )
+            )
+            fates |= {row.holding_id: row.fate for row in rows}
+        return [
+            replace(
+                one,
+                is_fetched=fates.get(one.id) == FETCHED,
+                is_void=fates.get(one.id) == VOID,
+            )
+            for one in found
+        ]
 
     def made_with(self, recall: Recall) -> Sequence[RecordedHolding]:
         # The text narrows it down; what it rests on is read out of what was attested.
@@ -68,8 +118,8 @@ class SqlHoldings:
             if recall.concerns(attestation.FORM.read(row.file))
         ]
 
-    def tell_void(self, *voided: FileVoided) -> None:
-        enqueue_voided(self.session, voided)
+    def tell(self, *said: HoldingEvent) -> None:
+        enqueue_of_holdings(self.session, said)
 
     def under_way(self, agreement: str, *, at: datetime) -> Sequence[LineKey]:
         return [*self._preparing(agreement, at), *self._downloading(agreement, at)]
@@ -103,6 +153,27 @@ class SqlHoldings:
         return [held[subject] for subject in subjects if subject in held]
 
 
+def _part(query: Select[HoldingRow], part: Slice) -> Select[HoldingRow]:
+    query = query.limit(part.rows)
+    return query if part.after is None else query.where(col(HoldingRow.id) > part.after)
+
+
+def _files_out() -> Select[str]:
+    """Select the agreements of files that are neither void nor destroyed, once a file."""
+    is_void = (
+        select(HoldingFateRow)
+        .where(col(HoldingFateRow.holding_id) == col(HoldingRow.id))
+        .where(col(HoldingFateRow.fate) == VOID)
+    )
+    is_destroyed = (
+        select(DestroyedFileRow)
+        .where(col(DestroyedFileRow.id) == col(HoldingRow.id))
+        .where(col(DestroyedFileRow.superseded_epoch).is_(None))
+    )
+    query = select(col(HoldingRow.agreement))
+    return query.where(~is_void.exists()).where(~is_destroyed.exists())
+
+
 def _holding(row: HoldingRow) -> RecordedHolding:
     return RecordedHolding(
         id=row.id,
@@ -110,6 +181,7 @@ def _holding(row: HoldingRow) -> RecordedHolding:
         file_id=row.file_id,
         extract_id=row.extract_id,
         holder=row.holder,
+        version=row.version,
         line=row.line,
         key=_key(row),
         periods=tuple(json.loads(row.periods)),

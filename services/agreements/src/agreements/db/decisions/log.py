@@ -49,7 +49,7 @@ from agreements.db.decisions.rows import (
 )
 from agreements.db.decisions.seals import Ledger, Written
 from agreements.db.decisions.tables import DecisionRow, HoldingFateRow, OptOutTreatmentRow
-from agreements.db.events import enqueue_voided
+from agreements.db.events import enqueue_of_holdings
 from agreements.db.seals.chain import Book, Sealer
 from agreements.db.tables import (
     AgreementPartyRow,
@@ -349,7 +349,7 @@ class SqlDecisionLog:
                     ],
                 )
             if batch.voided:
-                enqueue_voided(self.session, batch.voided)
+                enqueue_of_holdings(self.session, batch.voided)
             sealed = self._seal(batch, written)
         except IntegrityError as error:
             raise Contended from error

@@ -135,6 +135,10 @@ class HoldingRow(Row, table=True):
     """Of the rest of the row; the register that is sealed has this of it."""
 
 
+FETCHED, VOID = "fetched", "void"
+"""Fates, as the decision writes them (`agreements.decision.use_cases.ports.Fate`)."""
+
+
 class HoldingFateRow(Row, table=True):
     """What became of a holding first, and so for good: fetched, or void."""
 
@@ -146,6 +150,8 @@ class HoldingFateRow(Row, table=True):
 
 
 __all__ = [
+    "FETCHED",
+    "VOID",
     "DecisionRow",
     "EndedExtractRow",
     "HoldingFateRow",

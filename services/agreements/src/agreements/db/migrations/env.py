@@ -2,11 +2,13 @@
 
 from agreements.db import import_tables, relationship_tables, tables
 from agreements.db.decisions import tables as decision_tables
+from agreements.db.destruction import tables as destruction_tables
 from agreements.db.seals import tables as seal_tables
 from common.db.migrations_env import run
 
 assert (
     decision_tables.metadata
+    is destruction_tables.metadata
     is import_tables.metadata
     is relationship_tables.metadata
     is seal_tables.metadata

@@ -17,6 +17,11 @@ from sqlalchemy import Row, Select, Table, select
 from sqlmodel import Session
 
 from agreements.db import tables as t
+from agreements.db.destruction.tables import (
+    DestroyedFileRow,
+    DestructionAcceptanceRow,
+    DestructionCertificateRow,
+)
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.relationship_tables import (
     RelationshipConsentRow,
@@ -101,6 +106,9 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(t.BreachRow, "agreement_id"),
         Sealed(t.HoldRow, "agreement_id", (Part(t.HoldLineRow, "hold_id"),)),
         Sealed(t.HoldLiftRow, "hold_id"),
+        Sealed(DestructionCertificateRow, "agreement_id"),
+        Sealed(DestructionAcceptanceRow, "agreement_id"),
+        Sealed(DestroyedFileRow, "agreement_id"),
     )
 }
 """Every table of facts. CONTRIBUTING.md says what a new one does, and a test asks for it."""

@@ -13,6 +13,7 @@ from agreements.db.seals.sealed import SEALED, digest_of_rows, read
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
+from agreements.records.domain.destruction.certificate import Destruction
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.lists.imports import Import
 from agreements.records.domain.lists.maps import MapSnapshot
@@ -27,6 +28,7 @@ from agreements.records.domain.parties.registration import (
 )
 from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.parties.submission_right import SubmissionRight
+from agreements.records.use_cases.destruction.ledgers import HoldingWithLedger
 from agreements.records.use_cases.organisations import OrganisationWithSuccessor
 from common.unreadable import UNREADABLE
 
@@ -58,6 +60,11 @@ def _of_agreement(agreement: Agreement) -> Iterable[SealedRegister]:
 
 REGISTERS: Mapping[type[object], Registers] = {
     Agreement: _of_agreement,
+    Destruction: lambda shown: [
+        SealedRegister(table, shown.agreement_id)
+        for table in ("destruction_certificate", "destruction_acceptance", "destroyed_file")
+    ],
+    HoldingWithLedger: lambda one: [SealedRegister("destroyed_file", one.agreement.id)],
     Hold: lambda hold: [SealedRegister("hold_lift", hold.id)],
     Breach: lambda breach: [
         SealedRegister("breach", breach.agreement_id),

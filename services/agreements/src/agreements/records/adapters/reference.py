@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from agreements.records.adapters.directories import spooled
 from agreements.records.domain.agreement import LapseRule
+from agreements.records.domain.destruction.ledger import DestructionRule
 from agreements.records.domain.lists.layouts.directories import AreaLayouts
 from agreements.records.domain.parties.assurance import AssuranceRule, AssuranceRules, Edition
 from agreements.records.domain.parties.codes import CodeRules
@@ -18,6 +19,7 @@ from agreements.records.use_cases.ports import Reference
 EDITIONS = TypeAdapter(tuple[Edition, ...])
 RULES = TypeAdapter(tuple[AssuranceRule, ...])
 LAPSES = TypeAdapter(tuple[LapseRule, ...])
+DESTRUCTION = TypeAdapter(tuple[DestructionRule, ...])
 CODES = TypeAdapter(CodeRules)
 AREAS = TypeAdapter(AreaLayouts)
 DAY = TypeAdapter(date)
@@ -34,6 +36,7 @@ def load() -> Reference:
             rules=RULES.validate_python(assurance["rules"]),
         ),
         lapse=LAPSES.validate_python(agreements["lapse"]),
+        destruction=DESTRUCTION.validate_python(agreements["destruction"]),
         icbs_from=DAY.validate_python(agreements["icbs_from"]["day"]),
         codes=CODES.validate_python(_yaml("organisation_codes")),
         spool=spooled,

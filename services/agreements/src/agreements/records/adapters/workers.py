@@ -1,4 +1,4 @@
-"""What runs beside the API and decides nothing: announcing states, and alerts of late receipts."""
+"""What runs beside the API and decides nothing: announcing states, and alerts of what is late."""
 
 import threading
 
@@ -6,6 +6,7 @@ import structlog
 
 from agreements.records.use_cases import agreements, breaches
 from agreements.records.use_cases.context import Context
+from agreements.records.use_cases.destruction import overdue
 from common.errors import Conflict, Unavailable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -29,6 +30,7 @@ class Announcer:
         try:
             agreements.announce_changes(ctx=self._ctx)
             breaches.alert_overdue_receipts(ctx=self._ctx)
+            overdue.alert_overdue(ctx=self._ctx)
         except (Conflict, Unavailable) as error:
             # Somebody was quicker, or the database is away: the next turn sees it again.
             log.warning("announcer_waits", code=error.code)

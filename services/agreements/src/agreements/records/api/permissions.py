@@ -194,3 +194,20 @@ READ_HOLDINGS = Permission(
     BODY_STAFF | SERVICES | PARTIES,
     "Read which files were released under an agreement",
 )
+CERTIFY_DESTRUCTION = Permission(
+    "destruction:certify",
+    frozenset(
+        {
+            Role.APPLICANT_SIGNATORY,
+            Role.CONTROLLER_SIGNATORY,
+            Role.PROCESSOR_CONTACT,
+            Role.CSU_ADVISER,
+        }
+    ),
+    "Certify what became of copies of released files",
+)
+ACCEPT_DESTRUCTION = Permission(
+    "destruction:accept",
+    frozenset({Role.DARS_CASE_OFFICER, Role.DARS_APPROVER, Role.CONTRACT_MANAGER}),
+    "Accept that released files are destroyed; two different people must",
+)

@@ -39,7 +39,8 @@ class AgreementState(StrEnum):
     LAPSED_HOLD = "LAPSED_HOLD"
     EXPIRED = "EXPIRED"
     TERMINATED = "TERMINATED"
-    CLOSED = "CLOSED"  # never signed, and its term is over
+    DESTRUCTION_DUE = "DESTRUCTION_DUE"  # over, and files that were released are still held
+    CLOSED = "CLOSED"  # all that was released is destroyed; or never signed, and its term is over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +67,11 @@ class Circumstances:
     """What an agreement's state rests on that is not its own.
 
     `without_contract`: the controllers that have no framework contract in force.
+    `has_files_out`: whether a file was released of which no destruction is accepted.
     """
 
     without_contract: Collection[str] = frozenset()
+    has_files_out: bool = False
     lapse_rules: tuple[LapseRule, ...] = ()
 
     def lapse_days(self, day: date) -> int:
@@ -85,6 +88,8 @@ class Agreement:
     renewals: tuple[Renewal, ...] = ()
     terminated_at: datetime | None = None
     termination_reason: str | None = None
+    closed_at: datetime | None = None
+    """Since when all that was released under it is destroyed."""
     announced_state: AgreementState | None = None
     version: int = 0
 
@@ -129,7 +134,38 @@ class Agreement:
     def is_party(self, ods: Collection[str]) -> bool:
         return any(p.ods in ods for v in self.versions for p in v.parties)
 
+    def governed(self, at: datetime) -> tuple[tuple[datetime, AgreementVersion], ...]:
+        """Return the versions that have governed by `at`, in order, and since when each did."""
+        effective = sorted(
+            (
+                (begin, v.sequence, v)
+                for v in self.versions
+                if (begin := v.effective_from()) is not None and begin <= at
+            ),
+            key=lambda e: e[:2],
+        )
+        return tuple((begin, version) for begin, _, version in effective)
+
+    def ended(self, at: datetime, facts: Circumstances) -> tuple[AgreementState, datetime] | None:
+        """Return how it ended and since when; None where it did not, or a version is to come."""
+        if self.terminated_at is not None and self.terminated_at <= at:
+            return AgreementState.TERMINATED, self.terminated_at
+        version = self.governing(at)
+        if version is None or self._by_dates(at, facts) is not AgreementState.EXPIRED:
+            return None
+        begins = (v.effective_from() for v in self.versions)
+        if any(begin is not None and begin > at for begin in begins):
+            return None
+        return AgreementState.EXPIRED, self._lapsed_until(version, facts)
+
     def state_at(self, at: datetime, facts: Circumstances) -> AgreementState:
+        if self.closed_at is not None and self.closed_at <= at:
+            return AgreementState.CLOSED
+        if facts.has_files_out and self.ended(at, facts) is not None:
+            return AgreementState.DESTRUCTION_DUE
+        return self._by_dates(at, facts)
+
+    def _by_dates(self, at: datetime, facts: Circumstances) -> AgreementState:
         if self.terminated_at is not None and self.terminated_at <= at:
             return AgreementState.TERMINATED
         version = self.governing(at)
@@ -150,15 +186,19 @@ class Agreement:
     def _state_after_end(
         self, version: AgreementVersion, at: datetime, facts: Circumstances
     ) -> AgreementState:
+        is_awaited = at < self._lapsed_until(version, facts)
+        return AgreementState.LAPSED_HOLD if is_awaited else AgreementState.EXPIRED
+
+    def _lapsed_until(self, version: AgreementVersion, facts: Circumstances) -> datetime:
+        """Return until when a renewal that was handed in keeps it open; its end without one."""
         end = end_of(version.valid_to)
-        awaited = any(
-            r.submitted_at < end and (r.dropped_at is None or at < r.dropped_at)
+        last = end_of(version.valid_to + timedelta(days=facts.lapse_days(version.valid_to)))
+        awaited = [
+            last if r.dropped_at is None else min(last, r.dropped_at)
             for r in self.renewals
-        )
-        days = facts.lapse_days(version.valid_to)
-        if awaited and at < end_of(version.valid_to + timedelta(days=days)):
-            return AgreementState.LAPSED_HOLD
-        return AgreementState.EXPIRED
+            if r.submitted_at < end
+        ]
+        return max([end, *awaited])
 
     def _state_in_term(
         self, version: AgreementVersion, at: datetime, facts: Circumstances
@@ -205,7 +245,7 @@ class Agreement:
             NotAParty: the document does not name that organisation.
             VersionSuperseded: a later version of the same term is in effect.
             VersionLapsed: the version's term is over.
-            TransitionRefused: the agreement has been terminated.
+            TransitionRefused: the agreement has been terminated, or is closed.
 
         """
         version = self._of_document(signature.document_hash)
@@ -266,7 +306,7 @@ class Agreement:
 
     def terminate(self, *, reason: str, at: datetime) -> Self:
         """End it now; ending what has ended changes nothing."""
-        if self.terminated_at is not None:
+        if self.terminated_at is not None or self.closed_at is not None:
             return self
         return replace(
             self,
@@ -274,6 +314,12 @@ class Agreement:
             termination_reason=reason,
             happened=(*self.happened, (Verb.TERMINATED, None)),
         )
+
+    def close(self, *, at: datetime) -> Self:
+        """Close it for good: all that was released is destroyed. Again changes nothing."""
+        if self.closed_at is not None:
+            return self
+        return replace(self, closed_at=at, happened=(*self.happened, (Verb.CLOSED, None)))
 
     def await_renewal(self, renewal: Renewal) -> Self:
         """Remember a renewal that was handed in; the same again changes nothing."""
@@ -328,9 +374,8 @@ class Agreement:
         Only what is announced depends on when this is called; no decision does.
         """
         state = self.state_at(at, facts)
-        happened = list(dict.fromkeys(self.happened))
-        if (moved := _verb_of_move(self.announced_state, state)) is not None:
-            happened += [(moved, None)] if (moved, None) not in happened else []
+        moved = ((verb, None) for verb in self._verbs_of_move(state, at))
+        happened = list(dict.fromkeys((*self.happened, *moved)))
         return replace(
             self,
             announced_state=state,
@@ -340,6 +385,20 @@ class Agreement:
                 *(self._event(verb, of, state=state, at=at) for verb, of in happened),
             ),
         )
+
+    def _verbs_of_move(self, state: AgreementState, at: datetime) -> tuple[Verb, ...]:
+        """Say what a change of its state means. That its files are due comes after its end."""
+        former = self.announced_state
+        if state is former:
+            return ()
+        if state is AgreementState.ACTIVE and former is AgreementState.SUSPENDED:
+            return (Verb.RESUMED,)
+        if state is not AgreementState.DESTRUCTION_DUE:
+            return (_MOVES[state],) if state in _MOVES else ()
+        if former in OVER:
+            return (Verb.DESTRUCTION_DUE,)
+        is_cut = self.terminated_at is not None and self.terminated_at <= at
+        return (Verb.TERMINATED if is_cut else Verb.EXPIRED), Verb.DESTRUCTION_DUE
 
     def _event(
         self, verb: Verb, version_id: UUID | None, *, state: AgreementState, at: datetime
@@ -358,6 +417,11 @@ class Agreement:
     # Conditions of changes
 
     def _require_under_way(self) -> None:
+        if self.closed_at is not None:
+            raise TransitionRefused(
+                f"{self.reference} is closed: what was released is destroyed. Apply anew.",
+                state=AgreementState.CLOSED.value,
+            )
         if self.terminated_at is not None:
             raise TransitionRefused(
                 f"{self.reference} is terminated.", state=AgreementState.TERMINATED.value
@@ -397,16 +461,11 @@ _MOVES: Mapping[AgreementState, Verb] = {
 }
 
 
+OVER = frozenset({AgreementState.EXPIRED, AgreementState.TERMINATED})
+
+
 def _carried_over(condition: Condition, met: Iterable[Condition]) -> Condition:
     same = next((c for c in met if c.is_same_as(condition)), None)
     if same is None:
         return condition
     return replace(condition, fulfilled_at=same.fulfilled_at, evidence=same.evidence)
-
-
-def _verb_of_move(former: AgreementState | None, state: AgreementState) -> Verb | None:
-    if state is former:
-        return None
-    if state is AgreementState.ACTIVE and former is AgreementState.SUSPENDED:
-        return Verb.RESUMED
-    return _MOVES.get(state)

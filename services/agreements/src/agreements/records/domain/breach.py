@@ -44,6 +44,14 @@ class Channel(StrEnum):
     TELEPHONE = "telephone"
     EMAIL = "email"
     AUDIT = "audit"
+    SYSTEM = "system"
+    """By no report: the facts themselves show it."""
+
+
+class Cause(StrEnum):
+    """Of what a breach is that nobody had to report."""
+
+    DESTRUCTION_OVERDUE = "destruction_overdue"
 
 
 class Finding(StrEnum):
@@ -51,6 +59,13 @@ class Finding(StrEnum):
     MINOR = "minor"
     MAJOR = "major"
     SERIOUS = "serious"
+
+
+class Demand(StrEnum):
+    """What a finding demands of those whom it is about."""
+
+    DESTROY = "destroy"
+    END_AGREEMENT = "end_agreement"
 
 
 class BreachState(StrEnum):
@@ -81,6 +96,9 @@ class Breach:
     ico_notified_at: datetime | None = None
     finding: Finding | None = None
     finding_at: datetime | None = None
+    actions: tuple[Demand, ...] | None = None
+    cause: Cause | None = None
+    """None: somebody reported it."""
     outcome: str | None = None
     closed_at: datetime | None = None
     version: int = 0
@@ -119,13 +137,14 @@ class Breach:
         """Check whether one working day has passed without a receipt."""
         return self.receipt_at is None and at >= receipt_due(self.reported_at, holidays)
 
-    def find(self, finding: Finding, *, at: datetime) -> Self:
-        """Record how serious it is; it may be judged anew until it is closed."""
+    def find(self, finding: Finding, *, actions: Collection[Demand] = (), at: datetime) -> Self:
+        """Record how serious it is and what is demanded; anew until it is closed."""
         if self.closed_at is not None:
             raise TransitionRefused(f"{self.reference} is closed.", state=self.state.value)
-        if self.finding is finding:
+        wanted = tuple(sorted(set(actions)))
+        if self.finding is finding and (self.actions or ()) == wanted:
             return self
-        return replace(self, finding=finding, finding_at=at)
+        return replace(self, finding=finding, finding_at=at, actions=wanted)
 
     def close(self, *, outcome: str, at: datetime) -> Self:
         """Close it with a lesson. Holds stay until two people lift them.

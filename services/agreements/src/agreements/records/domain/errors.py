@@ -145,6 +145,58 @@ class NameDiffers(Unprocessable):
     title = "The organisation is listed under another name"
 
 
+# Destruction
+
+
+class CopyNotHeld(Unprocessable):
+    """Member `copies` names them."""
+
+    code = "COPY_NOT_HELD"
+    title = "The certificate names a copy that is not held under the agreement"
+
+
+class CopyOfAnother(Forbidden):
+    """Member `copies` names them."""
+
+    code = "COPY_OF_ANOTHER"
+    title = "The certificate is for copies that another organisation holds"
+
+
+class DestroyedOtherwise(Unprocessable):
+    """Member `errors` says of each copy what cannot be."""
+
+    code = "CERTIFICATE_IMPOSSIBLE"
+    title = "The certificate says what cannot be"
+
+
+class CertificateIncomplete(Conflict):
+    """A file, holder, place or back-up is left out: member `missing` names each (X01)."""
+
+    code = "CERTIFICATE_INCOMPLETE"
+    title = "The certificates do not account for every copy"
+
+
+class DestructionNeedsAnotherPerson(Conflict):
+    """Two people accept, for it closes the agreement and destroys a key."""
+
+    code = "DESTRUCTION_NEEDS_ANOTHER_PERSON"
+    title = "A second person must accept the destruction"
+
+
+class LedgerDiffers(Conflict):
+    """Member `files` names what dissemination released and agreements does not know as held."""
+
+    code = "LEDGER_DIFFERS"
+    title = "Dissemination released files that the ledger of holdings does not have"
+
+
+class DeliveryUnderWay(Conflict):
+    """Member `files` names them."""
+
+    code = "DELIVERY_UNDER_WAY"
+    title = "A file of the agreement is being delivered"
+
+
 # Relationships
 
 

@@ -192,13 +192,27 @@ def terminate(reference: str, *, reason: str, ctx: Context) -> AgreementWithStat
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
         if ctx.principal.role is Role.CONTROLLER_SIGNATORY:
             _require_controller(tx, agreement, at, ctx)
-        ended = agreement.terminate(reason=reason, at=at)
-        if ended is not agreement:
-            entry = ctx.entry("agreement-terminated", f"agreements/{reference}", at=at)
-            ended = _save(tx, ended, entry, ctx)
+        ended = end(tx, agreement, reason=reason, at=at, ctx=ctx)
         shown = _show(tx, ended, at, ctx)
     log.info("agreement_terminated", reference=reference)
     return shown
+
+
+def end(
+    tx: Transaction, agreement: Agreement, *, reason: str, at: datetime, ctx: Context
+) -> Agreement:
+    """End an agreement and store it; ending what has ended changes nothing."""
+    ended = agreement.terminate(reason=reason, at=at)
+    if ended is agreement:
+        return agreement
+    entry = ctx.entry("agreement-terminated", f"agreements/{agreement.reference}", at=at)
+    return _save(tx, ended, entry, ctx)
+
+
+def close(tx: Transaction, agreement: Agreement, *, at: datetime, ctx: Context) -> Agreement:
+    """Close an agreement of which all that was released is destroyed, and store it."""
+    entry = ctx.entry("agreement-closed", f"agreements/{agreement.reference}", at=at)
+    return _save(tx, agreement.close(at=at), entry, ctx)
 
 
 def _require_controller(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> None:
@@ -406,6 +420,7 @@ def facts_about(tx: Transaction, agreement: Agreement, at: datetime, ctx: Contex
     controllers = agreement.shown(at).controllers()
     return Circumstances(
         without_contract=frozenset(c for c in controllers if not has_contract(tx, c, at, ctx)),
+        has_files_out=tx.holdings.has_files_out(agreement.reference),
         lapse_rules=ctx.reference.lapse,
     )
 

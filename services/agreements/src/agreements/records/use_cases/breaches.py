@@ -1,7 +1,7 @@
 """Breaches: reported, receipted, judged, closed; and the holds that they set (ruling 3)."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -9,9 +9,17 @@ from uuid import UUID
 import structlog
 
 from agreements.records.domain.agreement import Agreement
-from agreements.records.domain.breach import Breach, Channel, Finding, Required, Stopped
+from agreements.records.domain.breach import (
+    Breach,
+    Cause,
+    Channel,
+    Demand,
+    Finding,
+    Required,
+    Stopped,
+)
 from agreements.records.domain.hold import Hold
-from agreements.records.use_cases.agreements import new_hold, save_hold
+from agreements.records.use_cases.agreements import end, new_hold, save_hold
 from agreements.records.use_cases.context import (
     KNOWS_ALL,
     Compared,
@@ -123,21 +131,69 @@ def issue_receipt(breach_id: UUID, *, ctx: Context) -> BreachWithHolds:
         return _show(tx, receipted, ctx)
 
 
-def find(breach_id: UUID, finding: Finding, *, ctx: Context) -> BreachWithHolds:
-    """Record how serious a breach is; serious holds its lines at once."""
+def find(
+    breach_id: UUID, finding: Finding, *, actions: Collection[Demand] = (), ctx: Context
+) -> BreachWithHolds:
+    """Record how serious a breach is and what it demands; serious holds its lines at once.
+
+    To destroy makes what it concerns due; to end the agreement ends it.
+    """
     with ctx.uow.writing() as tx:
         at = tx.at
         former = tx.breaches.get(breach_id, scope=scope(tx, ctx))
-        judged = former.find(finding, at=at)
+        judged = former.find(finding, actions=actions, at=at)
         if judged is not former:
             judged = _save(tx, judged, "breach-judged", at, ctx)
         if finding is Finding.SERIOUS:
             agreement = tx.agreements.by_id(judged.agreement_id)
             if not _open_holds(agreement, judged, at):
                 _hold(tx, agreement, judged, at, ctx)
+        if Demand.END_AGREEMENT in (judged.actions or ()):
+            agreement = tx.agreements.by_id(judged.agreement_id)
+            end(tx, agreement, reason=f"Breach {judged.reference}", at=at, ctx=ctx)
         shown = _show(tx, judged, ctx)
     log.info("breach_judged", breach_id=str(breach_id), finding=finding.value)
     return shown
+
+
+def open_by_facts(
+    tx: Transaction,
+    agreement: Agreement,
+    cause: Cause,
+    *,
+    lines: tuple[int, ...] | None,
+    description: str,
+    ctx: Context,
+) -> Breach:
+    """Open a breach that nobody reported: facts show it. It holds its lines, as a report does."""
+    breach = Breach(
+        id=new_id(),
+        reference=f"BRE-{secrets.token_hex(5).upper()}",
+        agreement_id=agreement.id,
+        agreement=agreement.reference,
+        lines=lines,
+        channel=Channel.SYSTEM,
+        cause=cause,
+        activity_stopped=Stopped.NOT_KNOWN,
+        activity_stopped_at=None,
+        description=description,
+        discovered_at=tx.at,
+        reported_at=tx.at,
+        reporter_organisation=ctx.principal.organisation,
+    ).issue_receipt(reference=_receipt(), at=tx.at)
+    stored = tx.breaches.save(
+        breach.announce(),
+        audit=ctx.entry(
+            "breach-opened",
+            f"breaches/{breach.id}",
+            at=tx.at,
+            agreement=agreement.reference,
+            cause=cause.value,
+        ),
+    )
+    if lines != ():
+        _hold(tx, agreement, stored, tx.at, ctx)
+    return stored
 
 
 def close(breach_id: UUID, *, outcome: str, ctx: Context) -> BreachWithHolds:

@@ -14,8 +14,14 @@ from uuid import UUID
 from agreements.records.domain.agreement import Agreement, LapseRule
 from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
+from agreements.records.domain.destruction.certificate import (
+    Acceptance,
+    Certificate,
+    DestroyedFile,
+)
+from agreements.records.domain.destruction.ledger import DestructionRule
 from agreements.records.domain.drafting import ApprovedApplication
-from agreements.records.domain.events import FileVoided
+from agreements.records.domain.events import HoldingEvent
 from agreements.records.domain.lists.imports import HasId, Import, ImportKind
 from agreements.records.domain.lists.layouts.directories import AreaLayouts
 from agreements.records.domain.lists.layouts.reading import LeftOut
@@ -188,6 +194,8 @@ class Breaches(Protocol):
 
     def without_receipt(self) -> Sequence[Breach]: ...
 
+    def of_agreement(self, agreement_id: UUID) -> Sequence[Breach]: ...
+
     def save(self, breach: Breach, *, audit: Entry) -> Breach: ...
 
 
@@ -200,6 +208,8 @@ class RecordedHolding:
     file_id: str
     extract_id: str
     holder: str
+    version: str
+    """By which it was released."""
     line: int
     key: LineKey
     periods: tuple[str, ...]
@@ -207,6 +217,10 @@ class RecordedHolding:
     bytes: int
     digest: str
     released_at: datetime
+    is_fetched: bool = False
+    """Whether a fetch of it was ever permitted."""
+    is_void: bool = False
+    """Whether another file took its place before anybody fetched it: nobody holds it."""
     is_as_sealed: bool | None = None
     """Whether the row is the one that this service sealed; None: nobody asked."""
 
@@ -222,8 +236,16 @@ class Holdings(Protocol):
     def made_with(self, recall: Recall) -> Sequence[RecordedHolding]:
         """Return the files of every agreement that rest on what was taken back."""
 
-    def tell_void(self, *voided: FileVoided) -> None:
+    def tell(self, *said: HoldingEvent) -> None:
         """Say to others that these are not fetched any more."""
+
+    def has_files_out(self, agreement: str) -> bool:
+        """Check whether a file was released that is neither void nor destroyed."""
+
+    def agreements_with_files_out(self) -> Sequence[str]: ...
+
+    def page(self, part: Slice, *, scope: Scope) -> Sequence[RecordedHolding]:
+        """Return a part of the files of every agreement that the scope may know of."""
 
     def note_ended(self, extract_id: str, *, state: str, at: datetime) -> None:
         """Take down that an extract came to nothing, for what is shown."""
@@ -296,6 +318,12 @@ class Transaction(Protocol):
     @property
     def breaches(self) -> Breaches: ...
     @property
+    def certificates(self) -> FactStore[Certificate]: ...
+    @property
+    def acceptances(self) -> FactStore[Acceptance]: ...
+    @property
+    def destroyed_files(self) -> FactStore[DestroyedFile]: ...
+    @property
     def holdings(self) -> Holdings: ...
     @property
     def once(self) -> Once: ...
@@ -318,6 +346,21 @@ class UnitOfWork(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisseminatedFile:
+    """A file that dissemination released, by its own account."""
+
+    file_id: str
+    is_being_delivered: bool
+
+
+class Releases(Protocol):
+    """What dissemination released."""
+
+    def of(self, agreement: str) -> Sequence[DisseminatedFile]:
+        """Raise Unavailable where dissemination does not answer."""
+
+
 class Snapshots(Protocol):
     """The frozen snapshots of applications."""
 
@@ -335,6 +378,7 @@ class Reference:
 
     assurance: AssuranceRules
     lapse: tuple[LapseRule, ...]
+    destruction: tuple[DestructionRule, ...]
     icbs_from: date
     bank_holidays: frozenset[date]
     codes: CodeRules

@@ -35,7 +35,7 @@ def record_recall(
             recall,
             audit=ctx.entry("source-recalled", f"{kind}/{source}", at=tx.at, files=str(len(void))),
         )
-        tx.holdings.tell_void(
+        tx.holdings.tell(
             *(
                 FileVoided(
                     holding_id=holding.id,

@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from common.web.pagination import LIMIT_MAX, Page, Paging
-from dissemination.api.permissions import AuditCtx, DeliveriesCtx
-from dissemination.api.schemas.extracts import DeliveryView, LoggedView, LogPage
+from dissemination.api.permissions import AuditCtx, DeliveriesCtx, ReleasedCtx
+from dissemination.api.schemas.extracts import DeliveryView, LoggedView, LogPage, ReleasedFileView
 from dissemination.use_cases import deliveries as use_cases
+from dissemination.use_cases import releases
 from statements.request import AgreementReference
 
 router = APIRouter(prefix="/v1", tags=["deliveries"])
@@ -28,6 +29,19 @@ def list_deliveries(
         agreement=agreement, file_id=file_id, after=paging.after, limit=paging.rows, ctx=ctx
     )
     return Page[DeliveryView].of(found, paging, show=DeliveryView.of, key=lambda d: d.id)
+
+
+@router.get("/released-files")
+def list_released_files(
+    ctx: ReleasedCtx,
+    paging: Paging,
+    agreement: Annotated[AgreementReference, Query(description="Under which they were released.")],
+) -> Page[ReleasedFileView]:
+    """List the files that were released under an agreement, for its ledger of holdings."""
+    found = releases.under(agreement, after=paging.after, limit=paging.rows, ctx=ctx)
+    return Page[ReleasedFileView].of(
+        found, paging, show=ReleasedFileView.model_validate, key=lambda one: one.file_id
+    )
 
 
 @router.get("/audit")

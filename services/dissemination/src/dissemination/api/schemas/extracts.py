@@ -73,6 +73,16 @@ class FileView(Outgoing):
         )
 
 
+class ReleasedFileView(Outgoing):
+    """A released file, as the ledger of holdings is held against it."""
+
+    file_id: Annotated[UUID, Field(description="The file.")]
+    extract_id: Annotated[UUID, Field(description="The extract or table that it is of.")]
+    holding_id: Annotated[str, Field(description="How agreements knows it.")]
+    released_at: Annotated[datetime, Field(description="When it was released.")]
+    being_delivered: Annotated[bool, Field(description="Whether bytes of it are leaving now.")]
+
+
 class FileList(Outgoing):
     items: list[FileView]
     gone: Annotated[

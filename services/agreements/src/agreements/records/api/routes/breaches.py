@@ -76,8 +76,9 @@ def issue_receipt(breach_id: UUID, ctx: Handler) -> BreachView:
 
 @removing.post("/{breach_id}/finding", responses=responses(BreachNotFound, TransitionRefused))
 def judge_breach(breach_id: UUID, body: JudgeBreach, ctx: Handler) -> BreachView:
-    """Record the severity of a breach. `serious` holds its lines at once."""
-    return BreachView.of(use_cases.find(breach_id, body.finding, ctx=ctx))
+    """Record the severity of a breach and what it demands. `serious` holds its lines at once."""
+    judged = use_cases.find(breach_id, body.finding, actions=body.actions, ctx=ctx)
+    return BreachView.of(judged)
 
 
 @router.post("/{breach_id}/closure", responses=responses(BreachNotFound, TransitionRefused))

@@ -1,7 +1,7 @@
 """Breaches, as they cross the wire."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -18,13 +18,18 @@ from agreements.records.api.schemas.shared import (
 from agreements.records.domain.breach import (
     RECEIPT_OVERDUE,
     BreachState,
+    Cause,
     Channel,
+    Demand,
     Finding,
     Required,
     Stopped,
 )
 from agreements.records.use_cases.breaches import BreachReport, BreachWithHolds
 from common.errors import Invalid
+
+ReportChannel = Literal[Channel.API, Channel.TELEPHONE, Channel.EMAIL, Channel.AUDIT]
+"""By which somebody may report; `system` is for what the facts show."""
 
 
 class ReportBreach(Incoming):
@@ -44,7 +49,7 @@ class ReportBreach(Incoming):
     description: Annotated[Words, Field(description="What happened; no data about patients.")]
     discovered_at: Instant
     channel: Annotated[
-        Channel, Field(description="By which way the report came, where staff record it.")
+        ReportChannel, Field(description="By which way the report came, where staff record it.")
     ] = Channel.API
     dspt_incident: Label | None = None
     ico_required: Required = Required.NOT_KNOWN
@@ -74,7 +79,14 @@ class ReportBreach(Incoming):
 
 
 class JudgeBreach(Incoming):
-    finding: Finding
+    finding: Annotated[Finding, Field(description="Whether it is a breach, and how serious.")]
+    actions: Annotated[
+        frozenset[Demand],
+        Field(
+            description="What it demands. `destroy`: the files of its lines have to be destroyed."
+            " `end_agreement`: the agreement ends at once."
+        ),
+    ] = frozenset()
 
 
 class CloseBreach(Incoming):
@@ -108,6 +120,10 @@ class BreachView(SealedView):
     ico_required: Required
     ico_notified_at: datetime | None
     finding: Finding | None
+    actions: Annotated[list[Demand], Field(description="What the finding demands.")]
+    cause: Annotated[
+        Cause | None, Field(description="What showed it where nobody reported it; null: a report.")
+    ]
     outcome: str | None
     closed_at: datetime | None
     holds: list[HoldView]
@@ -136,6 +152,8 @@ class BreachView(SealedView):
             ico_required=b.ico_required,
             ico_notified_at=b.ico_notified_at,
             finding=b.finding,
+            actions=list(b.actions or ()),
+            cause=b.cause,
             outcome=b.outcome,
             closed_at=b.closed_at,
             holds=[HoldView.of(h, shown.at) for h in shown.holds],

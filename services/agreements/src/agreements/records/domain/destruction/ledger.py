@@ -1,0 +1,279 @@
+"""What recipients hold of an agreement's files, where, and what of it must go by when.
+
+A file is held by whoever operates a place that the agreement names, and in its back-ups (domain.md
+3.7). What has to be destroyed follows from dates and facts alone: no job has to run for it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances
+from agreements.records.domain.breach import Breach, Demand
+from agreements.records.domain.parties.registration import Section251Approval
+from agreements.records.domain.version import AgreementVersion
+from common.clock import end_of, legal_day
+from common.ids import digest_of
+from statements.vocabulary import LineKey
+
+ENVIRONMENT = "the recipient environment of the line"
+"""Where a file is of which the agreement names no place of its holder."""
+LIVE_KINDS = frozenset({"processing", "storage"})
+BACK_UP_KINDS = frozenset({"backup", "disaster_recovery"})
+COPY_DIGITS = 16
+
+
+class CopyKind(StrEnum):
+    LIVE = "live"
+    BACK_UP = "back_up"
+
+
+class Trigger(StrEnum):
+    """Why a file has to be destroyed."""
+
+    EXPIRED = "expired"
+    TERMINATED = "terminated"
+    LINE_REMOVED = "line_removed"
+    BREACH = "breach"
+    SECTION_251_ENDED = "section_251_ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestructionRule:
+    """By when what a trigger concerns has to be destroyed, and how long a back-up may age out."""
+
+    valid_from: date
+    trigger: Trigger
+    days: int
+    back_up_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFile:
+    """A file that was released and not destroyed yet, or when it was."""
+
+    holding_id: UUID
+    file_id: str
+    extract_id: str
+    key: LineKey
+    version: str
+    holder: str
+    released_at: datetime
+    is_fetched: bool
+    """Whether bytes of it ever left."""
+    is_void: bool = False
+    """Whether another took its place before anybody fetched it: nobody holds it, or ever will."""
+    destroyed_at: datetime | None = None
+
+    @property
+    def is_out(self) -> bool:
+        return self.destroyed_at is None and not self.is_void
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A file at one holder's place, live or in its back-ups."""
+
+    file_id: str
+    holder: str
+    place: str
+    kind: CopyKind
+
+    @property
+    def id(self) -> str:
+        """Its name in a certificate: the same for the same file, holder, place and kind."""
+        named = digest_of([self.file_id, self.holder, self.place, self.kind.value])
+        return named.removeprefix("sha256:")[:COPY_DIGITS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    trigger: Trigger
+    since: datetime
+    by: date
+    back_ups_by: date
+
+    def is_overdue(self, at: datetime) -> bool:
+        return at >= end_of(self.by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerLine:
+    """A file, where it is held, and by when it must be destroyed; None: it may be held."""
+
+    file: LedgerFile
+    copies: tuple[Copy, ...]
+    due: Due | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What destruction rests on that is not the agreement's own."""
+
+    circumstances: Circumstances
+    rules: tuple[DestructionRule, ...]
+    breaches: Sequence[Breach] = ()
+    approvals: Mapping[str, Section251Approval]
+
+    def rule(self, trigger: Trigger, day: date) -> DestructionRule | None:
+        rules = [r for r in self.rules if r.trigger is trigger and r.valid_from <= day]
+        return max(rules, key=lambda r: r.valid_from) if rules else None
+
+
+def ledger(
+    agreement: Agreement, files: Iterable[LedgerFile], grounds: Grounds, at: datetime
+) -> tuple[LedgerLine, ...]:
+    """Say of each file where it is held and by when it must be destroyed."""
+    ended = _ended(agreement, grounds.circumstances, at)
+    return tuple(
+        LedgerLine(
+            file=file,
+            copies=copies(file, agreement, at) if file.is_out else (),
+            due=_due(file, agreement, ended, grounds, at) if file.is_out else None,
+        )
+        for file in files
+    )
+
+
+def copies(file: LedgerFile, agreement: Agreement, at: datetime) -> tuple[Copy, ...]:
+    """Name every place where a file may be: of its own version, and of each in effect since.
+
+    A place that an amendment takes out of the agreement does not lose its copy by that.
+    """
+    released = agreement.numbered(file.version).sequence
+    found = dict.fromkeys(
+        copy
+        for version in agreement.versions
+        if version.sequence == released or (version.sequence > released and _began(version, at))
+        for copy in _at_places(file, version)
+    )
+    if not any(copy.holder == file.holder for copy in found):
+        own = Copy(file_id=file.file_id, holder=file.holder, place=ENVIRONMENT, kind=CopyKind.LIVE)
+        return (own, *found)
+    return tuple(found)
+
+
+def _began(version: AgreementVersion, at: datetime) -> bool:
+    begin = version.effective_from()
+    return begin is not None and begin <= at
+
+
+def _at_places(file: LedgerFile, version: AgreementVersion) -> Iterable[Copy]:
+    places = version.snapshot().get("locations")
+    for place in places if isinstance(places, list) else ():
+        if not isinstance(place, dict):
+            continue
+        kinds = place.get("kinds")
+        held = {str(kind) for kind in kinds} if isinstance(kinds, list) else set()
+        named = ", ".join(str(place[part]) for part in ("address", "postcode") if part in place)
+        for kind, of_kind in ((CopyKind.LIVE, LIVE_KINDS), (CopyKind.BACK_UP, BACK_UP_KINDS)):
+            if held & of_kind:
+                yield Copy(
+                    file_id=file.file_id, holder=str(place.get("operator")), place=named, kind=kind
+                )
+
+
+# By when
+
+
+def _due(
+    file: LedgerFile,
+    agreement: Agreement,
+    ended: tuple[Trigger, datetime] | None,
+    grounds: Grounds,
+    at: datetime,
+) -> Due | None:
+    found = [] if ended is None else [ended]
+    found += _line_removed(file, agreement, at)
+    found += _ordered(file, agreement, grounds.breaches, at)
+    found += _without_approval(file, agreement, grounds.approvals, at)
+    dues = [
+        Due(
+            trigger=trigger,
+            since=since,
+            by=legal_day(since) + timedelta(days=rule.days),
+            back_ups_by=legal_day(since) + timedelta(days=rule.back_up_days),
+        )
+        for trigger, since in found
+        if (rule := grounds.rule(trigger, legal_day(since))) is not None
+    ]
+    return min(dues, key=lambda due: (due.by, due.since), default=None)
+
+
+def _ended(
+    agreement: Agreement, facts: Circumstances, at: datetime
+) -> tuple[Trigger, datetime] | None:
+    ended = agreement.ended(at, facts)
+    if ended is None:
+        return None
+    state, since = ended
+    is_cut = state is AgreementState.TERMINATED
+    return (Trigger.TERMINATED if is_cut else Trigger.EXPIRED), since
+
+
+def _line_removed(
+    file: LedgerFile, agreement: Agreement, at: datetime
+) -> list[tuple[Trigger, datetime]]:
+    """Since when no version that governed has had the file's line."""
+    since = None
+    for begin, version in reversed(agreement.governed(at)):
+        if any(line.key == file.key for line in version.lines):
+            break
+        since = begin
+    return [] if since is None else [(Trigger.LINE_REMOVED, since)]
+
+
+def _ordered(
+    file: LedgerFile, agreement: Agreement, breaches: Iterable[Breach], at: datetime
+) -> list[tuple[Trigger, datetime]]:
+    """Since when a finding has wanted it destroyed."""
+    return [
+        (Trigger.BREACH, ordered)
+        for breach in breaches
+        if Demand.DESTROY in (breach.actions or ())
+        and (ordered := breach.finding_at) is not None
+        and file.released_at <= ordered <= at
+        and _concerns(breach, agreement, file.key)
+    ]
+
+
+def _concerns(breach: Breach, agreement: Agreement, key: LineKey) -> bool:
+    if breach.lines is None:
+        return True
+    lines = agreement.shown(breach.reported_at).lines
+    return any(line.key == key and line.number in breach.lines for line in lines)
+
+
+def _without_approval(
+    file: LedgerFile,
+    agreement: Agreement,
+    approvals: Mapping[str, Section251Approval],
+    at: datetime,
+) -> list[tuple[Trigger, datetime]]:
+    """Since when the approval that the file's line relies on has ended."""
+    reference = approval_of(agreement.shown(at), file.key)
+    approval = None if reference is None else approvals.get(reference)
+    day = legal_day(at)
+    if approval is None or approval.valid_to >= day:
+        return []
+    return [(Trigger.SECTION_251_ENDED, end_of(approval.valid_to))]
+
+
+def approval_of(version: AgreementVersion, key: LineKey) -> str | None:
+    """Return the section 251 approval that a line relies on."""
+    for line in version.lines:
+        rests = line.content.get("confidentiality")
+        if line.key == key and isinstance(rests, Mapping) and rests.get("route") == "section_251":
+            reference = rests.get("section_251")
+            return reference if isinstance(reference, str) else None
+    return None
+
+
+def approvals_of(agreement: Agreement, at: datetime) -> Collection[str]:
+    """Return the section 251 approvals that the lines of the shown version rely on."""
+    version = agreement.shown(at)
+    return {
+        found for line in version.lines if (found := approval_of(version, line.key)) is not None
+    }

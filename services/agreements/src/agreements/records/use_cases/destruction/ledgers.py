@@ -1,0 +1,112 @@
+"""What recipients hold, and by when it must go: read out of holdings, agreements and breaches."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agreements.records.domain.agreement import Agreement
+from agreements.records.domain.destruction.certificate import Certificate, Destruction
+from agreements.records.domain.destruction.ledger import (
+    Grounds,
+    LedgerFile,
+    LedgerLine,
+    approvals_of,
+    ledger,
+)
+from agreements.records.use_cases.agreements import facts_about
+from agreements.records.use_cases.context import Compared, Context, compared, scope
+from agreements.records.use_cases.ports import RecordedHolding, Slice, Transaction
+from common import unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingWithLedger:
+    """A released file, where it is held, and by when it must be destroyed."""
+
+    agreement: Agreement
+    holding: RecordedHolding
+    line: LedgerLine
+    at: datetime
+
+
+def page(part: Slice, *, ctx: Context) -> Sequence[Compared[HoldingWithLedger]]:
+    """Return what is held under every agreement that the caller may know of: X01's ledger."""
+    at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        found = tx.holdings.page(part, scope=scope(tx, ctx))
+        known: dict[str, tuple[Agreement, Grounds]] = {}
+
+        def shown(one: RecordedHolding) -> HoldingWithLedger:
+            if one.agreement not in known:
+                agreement = tx.agreements.get(one.agreement, scope=None)
+                known[one.agreement] = agreement, grounds(tx, agreement, at, ctx)
+            agreement, rests_on = known[one.agreement]
+            [line] = ledger(agreement, _held(tx, agreement, [one]), rests_on, at)
+            return HoldingWithLedger(agreement=agreement, holding=one, line=line, at=at)
+
+        listed = unreadable.each(found, shown, key=lambda one: one.id)
+    return compared(listed, by=lambda one: [one.agreement, one], ctx=ctx)
+
+
+def get(reference: str, *, ctx: Context) -> Compared[Destruction]:
+    """Return what is held under an agreement, what must go, and what was certified of it."""
+    with ctx.uow.reading() as tx:
+        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+        shown = unreadable.read(
+            agreement, lambda one: destruction_of(tx, one, ctx.clock.now(), ctx)
+        )
+    return compared([shown], by=lambda one: [agreement, one], ctx=ctx)[0]
+
+
+def destruction_of(
+    tx: Transaction, agreement: Agreement, at: datetime, ctx: Context
+) -> Destruction:
+    """Gather all of an agreement's destruction as it stands."""
+    files = _held(tx, agreement, tx.holdings.of(agreement.reference))
+    certificates: Sequence[Certificate] = tx.certificates.find(agreement_id=agreement.id)
+    return Destruction(
+        agreement_id=agreement.id,
+        reference=agreement.reference,
+        lines=ledger(agreement, files, grounds(tx, agreement, at, ctx), at),
+        certificates=tuple(certificates),
+        acceptances=tuple(tx.acceptances.find(agreement_id=agreement.id)),
+        at=at,
+    )
+
+
+def grounds(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> Grounds:
+    """Gather what destruction rests on that is not the agreement's own."""
+    approvals = (
+        tx.section_251_approvals.one(reference=reference)
+        for reference in sorted(approvals_of(agreement, at))
+    )
+    return Grounds(
+        circumstances=facts_about(tx, agreement, at, ctx),
+        rules=ctx.reference.destruction,
+        breaches=tx.breaches.of_agreement(agreement.id),
+        approvals={one.reference: one for one in approvals if one is not None},
+    )
+
+
+def _held(
+    tx: Transaction, agreement: Agreement, found: Iterable[RecordedHolding]
+) -> list[LedgerFile]:
+    """Return what may be held: a file that gave way before anybody fetched it is nobody's."""
+    destroyed = {
+        one.id: one.destroyed_at for one in tx.destroyed_files.find(agreement_id=agreement.id)
+    }
+    return [
+        LedgerFile(
+            holding_id=one.id,
+            file_id=one.file_id,
+            extract_id=one.extract_id,
+            key=one.key,
+            version=one.version,
+            holder=one.holder,
+            released_at=one.released_at,
+            is_fetched=one.is_fetched,
+            is_void=one.is_void,
+            destroyed_at=destroyed.get(one.id),
+        )
+        for one in found
+    ]
