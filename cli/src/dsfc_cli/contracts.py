@@ -159,6 +159,11 @@ def _lives() -> Mapping[str, Sequence[tuple[str, str, str]]]:
             "TRANSITIONS",
         ),
         ("Extract (dissemination)", "dissemination.domain.extract", "TRANSITIONS"),
+        (
+            "Standing order (dissemination)",
+            "dissemination.domain.orders.standing_order",
+            "TRANSITIONS",
+        ),
     ):
         moves = getattr(importlib.import_module(module), table)
         lives[title] = [(a.name, b.name, "") for a, to in moves.items() for b in sorted(to)]
@@ -210,6 +215,10 @@ def _codes() -> str:
         "Why an extract failed, besides the above",
         failures
         | importlib.import_module("pseudonymisation.preparations.domain.errors").FAILURE_DETAILS,
+    )
+    lines += _section(
+        "Why a standing order ended",
+        importlib.import_module("dissemination.domain.orders.standing_order").ENDS,
     )
     lines += _section(
         "What is wrong with a line of a submission",

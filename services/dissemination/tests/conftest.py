@@ -51,7 +51,7 @@ from common.tls.files import Renewed, served
 from common.web.server import in_background
 from dissemination import main
 from dissemination.settings import Settings
-from dissemination.use_cases import driver
+from dissemination.use_cases import driver, order_rounds
 from dissemination.use_cases.context import Context
 from dsfc_testing import issuer as issuing
 from dsfc_testing import ports, safety
@@ -209,6 +209,9 @@ class Agreements:
     released: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The object of each holding, as it was attested."""
     decisions: list[str] = field(default_factory=list)
+    on_tokens: dict[str, tuple[Any, datetime]] = field(default_factory=dict)
+    """Decisions that were given on a token: whose, and when."""
+    order_days_max: int = 62
 
     def reset(self) -> None:
         """Forget what a test had set. What was decided before stays decided."""
@@ -216,7 +219,7 @@ class Agreements:
         for name in (
             *("refusals", "parties", "lease_seconds", "lease_until", "broken", "raw"),
             *("delay_seconds", "broken_code"),
-            *("permit_lifetime", "terms", "asked", "decisions"),
+            *("permit_lifetime", "terms", "asked", "decisions", "order_days_max"),
         ):
             setattr(self, name, getattr(fresh, name))
 
@@ -273,12 +276,18 @@ class Agreements:
             return problem(401, "UNAUTHENTICATED")
         if question["resource"].get("properties", {}).get("fields") == []:
             return problem(422, "INVALID_REQUEST")
+        decision = question["subject"].get("properties", {}).get("decision")
+        if decision is not None and self._orderer(question) is None:
+            return problem(403, "EVIDENCE_NOT_ACCEPTED")
         action = question["action"]["name"]
         self.asked.append(
             Asked(action, question["resource"], question.get("context", {}), question["subject"])
         )
         answers = {"request": self._request, "release": self._release, "fetch": self._fetch}
         answer = answers[action](question)
+        if decision is None and action != "release":
+            who = self._caller(question)
+            self.on_tokens[answer["context"]["id"]] = (who, self.clock.now())
         if question.get("context", {}).get("dry_run"):
             # As agreements answers who asks dry: nothing is logged, and nothing is given.
             refusals = answer["context"].get("refusals", [])
@@ -301,12 +310,22 @@ class Agreements:
 
     def _caller(self, question: dict[str, Any]) -> Any:
         """Who asks, by their own token and nothing else."""
+        if "decision" in question["subject"]["properties"]:
+            return self._orderer(question)
         token = question["subject"]["properties"]["token"]
         try:
             principal = self.identities.verifier().verify(token, audience="dissemination")
         except AppError:
             return None
         return principal if principal.client_id == question["subject"]["id"] else None
+
+    def _orderer(self, question: dict[str, Any]) -> Any:
+        """Who ordered, by a decision that was given on their token, not too long ago."""
+        known = self.on_tokens.get(question["subject"]["properties"]["decision"])
+        if known is None or known[0] is None or known[0].client_id != question["subject"]["id"]:
+            return None
+        is_old = self.clock.now() - known[1] > timedelta(days=self.order_days_max)
+        return None if is_old else known[0]
 
     def _request(self, question: dict[str, Any]) -> dict[str, Any]:
         resource, context = question["resource"], question["context"]
@@ -328,6 +347,8 @@ class Agreements:
             return self._no([refusal("LINE_NOT_IN_DSA")])
         if refusals:
             return self._no(refusals)
+        if context.get("places_order"):
+            return self._yes(on_behalf_of=list(CONTROLLERS))
         permit_id = str(new_id())
         expires = self.clock.now() + self.permit_lifetime
         answer = self._yes(permit_id=permit_id, permit_expires_at=expires.isoformat())
@@ -653,6 +674,7 @@ class House:
                     "UPDATE extract SET state = 'withdrawn', version = version + 1"
                     " WHERE state IN ('requested', 'preparing', 'prepared')"
                 )
+                connection.exec_driver_sql("DELETE FROM standing_order")
             self.clock.set(START)
             self.tokens.clear()
             self.agreements.reset()
@@ -840,6 +862,7 @@ def _house(
     with held, ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         turns = Turns()
         patch.setattr(driver, "advance", turns.counted(driver.advance))
+        patch.setattr(order_rounds, "carry_out", turns.counted(order_rounds.carry_out))
         patch.setattr(consumer, "POLL_SECONDS", 0.05)  # its last look is waited for at the end
         _, haven_url = stack.enter_context(
             in_background(
@@ -883,6 +906,7 @@ def _house(
                     "preparations": haven_url,
                 },
                 "driver_poll_seconds": 0.05,
+                "order_poll_seconds": 0.05,
                 **told,
             }
         )

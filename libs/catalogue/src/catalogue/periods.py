@@ -322,6 +322,10 @@ class Calendar(Strict):
             first = date(year, YEAR_BEGINS - 1, 1)
         return tuple(stage.last_day(first) for stage in self.stages)
 
+    def closes_at(self, month: str) -> datetime:
+        """Give the instant at which the last stage of a month is over."""
+        return datetime.combine(self.last_days(month)[-1], self.until, LONDON)
+
     def stage_of(self, month: str, received_at: datetime) -> Stage:
         """Say in which stage of a month something is that came at an instant."""
         local = received_at.astimezone(LONDON)

@@ -27,7 +27,7 @@ from dissemination.adapters.preparations import HttpPreparations
 from dissemination.adapters.sealing import SigningKey
 from dissemination.adapters.store import ObstoreReleases
 from dissemination.adapters.table_checks import TableChecks
-from dissemination.adapters.workers import DeliverySweeper, ExtractDriver
+from dissemination.adapters.workers import DeliverySweeper, ExtractDriver, OrderRounds
 from dissemination.api.dependencies import Streams
 from dissemination.api.routes import router
 from dissemination.api.stream.leased_response import Limits
@@ -40,6 +40,8 @@ PACKAGE = "dissemination"
 SUMMARY = "Extracts, delivery and registers: the only way out"
 EXTRACTS = "extracts"
 """What the API wakes the driver for."""
+ORDERS = "standing orders"
+"""What API and consumer wake the rounds for."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Parts(service.Parts):
             store=self.store,
             sealing=SigningKey(self.signer, self.engine, settings.checkpoint_dir, self.legal_clock),
             wake=self.wakes[EXTRACTS].set,
+            wake_orders=self.wakes[ORDERS].set,
+            order_sweep=timedelta(seconds=settings.order_sweep_seconds),
             lease_guard_seconds=settings.lease_guard_seconds,
             claim=timedelta(seconds=settings.claim_seconds),
         )
@@ -151,6 +155,12 @@ def jobs(parts: Parts) -> Sequence[Worker]:
                 poll_seconds=settings.driver_poll_seconds,
             )
             for number in range(settings.driver_threads)
+        ),
+        OrderRounds(
+            parts.context,
+            catalogue.load(),
+            parts.wakes[ORDERS],
+            poll_seconds=settings.order_poll_seconds,
         ),
         DeliverySweeper(parts.context, every_seconds=settings.sweep_seconds),
     ]

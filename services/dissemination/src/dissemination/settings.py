@@ -58,6 +58,12 @@ class Settings(ServiceSettings):
     claim_seconds: Annotated[float, Field(gt=0, le=600)] = 5
     """How long a worker has an extract to itself before another may go on with it."""
 
+    order_poll_seconds: Annotated[float, Field(gt=0, le=60)] = 1
+    """How often standing orders are looked at whose turn has come, without having been woken."""
+
+    order_sweep_seconds: Annotated[float, Field(gt=0, le=86_400)] = 900
+    """How often each standing order has a turn though nothing happened: events can be lost."""
+
     sweep_seconds: Annotated[float, Field(gt=0, le=3600)] = 15
 
     @model_validator(mode="after")

@@ -1,14 +1,16 @@
 """Every entry of the audit log says in whose name a processor acted: refusals, deliveries, all."""
 
 import ast
+from datetime import timedelta
 from pathlib import Path
 
 import dissemination
+from services.dissemination.tests.api.test_standing_orders import ORDER
 
 CONTROLLERS = "99N,11X"
 HEARD = "agreement-heard"
 """Said by agreements, and in nobody's name."""
-AUDITED = {"audited": 0, "audited_of": 1, "_save": 1}
+AUDITED = {"audited": 0, "audited_of": 1, "audited_of_order": 1, "_save": 1}
 """Which argument of what writes an entry is its action."""
 
 
@@ -52,6 +54,28 @@ def withdrawn_by_whoever_asked(house):
     assert house.call("POST", f"/v1/extracts/{extract_id}/withdrawal").is_success
 
 
+def ordered(house, until):
+    """Placed, waiting for its freeze, refused, asked for, released, confirmed and ended."""
+    order = house.call("POST", "/v1/standing-orders", json={**ORDER, "when": "freeze"}).json()
+    path = f"/v1/standing-orders/{order['id']}"
+
+    def are(*states):
+        found = house.call("GET", path).json()["periods"]
+        return [one["state"] for one in found] == [*states]
+
+    until(lambda: are("waiting", "waiting", "waiting"))
+    house.agreements.refuse("request", "BREACH_OPEN")
+    house.clock.advance(timedelta(days=20))
+    house.tokens.clear()
+    assert house.call("POST", f"{path}/confirmation").is_success
+    until(lambda: are("skipped", "waiting", "waiting"))
+    house.agreements.refusals.clear()
+    house.clock.advance(timedelta(minutes=1))
+    assert house.call("POST", f"{path}/confirmation").is_success
+    until(lambda: are("released", "waiting", "waiting"))
+    assert house.call("POST", f"{path}/end").is_success
+
+
 def superseded_and_over(house):
     """As events would have it: the edition is replaced, the file void, an agreement active."""
     from dissemination.use_cases import agreement_statuses, releases
@@ -68,7 +92,7 @@ def superseded_and_over(house):
     assert extract["id"] == str(extract_id)
 
 
-def test_whatever_a_processor_does_is_logged_in_the_name_of_its_controllers(house):
+def test_whatever_a_processor_does_is_logged_in_the_name_of_its_controllers(house, until):
     """Guards: `Context.audited`, `audited_of`, `acting_for`. A new action has to be played here."""
     before = len(house.leaves())
 
@@ -77,6 +101,8 @@ def test_whatever_a_processor_does_is_logged_in_the_name_of_its_controllers(hous
     refused_and_failed(house)
     house.reset()
     withdrawn_by_whoever_asked(house)
+    house.reset()
+    ordered(house, until)
     house.reset()
     superseded_and_over(house)
 

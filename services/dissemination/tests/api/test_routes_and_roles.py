@@ -27,6 +27,11 @@ ROUTES = {
     ("GET", "/v1/tabulations/{tabulation_id}"): CUSTOMERS | BODY,
     ("GET", "/v1/tabulations/{tabulation_id}/files"): CUSTOMERS | BODY,
     ("POST", "/v1/tabulations/{tabulation_id}/withdrawal"): CUSTOMERS | {Role.DSCRO_APPROVER},
+    ("POST", "/v1/standing-orders"): CUSTOMERS,
+    ("GET", "/v1/standing-orders"): CUSTOMERS | BODY,
+    ("GET", "/v1/standing-orders/{order_id}"): CUSTOMERS | BODY,
+    ("POST", "/v1/standing-orders/{order_id}/confirmation"): CUSTOMERS,
+    ("POST", "/v1/standing-orders/{order_id}/end"): CUSTOMERS | {Role.DSCRO_APPROVER},
     ("GET", "/v1/files/{file_id}/manifest"): CUSTOMERS | BODY,
     ("GET", "/v1/files/{file_id}/content"): CUSTOMERS,
     ("HEAD", "/v1/files/{file_id}/content"): CUSTOMERS,
@@ -81,6 +86,7 @@ def test_the_table_has_every_route(house):
 @pytest.mark.parametrize(("method", "path"), GATED)
 def test_a_route_lets_in_its_roles_and_nobody_else(house, method, path):
     url = path.replace("{extract_id}", NOBODY).replace("{file_id}", NOBODY)
+    url = url.replace("{order_id}", NOBODY)
     url += "?agreement=DARS-NIC-123456-A1B2C" if path == "/v1/audit" else ""
     for role in Role:
         answer = house.call(method, url, role=role)
@@ -97,6 +103,7 @@ def test_a_route_lets_in_its_roles_and_nobody_else(house, method, path):
 @pytest.mark.parametrize("token", ["", "Bearer nonsense", "Basic abc"])
 def test_a_route_lets_in_nobody_without_a_token(house, method, path, token):
     url = path.replace("{extract_id}", NOBODY).replace("{file_id}", NOBODY)
+    url = url.replace("{order_id}", NOBODY)
 
     answer = house.call(method, url, role=None, headers={"Authorization": token} if token else {})
 

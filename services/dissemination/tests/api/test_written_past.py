@@ -8,6 +8,7 @@ from common.db import tables as shared
 from common.security.roles import Role
 from dissemination.db.tables import metadata
 from dsfc_testing.written_past import written_past
+from services.dissemination.tests.api.test_standing_orders import ORDER
 from services.dissemination.tests.api.test_standings import told
 from services.dissemination.tests.api.test_tabulations import released as table_released
 from services.dissemination.tests.conftest import REFERENCE, until
@@ -21,6 +22,7 @@ NOT_SHOWN = {
 UNSEEN = {
     *("extract.due_at", "extract.claimed_until", "extract.attempts", "delivery.alive_at"),
     *("extract.rows_done", "extract.rows_total"),
+    *("standing_order.due_at", "standing_order.claimed_until", "standing_order.woken_at"),
 }
 """What workers note for themselves; the last two until a file is prepared, which then says it."""
 OTHERWISE = {
@@ -44,6 +46,8 @@ def shown(build_house):
     assert house.call("GET", file["content"]).status_code == 200
     house.ended(file)
     table = table_released(house, until)
+    order = house.call("POST", "/v1/standing-orders", json=ORDER).json()
+    until(lambda: house.call("GET", f"/v1/standing-orders/{order['id']}").json()["ended"])
     house.haven.fails_with = "PERMIT_EXPIRED"
     house.settled(house.ask().json()["id"], "failed")
     event = told(house, "activated", "ACTIVE")
@@ -53,6 +57,7 @@ def shown(build_house):
         "extract_id": extract["id"],
         "file_id": file["id"],
         "tabulation_id": table["id"],
+        "order_id": order["id"],
     }
     return house
 

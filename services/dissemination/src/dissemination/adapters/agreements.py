@@ -16,7 +16,7 @@ from common.errors import AgreementNotFound, AppError, DecisionUnavailable, Refu
 from dissemination.domain.extract import Permit, PreparedFile
 from dissemination.domain.landed import Landed
 from dissemination.domain.release import ReleaseDecision
-from dissemination.use_cases.context import AgreedLine, Evidence, LeaseGiven
+from dissemination.use_cases.context import AgreedLine, Evidence, LeaseGiven, Placed
 from statements.decision import Evaluation, EvaluationContext, RegisterTerms
 from statements.question import (
     AnyQuestion,
@@ -70,6 +70,7 @@ class _Line(_Answer):
     data_set: str
     classification: str
     fields: list[_Field]
+    access_method: str | None = None
 
 
 class _Lines(_Answer):
@@ -85,7 +86,7 @@ class HttpAgreements:
     def request(
         self, request: ExtractRequest, *, evidence: Evidence, landed: Landed | None
     ) -> Permit:
-        with _none_is_unavailable():
+        with _none_is_unavailable(evidence):
             question = _question(request, evidence, landed=_landed(landed, request))
             answer = self._remote.call("POST", EVALUATION, json=_json(question))
             evaluation = Evaluation.model_validate_json(answer.content)
@@ -98,6 +99,26 @@ class HttpAgreements:
             expires_at=given.permit_expires_at,
             decision_id=decision_id,
             epoch=given.epoch,
+        )
+
+    def place(self, request: ExtractRequest, *, evidence: Evidence) -> Placed:
+        with _none_is_unavailable():
+            question = _question(request, evidence, places_order=True)
+            answer = self._remote.call("POST", EVALUATION, json=_json(question))
+            evaluation = Evaluation.model_validate_json(answer.content)
+        if evaluation.context.id is None:
+            log.warning("decision_not_logged")
+            raise DecisionUnavailable(NO_DECISION)
+        refusals: tuple[Refusal, ...] = ()
+        if not evaluation.decision:
+            no = _no(evaluation.context)
+            if not isinstance(no, Refused):
+                raise no
+            refusals = no.refusals
+        return Placed(
+            decision_id=evaluation.context.id,
+            refusals=refusals,
+            on_behalf_of=",".join(evaluation.context.on_behalf_of or ()) or None,
         )
 
     def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
@@ -177,19 +198,29 @@ class HttpAgreements:
                 number=line.number,
                 key=LineKey(line.purpose, line.data_set, line.classification),
                 fields=tuple(field.name for field in line.fields),
+                access_method=line.access_method,
             )
             for line in lines
         ]
 
 
+NOT_SIGNED_IN = "Your access token is not accepted any more."
+NOT_CONFIRMED = (
+    "Whoever ordered has shown no access token for too long. Confirm the standing order:"
+    " POST /v1/standing-orders/{id}/confirmation."
+)
+
+
 @contextmanager
-def _none_is_unavailable() -> Iterator[None]:
+def _none_is_unavailable(evidence: Evidence | None = None) -> Iterator[None]:
     """Raise DecisionUnavailable where nothing comes back that is a decision."""
     try:
         yield
     except http.RemoteProblem as problem:
         if problem.code == NOT_ACCEPTED:
-            refusal = Refusal(NOT_ACCEPTED, "Your access token is not accepted any more.")
+            for_order = evidence is not None and evidence.decision is not None
+            said = NOT_CONFIRMED if for_order else NOT_SIGNED_IN
+            refusal = Refusal(NOT_ACCEPTED, said)
             raise Refused(refusal.detail, [refusal]) from problem
         log.warning("decision_unavailable", code=problem.code)
         raise DecisionUnavailable(NO_DECISION) from problem
@@ -225,6 +256,7 @@ def _question(
     *,
     landed: LandedEditions | None = None,
     dry_run: bool = False,
+    places_order: bool = False,
 ) -> RequestQuestion:
     return RequestQuestion(
         subject=_subject(evidence),
@@ -237,6 +269,7 @@ def _question(
             request_digest=request.digest,
             landed=landed,
             dry_run=dry_run,
+            places_order=places_order,
         ),
     )
 
@@ -262,7 +295,12 @@ def _landed(landed: Landed | None, request: ExtractRequest) -> LandedEditions | 
 
 
 def _subject(evidence: Evidence) -> Subject:
-    return Subject(id=evidence.client_id, properties=Proof(token=evidence.token))
+    proof = (
+        Proof(token=evidence.token)
+        if evidence.decision is None
+        else Proof(decision=evidence.decision)
+    )
+    return Subject(id=evidence.client_id, properties=proof)
 
 
 def _json(question: AnyQuestion) -> JsonValue:

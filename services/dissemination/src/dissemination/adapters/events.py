@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from common import faults
 from common.messaging.envelope import Event as Envelope
-from dissemination.use_cases import agreement_statuses, releases
+from dissemination.use_cases import agreement_statuses, releases, standing_orders
 from dissemination.use_cases.context import Context
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -28,6 +28,13 @@ class _Superseded(BaseModel):
     model_config = ConfigDict(extra="ignore")
     edition_id: str
     superseded_by: str
+
+
+class _Landed(BaseModel):
+    """What is read of submission-accepted: of what there are new records."""
+
+    model_config = ConfigDict(extra="ignore")
+    data_set: str
 
 
 class _Voided(BaseModel):
@@ -76,7 +83,15 @@ def _of_editions(ctx: Context) -> Mapping[str, Handler]:
                 marked = releases.mark_unsafe(told.edition_id, at=event.time, ctx=ctx, tx=tx)
                 log.warning("edition_unsafe", edition_id=told.edition_id, marked=len(marked))
 
+    def on_landed(event: Envelope) -> None:
+        told = _read(_Landed, event)
+        with ctx.uow.writing() as tx:
+            if tx.accept(event):
+                tx.orders.wake(data_set=told.data_set, at=ctx.clock.now())
+        ctx.wake_orders()
+
     return {
+        "pseudonymisation.submission-accepted.v1": on_landed,
         "pseudonymisation.edition-superseded.v1": on_superseded,
         "pseudonymisation.edition-unsafe.v1": on_unsafe,
     }
@@ -103,7 +118,9 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
                 ended = agreement_statuses.record_status(
                     told.reference, told.state, held, at=event.time, ctx=ctx, tx=tx
                 )
+                standing_orders.after_agreement(told.reference, ctx=ctx, tx=tx)
                 log.info("agreement_heard", agreement_state=told.state, withdrawn=len(ended))
+        ctx.wake_orders()
 
     def on_voided(event: Envelope) -> None:
         told = _read(_Voided, event)

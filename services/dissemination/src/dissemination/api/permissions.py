@@ -28,6 +28,16 @@ WITHDRAW = Permission(
     CUSTOMERS | {Role.DSCRO_APPROVER},
     "Take an extract back before its release.",
 )
+ORDER = Permission(
+    "standing-orders:place",
+    CUSTOMERS,
+    "Place or confirm a standing order for a line; each period is decided in that name.",
+)
+END_ORDER = Permission(
+    "standing-orders:end",
+    CUSTOMERS | {Role.DSCRO_APPROVER},
+    "End a standing order; what was released stays what it is.",
+)
 FETCH = Permission(
     "files:fetch", CUSTOMERS, "Ask for bytes of a released file; decided for every request."
 )
@@ -54,6 +64,8 @@ AUDIT = Permission(
 RequestCtx = Annotated[Context, permitted(REQUEST)]
 ReadCtx = Annotated[Context, permitted(READ)]
 WithdrawCtx = Annotated[Context, permitted(WITHDRAW)]
+OrderCtx = Annotated[Context, permitted(ORDER)]
+EndOrderCtx = Annotated[Context, permitted(END_ORDER)]
 FetchCtx = Annotated[Context, permitted(FETCH)]
 DeliveriesCtx = Annotated[Context, permitted(DELIVERIES)]
 CheckCtx = Annotated[Context, permitted(CHECK)]

@@ -5,7 +5,13 @@ from typing import Any, Final
 
 from common.audit import Kept, told_of
 from common.db.tables import table_of
-from dissemination.db.tables import AgreementStandingRow, DeliveryRow, ExtractRow, ReleaseRow
+from dissemination.db.tables import (
+    AgreementStandingRow,
+    DeliveryRow,
+    ExtractRow,
+    ReleaseRow,
+    StandingOrderRow,
+)
 from dissemination.domain.delivery import Outcome
 
 
@@ -40,4 +46,9 @@ STANDINGS: Final = Kept(
     tables={table_of(AgreementStandingRow): "agreement"},
     told_before=lambda entry: entry["detail"].get("agreement"),
 )
-KEPT: Final = (EXTRACTS, FILES, DELIVERIES, STANDINGS)
+ORDERS: Final = Kept(
+    name="standing-orders",
+    tables={table_of(StandingOrderRow): "id"},
+    leaving_out={f"standing_order.{name}" for name in ("due_at", "claimed_until", "woken_at")},
+)
+KEPT: Final = (EXTRACTS, FILES, DELIVERIES, STANDINGS, ORDERS)

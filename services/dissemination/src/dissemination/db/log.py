@@ -19,6 +19,7 @@ from common.messaging import schemas
 from dissemination.db.rows import line_of
 from dissemination.db.tables import AuditSubjectRow, RegisterLineRow
 from dissemination.domain.events import Event, ExtractDelivered
+from dissemination.domain.orders.events import OrderChanged
 from dissemination.domain.release import LeafPosition
 from dissemination.use_cases.ports import Logged
 
@@ -91,7 +92,7 @@ def append(session: Session, agreement: str, entry: Entry) -> LeafPosition:
 
 def enqueue(
     session: Session,
-    pending: Sequence[Event],
+    pending: Sequence[Event | OrderChanged],
     *,
     at: datetime,
     aggregate_id: UUID,
@@ -99,7 +100,7 @@ def enqueue(
     state: str,
 ) -> None:
     for event in pending:
-        of = "deliveries" if isinstance(event, ExtractDelivered) else "extracts"
+        of = _of(event)
         outbox.enqueue(
             session,
             schemas.event(
@@ -111,3 +112,10 @@ def enqueue(
                 state=state,
             ),
         )
+
+
+def _of(event: Event | OrderChanged) -> str:
+    """Say of which kind of record an event tells."""
+    if isinstance(event, OrderChanged):
+        return "standing-orders"
+    return "deliveries" if isinstance(event, ExtractDelivered) else "extracts"

@@ -22,6 +22,7 @@ from dissemination.db.completeness import ReleasedFiles
 from dissemination.db.deliveries import SqlDeliveries
 from dissemination.db.kept import EXTRACTS, FILES, STANDINGS
 from dissemination.db.log import SqlLog, append, enqueue
+from dissemination.db.orders import SqlOrders
 from dissemination.db.rows import (
     LINE_COLUMNS,
     extract_columns,
@@ -125,6 +126,8 @@ class SqlExtracts:
             version=stored.version,
             state=stored.state.value,
         )
+        if stored.standing_order is not None and stored.state not in UNFINISHED:
+            SqlOrders(self.session, self.timer, self.rows).look_at(stored.standing_order)
         told = telling(self.session, audit, (EXTRACTS, extract.id))
         append(self.session, extract.request.agreement, told)
         return stored
@@ -134,6 +137,18 @@ class SqlExtracts:
             select(ExtractRow)
             .join(PinnedEditionRow, col(PinnedEditionRow.extract_id) == col(ExtractRow.id))
             .where(col(PinnedEditionRow.edition_id) == edition_id)
+            .order_by(col(ExtractRow.id))
+        )
+        return [extract_of(row) for row in self.session.scalars(query)]
+
+    def named(self, ids: Collection[UUID]) -> Sequence[Extract]:
+        query = select(ExtractRow).where(col(ExtractRow.id).in_(list(ids)))
+        return [extract_of(row) for row in self.session.scalars(query)]
+
+    def of_order(self, order_id: UUID) -> Sequence[Extract]:
+        query = (
+            select(ExtractRow)
+            .where(col(ExtractRow.standing_order) == order_id)
             .order_by(col(ExtractRow.id))
         )
         return [extract_of(row) for row in self.session.scalars(query)]
@@ -451,6 +466,10 @@ class SqlTransaction:
     @property
     def deliveries(self) -> SqlDeliveries:
         return SqlDeliveries(self.session, self.released.rows)
+
+    @property
+    def orders(self) -> SqlOrders:
+        return SqlOrders(self.session, self.timer, self.released.rows)
 
     @property
     def log(self) -> SqlLog:

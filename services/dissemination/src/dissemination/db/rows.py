@@ -69,6 +69,7 @@ def _extract_of(row: ExtractRow) -> Extract:
         files=_FILES.validate_python(row.files),
         failure=None if row.failure is None else _FAILURE.validate_python(row.failure),
         withdrawal=withdrawal_of(row),
+        standing_order=row.standing_order,
         version=row.version,
     )
 
@@ -108,6 +109,7 @@ def extract_columns(extract: Extract) -> dict[str, Any]:
         "withdrawal": None
         if extract.withdrawal is None
         else _WITHDRAWAL.dump_python(extract.withdrawal, mode="json"),
+        "standing_order": extract.standing_order,
         "requested_at": extract.requested_at,
         "changed_at": extract.changed_at,
     }

@@ -14,6 +14,7 @@ shared.install(metadata)
 
 # The part of the table that the driver and the sweeper look at stays small.
 _UNFINISHED = text("state IN ('requested', 'preparing', 'prepared')")
+_ACTIVE = text("state = 'active'")
 _UNDER_WAY = text("outcome = 'under_way'")
 
 
@@ -27,6 +28,7 @@ class ExtractRow(Row, table=True):
         CheckConstraint("(state = 'failed') = (failure IS NOT NULL)", name="failure_pair"),
         Index("ix_extract_organisation", "organisation", "kind", "id"),
         Index("ix_extract_agreement", "agreement", "id"),
+        Index("ix_extract_standing_order", "standing_order", "id"),
         Index("ix_extract_due", "due_at", postgresql_where=_UNFINISHED, sqlite_where=_UNFINISHED),
     )
 
@@ -51,6 +53,7 @@ class ExtractRow(Row, table=True):
     withdrawal: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
     """Why it was withdrawn after its release."""
 
+    standing_order: UUID | None = None
     requested_at: datetime
     changed_at: datetime
     due_at: datetime
@@ -62,6 +65,55 @@ class ExtractRow(Row, table=True):
     attempts: int = 0
     rows_done: int | None = Field(default=None, sa_type=BigInteger)
     rows_total: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class StandingOrderRow(Row, table=True):
+    __tablename__ = "standing_order"
+    __table_args__ = (
+        CheckConstraint("(state = 'ended') = (ended IS NOT NULL)", name="ended_pair"),
+        Index("ix_standing_order_organisation", "organisation", "id"),
+        Index("ix_standing_order_agreement", "agreement", "id"),
+        Index("ix_standing_order_due", "due_at", postgresql_where=_ACTIVE, sqlite_where=_ACTIVE),
+        Index(
+            "ix_standing_order_same",
+            "organisation",
+            "digest",
+            unique=True,
+            postgresql_where=_ACTIVE,
+            sqlite_where=_ACTIVE,
+        ),
+    )
+
+    id: UUID = Field(primary_key=True)
+    state: str
+    version: int
+    agreement: str
+    data_set: str
+    ordered: dict[str, Any] = Field(sa_type=JSON)
+    digest: str
+    """Of what is ordered: no two of an organisation are active for the same."""
+
+    first: str
+    last: str | None
+    subject: str
+    client_id: str
+    organisation: str
+    role: str
+    decision_id: UUID
+    confirmed_at: datetime
+    on_behalf_of: str | None
+    periods: list[dict[str, Any]] = Field(sa_type=JSON)
+    """What became of each, in order of the months."""
+
+    ended: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    ordered_at: datetime
+    changed_at: datetime
+    due_at: datetime
+    """When a worker is to look at it, by the timer and not by the legal clock."""
+
+    claimed_until: datetime | None = None
+    woken_at: datetime | None = None
+    """When something happened because of which a refusal may be a yes, by the legal clock."""
 
 
 class ReleaseRow(Row, table=True):

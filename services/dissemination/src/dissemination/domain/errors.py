@@ -17,6 +17,26 @@ class TabulationNotFound(NotFound):
     title = "No such tabulation"
 
 
+class StandingOrderNotFound(NotFound):
+    code = "STANDING_ORDER_NOT_FOUND"
+    title = "No such standing order"
+
+
+class StandingOrderExists(Conflict):
+    code = "STANDING_ORDER_EXISTS"
+    title = "There is an active standing order for the same"
+
+
+class LineForOneTime(Conflict):
+    code = "LINE_FOR_ONE_TIME"
+    title = "The agreement's line is for one time and not for each period"
+
+
+class WhenUnsuitable(Unprocessable):
+    code = "STANDING_ORDER_TIME_UNSUITABLE"
+    title = "The data set has no such time"
+
+
 class DataSetNotFound(NotFound):
     code = "DATA_SET_NOT_FOUND"
     title = "The catalogue has no such data set"

@@ -131,6 +131,9 @@ class Extract:
     withdrawal: Withdrawal | None = None
     """Why it was withdrawn after its release."""
 
+    standing_order: UUID | None = None
+    """The order for which it was asked, where it was not asked for by itself."""
+
     version: int = 0
     """Counts the stored changes; the repository refuses to overwrite a newer one."""
 
@@ -146,6 +149,7 @@ class Extract:
         requester: Requester,
         permit: Permit,
         at: datetime,
+        standing_order: UUID | None = None,
     ) -> Self:
         """Begin an extract that the decision permitted."""
         extract = cls(
@@ -155,6 +159,7 @@ class Extract:
             permit=permit,
             requested_at=at,
             changed_at=at,
+            standing_order=standing_order,
         )
         return replace(extract, pending=(extract.event(ExtractRequested),))
 

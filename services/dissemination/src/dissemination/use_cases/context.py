@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock
+from common.errors import Refusal
 from common.organisations import Codes, spellings
 from common.security.jws import unverified
 from common.security.principal import Principal, of_service
@@ -20,6 +21,7 @@ from common.security.roles import Role
 from dissemination.domain.acting import on_behalf_of
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.landed import Landed
+from dissemination.domain.orders.standing_order import StandingOrder
 from dissemination.domain.release import ReleaseDecision
 from dissemination.use_cases.ports import Preparations, ReleaseStore, Sealing, UnitOfWork
 from statements.decision import RegisterTerms
@@ -33,6 +35,19 @@ class Evidence:
 
     client_id: str
     token: str
+    decision: UUID | None = None
+    """In place of a token, for a standing order: a decision that was given on one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """What agreements says of a standing order that is placed or confirmed."""
+
+    decision_id: UUID
+    refusals: tuple[Refusal, ...]
+    """Empty: it would give a permit now."""
+    on_behalf_of: str | None
+    """In whose name the caller acts, where it is not its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +63,7 @@ class AgreedLine:
     number: int
     key: LineKey
     fields: tuple[str, ...]
+    access_method: str | None = None
 
     @property
     def data_set(self) -> str:
@@ -85,6 +101,9 @@ class Agreements(Protocol):
     ) -> LeaseGiven:
         """Raise Refused, also where `file` is not what was released; or AgreementNotFound."""
 
+    def place(self, request: ExtractRequest, *, evidence: Evidence) -> Placed:
+        """Have it decided and logged, without a permit. Raise AgreementNotFound."""
+
     def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
         """Ask without wanting anything. Raise Refused, or AgreementNotFound."""
 
@@ -116,6 +135,12 @@ class Context:
     wake: Callable[[], None]
     """Tells the driver in this process that there is something to do."""
 
+    wake_orders: Callable[[], None] = lambda: None
+    """Tells who carries out standing orders in this process the same."""
+
+    order_sweep: timedelta = timedelta(minutes=15)
+    """How often an order has its turn without anything having happened: events can be lost."""
+
     lease_guard_seconds: float = 0.01
     claim: timedelta = timedelta(seconds=5)
     """How long a worker has an extract to itself; after its death another goes on so much
@@ -123,13 +148,28 @@ class Context:
 
     principal: Principal = ITSELF
     token: str = ""
+    on_decision: UUID | None = None
+    """On which earlier decision it is asked, where a standing order is carried out."""
 
     def on_behalf_of(self, principal: Principal, token: str = "") -> Self:
         return replace(self, principal=principal, token=token)
 
+    def for_order(self, requester: Requester, decision_id: UUID) -> Self:
+        """Act in the name of whoever ordered, on a decision that was given on their token."""
+        principal = replace(
+            ITSELF,
+            subject=requester.subject,
+            client_id=requester.client_id,
+            organisation=requester.organisation,
+            role=Role(requester.role),
+        )
+        return replace(self, principal=principal, token="", on_decision=decision_id)
+
     @property
     def evidence(self) -> Evidence:
-        return Evidence(client_id=self.principal.client_id, token=self.token)
+        return Evidence(
+            client_id=self.principal.client_id, token=self.token, decision=self.on_decision
+        )
 
     @property
     def requester(self) -> Requester:
@@ -188,6 +228,24 @@ class Context:
             f"extracts/{extract.id}",
             agreement=extract.request.agreement,
             on_behalf_of=self.in_whose_name(extract),
+            decision_id=decision_id,
+            **detail,
+        )
+
+    def audited_of_order(
+        self,
+        order: StandingOrder,
+        action: str,
+        *,
+        decision_id: str | None = None,
+        **detail: JsonValue,
+    ) -> Entry:
+        """An entry about a standing order, in whose name it was placed or confirmed."""
+        return self.audited(
+            action,
+            f"standing-orders/{order.id}",
+            agreement=order.ordered.agreement,
+            on_behalf_of=order.on_behalf_of,
             decision_id=decision_id,
             **detail,
         )

@@ -1,6 +1,6 @@
 """Asking for an extract, looking at it, withdrawing it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -55,10 +55,13 @@ def ask(
     idempotency_key: str | None,
     known: Catalogue,
     ctx: Context,
+    standing_order: UUID | None = None,
+    noted: Callable[[Transaction, UUID], object] = lambda _tx, _extract_id: None,
 ) -> ExtractWithStatus:
     """Ask for an extract, or a table. The decision comes first; a no writes nothing but the log.
 
     Names of periods are the months that they stand for: these are decided, permitted and released.
+    `noted` is called in the transaction that writes the extract: both are written, or neither is.
 
     Raises:
         InvalidPeriods: a name is none, the range ends before it begins, or there are too many.
@@ -76,17 +79,22 @@ def ask(
     if earlier := _asked_before(idempotency_key, fingerprint, ctx):
         return get(earlier, kind=_kind(request), ctx=ctx)
     if whole_line:
-        request = replace(request, fields=_fields_of_line(request, ctx))
+        request = replace(request, fields=fields_of_line(request, ctx))
     has = _landed(request, ctx)
-    with _refusal_logged(request, ctx):
+    with refusal_logged(request, ctx):
         permit = ctx.agreements.request(request, evidence=ctx.evidence, landed=has)
     _require_landed(request, permit, has, ctx)
+    faults.reach("O2")
     extract = Extract.ask(
         request,
         extract_id=extract_id,
         requester=ctx.requester,
         permit=permit,
         at=ctx.clock.now(),
+        standing_order=standing_order,
+    )
+    for_order: dict[str, JsonValue] = (
+        {} if standing_order is None else {"standing_order": str(standing_order)}
     )
     audit = ctx.audited_of(
         extract,
@@ -94,6 +102,7 @@ def ask(
         decision_id=str(permit.decision_id),
         request=request.claims(),
         permit_id=permit.id,
+        **for_order,
     )
     with ctx.uow.writing() as tx:
         if idempotency_key is not None:
@@ -110,6 +119,7 @@ def ask(
                 resource=str(extract_id),
             )
         (stored,) = _with_status([tx.extracts.save(extract, audit=audit)], tx)
+        noted(tx, extract_id)
     faults.reach("K1")
     log.info("extract_requested", extract_id=str(extract_id), decision_id=str(permit.decision_id))
     ctx.wake()
@@ -286,7 +296,7 @@ def _asked_before(key: str | None, fingerprint: str, ctx: Context) -> UUID | Non
     return None if known is None else UUID(known)
 
 
-def _fields_of_line(request: ExtractRequest, ctx: Context) -> tuple[str, ...]:
+def fields_of_line(request: ExtractRequest, ctx: Context) -> tuple[str, ...]:
     """All fields of the line.
 
     Where there is no such line the decision is to say so, and a question needs a field: it is
@@ -314,7 +324,7 @@ def _landed(request: ExtractRequest, ctx: Context) -> Landed | None:
 
 
 @contextmanager
-def _refusal_logged(request: ExtractRequest, ctx: Context) -> Iterator[None]:
+def refusal_logged(request: ExtractRequest, ctx: Context) -> Iterator[None]:
     """Write a no of agreements into the audit log, and pass it on whole."""
     try:
         yield

@@ -15,6 +15,7 @@ from dissemination.domain.agreement_status import AgreementStatus, Withdrawal
 from dissemination.domain.delivery import Delivery
 from dissemination.domain.extract import Extract, Kind, Permit, PreparedFile
 from dissemination.domain.landed import Landed, QualitySummary
+from dissemination.domain.orders.standing_order import OrderState, StandingOrder
 from dissemination.domain.register import Completeness, Listed, RegisterLine
 from dissemination.domain.release import LeafPosition, Release
 from statements.manifest import Manifest
@@ -103,6 +104,12 @@ class Extracts(Protocol):
     def released_from(self, edition_id: str) -> Sequence[Extract]:
         """Released extracts that read that edition."""
 
+    def named(self, ids: Collection[UUID]) -> Sequence[Extract]:
+        """Those that are there."""
+
+    def of_order(self, order_id: UUID) -> Sequence[Extract]:
+        """All that were asked for because of a standing order."""
+
     def released_under(self, agreement: str, *, until: datetime) -> Sequence[Extract]:
         """What was released under an agreement until then, and is not withdrawn."""
 
@@ -139,6 +146,56 @@ class Released:
     holding_id: str
     released_at: datetime
     being_delivered: bool
+
+
+class Orders(Protocol):
+    def get(self, order_id: UUID, *, own: frozenset[str] | None = None) -> StandingOrder:
+        """Raise StandingOrderNotFound, also where it is another organisation's."""
+
+    def page(
+        self,
+        *,
+        own: frozenset[str] | None,
+        agreement: str | None,
+        state: OrderState | None,
+        after: UUID | None,
+        limit: int,
+    ) -> Sequence[StandingOrder]:
+        """In order of id."""
+
+    def hold(self, orders: Sequence[StandingOrder]) -> None:
+        """Hold them against the audit log, to be shown."""
+
+    def save(self, order: StandingOrder, *, audit: Entry) -> StandingOrder:
+        """Store the state, its pending events and the audit leaf together.
+
+        Raise EditedMeanwhile, or StandingOrderExists where one is active for the same.
+        """
+
+    def active_under(self, agreement: str) -> Sequence[StandingOrder]: ...
+
+    def proof(self, order: StandingOrder) -> tuple[UUID, datetime]:
+        """Return the newest decision that rests on a token of whoever ordered, and its instant."""
+
+    def due(self, *, at: datetime, limit: int) -> Sequence[UUID]:
+        """Active orders whose turn has come and that nobody has, the oldest first."""
+
+    def claim(self, order_id: UUID, *, at: datetime, until: datetime) -> bool:
+        """Take it until then. False where another was faster."""
+
+    def rest(self, order_id: UUID, *, looked_at: datetime, until: datetime) -> None:
+        """Let go of it; its turn comes again then, unless it was woken since it was looked at."""
+
+    def wake(
+        self, *, agreement: str | None = None, data_set: str | None = None, at: datetime
+    ) -> None:
+        """Have the turn of those under an agreement, or of a data set, come now.
+
+        What was refused before `at` is asked for again.
+        """
+
+    def woken_at(self, order_id: UUID) -> datetime | None:
+        """When something happened last because of which a refusal may be a yes."""
 
 
 class Releases(Protocol):
@@ -267,6 +324,8 @@ class Transaction(Protocol):
     def agreement_statuses(self) -> AgreementStatuses: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def orders(self) -> Orders: ...
     @property
     def log(self) -> Log: ...
     @property

@@ -13,10 +13,14 @@ from dissemination.api.routes import (
     extracts,
     files,
     register,
+    standing_orders,
     tabulations,
 )
 
 router = APIRouter()
-for part in (extracts, tabulations, files, deliveries, register, catalogue, disclosure):
+for part in (
+    *(extracts, tabulations, standing_orders, files, deliveries, register),
+    *(catalogue, disclosure),
+):
     router.include_router(part.router)
 router.include_router(extracts.landed_router)

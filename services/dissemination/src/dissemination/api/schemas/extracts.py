@@ -142,6 +142,9 @@ class ExtractStanding(Outgoing):
     decision_id: UUID
     organisation: Annotated[str, Field(description="ODS code of whoever asked.")]
     client_id: str
+    standing_order: Annotated[
+        UUID | None, Field(description="For which it was asked; null: it was asked for by itself.")
+    ]
     requested_at: datetime
     changed_at: datetime
     is_as_logged: IsAsLogged
@@ -188,6 +191,7 @@ class ExtractStanding(Outgoing):
             "decision_id": extract.permit.decision_id,
             "organisation": extract.requester.organisation,
             "client_id": extract.requester.client_id,
+            "standing_order": extract.standing_order,
             "requested_at": extract.requested_at,
             "changed_at": extract.changed_at,
             "is_as_logged": is_as_logged(
