@@ -20,6 +20,7 @@ from common.db.saving import changed, put
 from common.messaging.envelope import Event as Envelope
 from dissemination.db.completeness import ReleasedFiles
 from dissemination.db.deliveries import SqlDeliveries
+from dissemination.db.editions import SqlEditions, SqlVoids
 from dissemination.db.kept import EXTRACTS, FILES, STANDINGS
 from dissemination.db.log import SqlLog, append, enqueue
 from dissemination.db.orders import SqlOrders
@@ -40,10 +41,8 @@ from dissemination.db.tables import (
     PinnedEditionRow,
     RegisterLineRow,
     ReleaseRow,
-    SupersededEditionRow,
-    VoidFileRow,
 )
-from dissemination.domain.agreement_status import FILE_VOID, AgreementStatus, Withdrawal, status
+from dissemination.domain.agreement_status import AgreementStatus, status
 from dissemination.domain.delivery import Outcome
 from dissemination.domain.errors import ExtractNotFound, FileNotFound
 from dissemination.domain.extract import (
@@ -290,43 +289,6 @@ class SqlReleases:
             .order_by(col(ReleaseRow.leaf_index))
         )
         return [release_of(row) for row in self.session.scalars(query)]
-
-
-@dataclass(frozen=True, slots=True)
-class SqlEditions:
-    session: Session
-
-    def supersede(self, edition_id: str, *, by: str, at: datetime) -> None:
-        self.session.merge(
-            SupersededEditionRow(edition_id=edition_id, superseded_by=by, superseded_at=at)
-        )
-        self.session.flush()
-
-    def superseded(self, edition_ids: Sequence[str]) -> bool:
-        query = (
-            select(col(SupersededEditionRow.edition_id))
-            .where(col(SupersededEditionRow.edition_id).in_(list(edition_ids)))
-            .limit(1)
-        )
-        return self.session.scalar(query) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class SqlVoids:
-    session: Session
-
-    def put(self, file_id: UUID, void: Withdrawal) -> None:
-        self.session.merge(VoidFileRow(file_id=file_id, since=void.since))
-        self.session.flush()
-
-    def of(self, file_ids: Collection[UUID]) -> Withdrawal | None:
-        query = select(func.min(col(VoidFileRow.since))).where(
-            col(VoidFileRow.file_id).in_(list(file_ids))
-        )
-        since = self.session.scalar(query)
-        if since is None:
-            return None
-        return Withdrawal(agreement_state=None, since=since, code=FILE_VOID)
 
 
 @dataclass(frozen=True, slots=True)

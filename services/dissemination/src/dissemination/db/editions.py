@@ -1,0 +1,49 @@
+"""What others said of what files were made of: editions that were replaced, files that are void."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from dissemination.db.tables import SupersededEditionRow, VoidFileRow
+from dissemination.domain.agreement_status import FILE_VOID, Withdrawal
+
+
+@dataclass(frozen=True, slots=True)
+class SqlEditions:
+    session: Session
+
+    def supersede(self, edition_id: str, *, by: str, at: datetime) -> None:
+        self.session.merge(
+            SupersededEditionRow(edition_id=edition_id, superseded_by=by, superseded_at=at)
+        )
+        self.session.flush()
+
+    def superseded(self, edition_ids: Sequence[str]) -> bool:
+        query = (
+            select(col(SupersededEditionRow.edition_id))
+            .where(col(SupersededEditionRow.edition_id).in_(list(edition_ids)))
+            .limit(1)
+        )
+        return self.session.scalar(query) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SqlVoids:
+    session: Session
+
+    def put(self, file_id: UUID, void: Withdrawal) -> None:
+        self.session.merge(VoidFileRow(file_id=file_id, since=void.since))
+        self.session.flush()
+
+    def of(self, file_ids: Collection[UUID]) -> Withdrawal | None:
+        query = select(func.min(col(VoidFileRow.since))).where(
+            col(VoidFileRow.file_id).in_(list(file_ids))
+        )
+        since = self.session.scalar(query)
+        if since is None:
+            return None
+        return Withdrawal(agreement_state=None, since=since, code=FILE_VOID)
