@@ -20,7 +20,7 @@ from common.security.roles import Role
 from common.settings import ServiceSettings
 from common.web import app as web
 from common.web import auth, operation, problems
-from common.web.fast import FastRoute, Usual
+from common.web.fast import FastRoute, QuickBody, Usual
 from common.web.surroundings import REQUEST_ID, Surroundings
 
 ASK = auth.Permission("things:ask", frozenset({Role.CSU_SYSTEM}), "Ask")
@@ -49,6 +49,21 @@ async def answer(
     if asked.size == 500:
         raise RuntimeError("a bug")
     return Told(by=caller.client_id, size=asked.size)
+
+
+SEVEN = Asked(size=7)
+
+
+def quickly(body: bytes) -> Asked | None:
+    return SEVEN if body == b'{"size": 7}' else None
+
+
+async def answer_quickly(
+    asked: Annotated[Asked, Body(), QuickBody(quickly)],
+    request: Request,
+    caller: Annotated[Principal, auth.requires(ASK)],
+) -> Told:
+    return await answer(asked, request, caller)
 
 
 class ByItself:
@@ -86,6 +101,7 @@ def app(sqlite_url, identities, clock) -> FastAPI:
     app = web.create(title="T", version="1", summary="", settings=settings, lifespan=lifespan)
     router = APIRouter(route_class=FastRoute)
     router.add_api_route("/fast", answer, methods=["POST"], response_model_exclude_none=True)
+    router.add_api_route("/quick", answer_quickly, methods=["POST"])
     router.add_api_route("/itself", answer_by_itself, methods=["POST"], response_model=Told)
     app.include_router(router)
     app.add_api_route("/plain", answer, methods=["POST"], response_model_exclude_none=True)
@@ -156,6 +172,25 @@ def test_an_answer_is_the_same_by_the_usual_way_the_general_one_and_the_router(
 
     assert usual == general == asked()
     assert usual[0] == (200 if body == "good" else usual[0])
+
+
+@pytest.mark.parametrize("body", [b'{"size": 7}', b'{"size": 8}', b'{"size": 0}', b"{"])
+def test_a_body_that_is_not_read_quickly_is_read_by_its_type(app, api, bearer, body):
+    quick, plain = (
+        api.post(path, content=body, headers=bearer | JSON) for path in ("/quick", "/fast")
+    )
+
+    assert quick.status_code == plain.status_code
+    assert quick.json().get("errors") == plain.json().get("errors")
+    assert quick.json().get("size") == plain.json().get("size")
+
+
+def test_a_body_that_is_read_quickly_is_not_read_again(app):
+    with TestClient(app):
+        read = app.fast_path._endpoints["POST", "/quick"].read
+
+    assert read(b'{"size": 7}') is quickly(b'{"size": 7}')
+    assert read(b'{"size": 8}') == Asked(size=8)
 
 
 @pytest.mark.usefixtures("only_the_usual_way")

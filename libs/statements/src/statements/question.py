@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from common.ids import digest
+from statements.quick import QuickReader
 from statements.request import (
     AgreementReference,
     Asked,
@@ -145,3 +146,6 @@ Question = Annotated[
 ]
 
 QUESTION: TypeAdapter[AnyQuestion] = TypeAdapter(Question)
+
+READ_AGAIN = QuickReader({"request": RequestQuestion, "fetch": FetchQuestion}, new="context")
+"""Of questions that come by the thousand: what `QUESTION` would return, or None."""

@@ -8,6 +8,8 @@ which holds it against the permit.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -223,6 +225,11 @@ class Proof(Asked):
             " not longer ago than the dated rule allows.",
         ),
     ] = None
+
+    @cached_property
+    def token_digest(self) -> str:
+        """Return the SHA-256 of the token, in hexadecimal: what is logged of it."""
+        return sha256((self.token or "").encode()).hexdigest()
 
     @model_validator(mode="after")
     def _is_one_proof(self) -> Self:

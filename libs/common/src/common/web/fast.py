@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol, Self, get_type_hints
+from typing import Any, NamedTuple, Protocol, Self, get_args, get_type_hints
 
 import structlog
 from asgi_correlation_id.context import correlation_id
@@ -69,6 +69,14 @@ class Written(Protocol):
     def written(self) -> bytes: ...
 
 
+@dataclass(frozen=True, slots=True)
+class QuickBody:
+    """Annotates a fast route's body: how it is read where it is of a form that comes often."""
+
+    read: Callable[[bytes], Any | None]
+    """It returns what the body's own type would, or None, and raises nothing."""
+
+
 class Observed(Protocol):
     """Counts answers: route, status, seconds."""
 
@@ -116,7 +124,7 @@ class FastEndpoint:
         hints = get_type_hints(route.endpoint, include_extras=True)
         return cls(
             guard=caller.call,
-            read=_reader(TypeAdapter(hints[body.name])),
+            read=_reader(hints[body.name]),
             endpoint=route.endpoint,
             body_name=body.name,
             request_name=request_name,
@@ -268,8 +276,14 @@ def _lines(request_id: str) -> bytes:
     return b"%b%b: %b\r\n" % (ADDED_LINES, REQUEST_ID, request_id.encode("ascii"))
 
 
-def _reader(adapter: TypeAdapter[Any]) -> Callable[[bytes], Any]:
+def _reader(hint: Any) -> Callable[[bytes], Any]:
+    adapter: TypeAdapter[Any] = TypeAdapter(hint)
+    quick = next((m.read for m in get_args(hint)[1:] if isinstance(m, QuickBody)), _nothing)
+
     def read(body: bytes) -> Any:
+        found = quick(body)
+        if found is not None:
+            return found
         try:
             return adapter.validate_json(body)
         except ValidationError as invalid:
@@ -279,6 +293,10 @@ def _reader(adapter: TypeAdapter[Any]) -> Callable[[bytes], Any]:
             ) from None
 
     return read
+
+
+def _nothing(_: bytes) -> None:
+    """Leave every body to its type."""
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:

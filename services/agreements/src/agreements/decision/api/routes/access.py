@@ -6,7 +6,6 @@ wait for the decider, or for a thread that verifies or reads.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC
 from typing import Annotated, Any
@@ -44,12 +43,13 @@ from common.security.principal import Principal
 from common.security.roles import Role
 from common.web import auth
 from common.web.auth import Permission, public, requires
-from common.web.fast import FastRoute
+from common.web.fast import FastRoute, QuickBody
 from common.web.problems import responses
 from statements.decision import Answered, Evaluation, EvaluationContext, RefusalView
 from statements.filters import FILTER
 from statements.question import (
     QUESTION,
+    READ_AGAIN,
     AnyQuestion,
     FetchQuestion,
     Question,
@@ -97,7 +97,7 @@ Caller = Annotated[Principal, requires(ASK_FOR_ACCESS)]
     responses=responses(EvidenceRefused, OnlyAboutOneself, EvidenceMissing),
 )
 async def evaluate(
-    question: Annotated[Question, Body()], request: Request, caller: Caller
+    question: Annotated[Question, Body(), QuickBody(READ_AGAIN)], request: Request, caller: Caller
 ) -> Evaluation | Decided:
     """Decide whether an extract may be prepared, a file released, or bytes fetched.
 
@@ -269,7 +269,7 @@ async def _fetch(question: FetchQuestion, request: Request, caller: Principal) -
         asked_by=caller,
         client_id=question.subject.id,
         evidence=evidence,
-        token_digest=_digest(question.subject) if evidence is None else evidence.token_digest,
+        token_digest=question.subject.properties.token_digest,
         holding_id=question.resource.id,
         sends=question.resource.properties,
         delivery_id=question.context.delivery_id or "",
@@ -309,11 +309,7 @@ async def _evidence(
         principal = await auth.verified(request, token, audience=audience)
     except Unauthenticated:
         return None
-    return Evidence(principal=principal, token_digest=_digest(subject))
-
-
-def _digest(subject: Subject) -> str:
-    return hashlib.sha256((subject.properties.token or "").encode()).hexdigest()
+    return Evidence(principal=principal, token_digest=subject.properties.token_digest)
 
 
 # Dry runs
