@@ -48,6 +48,12 @@ def legal_day(instant: datetime) -> date:
     return _aware(instant).astimezone(LONDON).date()
 
 
+@lru_cache(maxsize=256)  # all that is written in one transaction has the same few
+def instant_text(instant: datetime) -> str:
+    """Write an instant in UTC (ISO 8601)."""
+    return instant.astimezone(UTC).isoformat()
+
+
 @lru_cache(maxsize=8192)  # a decision asks for the same few dozen days, thousands of times
 def start_of(day: date) -> datetime:
     """Return the instant at which `day` begins in London."""

@@ -22,6 +22,8 @@ CONTRACT_REFERENCE = re.compile(r"CON-[0-9]{5,6}-[A-Z0-9]{5}(-v[0-9]+\.[0-9]+)?"
 
 _SIMPLE = frozenset({str, int, bool, type(None)})
 _SEVERAL = frozenset({list, tuple})
+_DEPTH_MAX = 200
+"""Deeper than that, the fast encoder does not write either."""
 _PLAIN = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -65,29 +67,26 @@ def digest_of(value: JsonValue) -> str:
     return digest(canonical(value))
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: object, depth: int = 0) -> bool:
     """Say whether the fast encoder writes exactly what RFC 8785 says.
 
     It does but for fractions and for the order of keys outside ASCII; whole numbers beyond 2^53
     it refuses itself. Decisions and audit entries, thousands a second, have none of these.
     """
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        kind = type(one)
-        if isinstance(one, dict) and kind is dict:
-            if not _has_plain_keys(one):
-                return False
-            inner: Collection[object] = one.values()
-        elif isinstance(one, list | tuple) and kind in _SEVERAL:
-            inner = one
-        elif kind in _SIMPLE:
-            continue
-        else:
+    kind = type(value)
+    if isinstance(value, dict) and kind is dict:
+        if not _has_plain_keys(value):
             return False
-        if not _SIMPLE.issuperset(map(type, inner)):
-            waiting.extend(each for each in inner if type(each) not in _SIMPLE)
-    return True
+        inner: Collection[object] = value.values()
+    elif isinstance(value, list | tuple) and kind in _SEVERAL:
+        inner = value
+    else:
+        return kind in _SIMPLE
+    if _SIMPLE.issuperset(map(type, inner)):
+        return True
+    return depth < _DEPTH_MAX and all(
+        _is_plain(one, depth + 1) for one in inner if type(one) not in _SIMPLE
+    )
 
 
 def _has_plain_keys(value: dict[Any, object]) -> bool:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pydantic import JsonValue
 
 from common.audit.tree import Frontier, written
+from common.clock import instant_text
 from common.security.principal import Principal
 
 SCHEMA = "dsfc-audit/1"
@@ -38,7 +39,7 @@ class Entry:
         return {
             "schema": SCHEMA,
             "index": index,
-            "at": self.at.astimezone(UTC).isoformat(),
+            "at": instant_text(self.at),
             "action": self.action,
             "resource": self.resource,
             "subject": self.subject,

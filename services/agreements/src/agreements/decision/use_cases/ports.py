@@ -3,12 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from json.encoder import encode_basestring_ascii
 from operator import attrgetter
-from typing import Protocol
+from types import NoneType
+from typing import Any, Protocol
 from uuid import UUID
 
 from agreements.decision.domain.facts import AgreementFacts, Reservation
@@ -18,6 +19,7 @@ from agreements.decision.domain.question import Holding
 from agreements.decision.domain.rules import Rules
 from agreements.records.domain.events import FileVoided
 from common.audit import Entry
+from common.clock import instant_text
 from common.ids import digest
 from statements.attestation import Attestation
 
@@ -65,12 +67,7 @@ class LoggedDecision:
     def row_digest(self) -> str:
         """Return the digest of all of it, as its leaf has it too."""
         return digest(
-            "\n".join(
-                [
-                    encode_basestring_ascii(one) if type(one) is str else _as_text(one)
-                    for one in MEMBERS(self)
-                ]
-            ).encode()
+            "\n".join([_TEXT_OF.get(type(one), _as_text)(one) for one in MEMBERS(self)]).encode()
         )
 
 
@@ -84,8 +81,17 @@ def _as_text(value: object) -> str:
     if isinstance(value, str):
         return encode_basestring_ascii(value)  # as json.dumps does
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
+        return instant_text(value)
     return str(value)
+
+
+_TEXT_OF: Mapping[type, Callable[[Any], str]] = {
+    str: encode_basestring_ascii,
+    UUID: UUID.__str__,
+    int: int.__repr__,
+    NoneType: str,
+}
+"""Of what comes most often, the same without asking what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
