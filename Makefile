@@ -3,7 +3,7 @@ UV := python3 -m uv
 RUN := $(UV) run --frozen
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up test test-long test-random containers check format contracts bench scenarios clean
+.PHONY: help install demo up test test-long test-random containers check format contracts bench peers scenarios clean
 
 ##@ Use
 help: ## Say what can be asked for
@@ -51,6 +51,9 @@ contracts: install ## Generate contracts/ and the tables in docs/
 
 bench: install ## Ratios against a floor in the same run (ONLY=kernel)
 	@$(RUN) python -m tests.benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+peers: install ## Install what the benchmark of tables runs beside ours (ACRO, tau-ARGUS; EUPL); not in CI
+	@$(UV) sync --quiet --script tests/benchmarks/peers.py
 
 scenarios: install ## Count the 84 scenarios of the domain
 	@$(RUN) python -m tests.scenarios

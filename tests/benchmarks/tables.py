@@ -3,6 +3,9 @@
 The attacker's time, the loss against plain suppression, and 100,000 cells are reported beside it.
 """
 
+import json
+import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -29,6 +32,10 @@ SMALL = {
     "small_3d": (((2, 4), (3,), (2, 3)), 60.0),
     "small_4d": (((2, 3), (3,), (2, 2), (3,)), 120.0),
 }
+PEERS = {"acro": FEW, "tau-argus": FEW}
+"""What is run beside ours, and on how many records."""
+PEER = Path(__file__).with_name("peers.py")
+PEER_SECONDS_MAX = 600.0
 WHOLE = 0.01
 """From this part of the records on it is measured; below it is only seen that it runs."""
 
@@ -50,7 +57,6 @@ def counts_of(fans: tuple[tuple[int, ...], ...], records: int, spread: float) ->
 
 def run(scale: float, scratch: Path) -> list[Result]:
     """Measure."""
-    del scratch
     results = []
     table = counts_of(((7, 6), (6,), (4, 3)), max(FEW, int(RECORDS * scale)), 0.95)
     con = duckdb.connect(config={"threads": 1})
@@ -91,6 +97,7 @@ def run(scale: float, scratch: Path) -> list[Result]:
                 f"{extra} hidden for others; attacker by intervals {np.median(attacks):.2f} s",
             )
         )
+    results += _peers(scratch)
     results.append(_least(SMALL_SEEDS if scale >= WHOLE else 30))
     for name, (fans, limit) in (LARGE if scale >= WHOLE else SMALL).items():
         big = counts_of(fans, max(1000, int(RECORDS * scale)), 0.8)
@@ -139,3 +146,45 @@ def _least(seeds: int) -> Result:
         told=f"{tables} tables: {found:.1f} hidden for others, in prices of the search, against "
         f"{least:.1f}; {cells[0]} cells against {cells[1]}; {seconds / max(1, tables):.2f} s each",
     )
+
+
+def _peers(scratch: Path) -> list[Result]:
+    """Run ACRO and tau-ARGUS on the records of one table, where `make peers` installed them."""
+    results = []
+    for peer, records in PEERS.items():
+        table = counts_of(((7, 6), (6,), (4, 3)), records, 0.95)
+        began, cpu = time.perf_counter(), time.process_time()
+        shown = protect(table, rule("SHMI"))
+        ours, ours_cpu = time.perf_counter() - began, time.process_time() - cpu
+        atom = np.repeat(np.arange(table.counts.size), table.counts.ravel())
+        file = scratch / f"{peer}.npz"
+        of = {"g": atom // 72, "rg": atom // 432, "a": atom // 12 % 6, "m": atom % 12}
+        np.savez(file, **of, q=atom % 12 // 3)
+        uv = os.environ.get("UV", "uv")  # which ran this
+        run = subprocess.run(
+            [uv, "run", "--quiet", "--offline", "--script", PEER, peer, file],
+            capture_output=True,
+            text=True,
+            timeout=PEER_SECONDS_MAX,
+            check=False,
+        )
+        name = f"tables_beside_{peer.replace('-', '_')}"
+        if run.returncode:
+            told = f"{peer} is not there: `make peers` installs it"
+            results.append(Result(name=name, ratio=0.0, goal=None, better="higher", told=told))
+            continue
+        theirs = json.loads(run.stdout.splitlines()[-1])
+        results.append(
+            Result(
+                name=name,
+                ratio=theirs["cpu"] / max(ours_cpu, 0.001),
+                goal=None,
+                better="higher",
+                told=f"{theirs['peer']}, {records} records: {theirs['cpu']:.2f} s of CPU time"
+                f" ({theirs['seconds']:.1f} s), {theirs['cells']} cells, hidden {theirs['small']}"
+                f" small and {theirs['for_others']} others; ours, from the choice to the proof:"
+                f" {ours_cpu:.2f} s ({ours:.1f} s), {shown.texts.size} cells, hidden"
+                f" {shown.reasons['small']} small and {shown.loss_cells} others",
+            )
+        )
+    return results

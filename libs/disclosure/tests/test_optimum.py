@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from disclosure import Verdict, attack, protect, rule, tells_the_strict, verify
+from disclosure import Verdict, attack, protect, protecting, rule, tells_the_strict, verify
 from disclosure.optimum import CELLS_MAX
+from disclosure.search import Search
 from libs.disclosure.tests.generated import by_chance, units
 
 SHMI = rule("SHMI")
@@ -31,8 +32,16 @@ def test_the_least_is_proved_and_never_more_than_the_search_found(seed: int) -> 
 
 @pytest.mark.parametrize("seed", [70, 153, 217])
 def test_the_least_tells_nothing_to_who_knows_which_hidden_numbers_are_small(seed: int) -> None:
-    """Guard: `tells_the_strict` on what the programme chose; it knows the other reader alone."""
     assert not tells_the_strict(protect(by_chance(seed), SHMI, least=True, seconds=20))
+
+
+def test_were_small_numbers_a_choice_the_least_would_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The guard is taken out: the reader would not know which hidden numbers are small."""
+    monkeypatch.setattr(Search, "is_told_small", lambda search, cell: False)
+    monkeypatch.setattr(protecting, "tells_the_strict", lambda shown: False)
+    assert tells_the_strict(protect(by_chance(70), SHMI, least=True, seconds=20))
 
 
 def test_what_the_search_hid_and_need_not_be_is_shown() -> None:

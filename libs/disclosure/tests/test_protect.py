@@ -1,5 +1,6 @@
 """What is hidden stays hidden: worked examples of 7.8, and attacks on tables made by chance."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,10 @@ from disclosure import (
     verify,
 )
 from disclosure.problems import CertificateInvalid, TableInvalid, TableUnprovable
+from disclosure.protecting import shown_of, tells_the_strict
 from disclosure.search import Search
+from disclosure.starting import start
+from disclosure.system import build
 from libs.disclosure.tests.generated import by_chance, tree, units
 
 SHMI, CSDS = rule("SHMI"), rule("CSDS")
@@ -557,3 +561,68 @@ def test_as_published_is_the_rule_alone_whatever_another_release_hid() -> None:
 
     assert first.texts.tolist()[2] == "*"
     assert again.texts.tolist() == ["25", "*", "5", "10", "10"]
+
+
+@pytest.mark.parametrize("seed", [3, 11, 17, 24])
+def test_the_last_cells_are_mended_by_all_that_lies_around_them(seed: int) -> None:
+    """Where walks found nothing, a programme of one cell finds what there is."""
+    table = by_chance(seed)
+    search = start(
+        build(table), SHMI, Profile.PROTECTED, time.monotonic(), np.random.default_rng(seed)
+    )
+    for _ in range(4):
+        for cell in search.open().tolist():
+            search.mend(cell)
+
+    assert search.witnesses
+    assert not len(search.open())
+    shown = shown_of(search, SHMI, Profile.PROTECTED, lost=0.0)
+    assert verify(shown) == shown.guarded.sum() > 0
+    assert not tells_the_strict(shown)
+
+
+def test_a_cell_that_nothing_around_it_can_mend_stays_open() -> None:
+    """Six units of one each are six whatever else is hidden."""
+    search = start(
+        build(units(1, 1, 1, 1, 1, 1)),
+        SHMI,
+        Profile.PROTECTED,
+        time.monotonic(),
+        np.random.default_rng(1),
+    )
+
+    for cell in search.open().tolist():
+        search.mend(cell)
+
+    assert len(search.open())
+
+
+def large(records: int = 1_000_000) -> Table:
+    """100,000 cells in four dimensions, as the benchmark has them."""
+    chance = np.random.default_rng(0)
+    fans = ((7, 6), (9,), (4, 3), (11,))
+    dimensions = tuple(tree(f"d{at}", fan, geography=at == 0) for at, fan in enumerate(fans))
+    shape = tuple(len(d.leaves) for d in dimensions)
+    weight = np.exp(chance.normal(0, 0.8, shape))
+    for axis, size in enumerate(shape):
+        along = np.exp(chance.normal(0, 0.4, size))
+        weight *= along.reshape([-1 if a == axis else 1 for a in range(4)])
+    counts = chance.multinomial(records, (weight / weight.sum()).ravel()).reshape(shape)
+    return Table(dimensions=dimensions, counts=counts)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_100_000_cells_in_four_dimensions_are_proved_also_without_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The choosing step always ends: what walks leave is mended by a programme for each cell."""
+    table = large()
+    shown = protect(table, SHMI, seconds=0.0)
+
+    assert table.cells.size > 100_000
+    assert verify(shown) == int(shown.guarded.sum())
+    assert not tells_the_strict(shown)
+    monkeypatch.setattr(Search, "mend", lambda search, cell: None)
+    with pytest.raises(TableUnprovable):
+        protect(table, SHMI, seconds=0.0)

@@ -100,7 +100,8 @@ class _Programme:
         search, price = self.search, hiding_price(self.search, self.search.state)
         for cell in range(search.system.pad):
             state = search.state[cell]
-            if state in {State.EXACT, State.RULE}:
+            # Who can tell which `*` are small is told their size by that: no choice is left.
+            if state in {State.EXACT, State.RULE} and not search.is_told_small(cell):
                 self.hide[cell] = self._column(0, 1, float(price[cell]))
             if state == State.EXACT:
                 self.round_[cell] = self._column(0, 1, NATION_PRICE)

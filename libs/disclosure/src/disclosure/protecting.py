@@ -143,8 +143,8 @@ def protect(
     Every hidden cell keeps at least three possible raw counts, given all that is shown here and
     in `earlier`: there is a witness table for each, in the certificate, which is verified before
     the answer is given. After `seconds` the search stops and hides more in its place. `least` asks
-    for the least that has to be hidden, of tables of up to `optimum.CELLS_MAX` cells; where that
-    would tell a reader who knows which hidden numbers are small, it is what the search hides.
+    for the least that has to be hidden, of tables of up to `optimum.CELLS_MAX` cells, for a
+    reader who knows which hidden numbers are small.
 
     Raises:
         MeasureWithoutRule: the rule does not cover the table's measure.
@@ -170,10 +170,10 @@ def protect(
             if lost > 0:
                 better = optimum.cheapest(begun, below=lost, seconds=seconds)
                 if better is not None and not tells_the_strict(
-                    _shown(better, rule, profile, lost=optimum.loss(before, better))
+                    shown_of(better, rule, profile, lost=optimum.loss(before, better))
                 ):
                     search = better
-    shown = _shown(search, rule, profile, lost=optimum.loss(before, search))
+    shown = shown_of(search, rule, profile, lost=optimum.loss(before, search))
     if profile is Profile.AS_PUBLISHED:
         found = tuple(f for f in attack(shown.view()) if f.verdict is Verdict.RECOVERED)
         note = f"As published: {len(found)} hidden cells can be worked out from others."
@@ -204,7 +204,7 @@ def tells_the_strict(shown: Protected) -> bool:
     return any(one.verdict is Verdict.RECOVERED for one in attack(strict))
 
 
-def _shown(search: Search, rule: Rule, profile: Profile, *, lost: float) -> Protected:
+def shown_of(search: Search, rule: Rule, profile: Profile, *, lost: float) -> Protected:
     table = search.system.table
     own, shape = table.cells.size, table.cells.shape
     state, raw = search.state[:own], search.system.raw[:own]

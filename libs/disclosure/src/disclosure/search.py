@@ -23,7 +23,7 @@ import numpy.typing as npt
 from disclosure.rules import Rule
 from disclosure.structure import Bools, Ints
 from disclosure.system import INF, System, propagate
-from disclosure.walks import HARD, Failed, Walks
+from disclosure.walks import HARD, Failed, Walks, around
 
 NEEDED: Final = 2
 """Values beside a hidden cell's own that have to stay possible."""
@@ -37,6 +37,9 @@ EFFORT: Final = ((8, 16, 1), (16, 24, 2), (30, 48, 2))
 LAST_EFFORT: Final = (*EFFORT, *(12 * ((40, 64, 4),)))
 LAST_MAX: Final = 2_000
 """Cells that are walked on from when time is over; of more the table is refused at once."""
+LAST_ROUNDS: Final = 3
+AROUND_CELLS_MAX: Final = 40
+"""Cells that are left after that, each of which is mended by a programme of its own."""
 BATCH_BYTES: Final = 64_000_000
 
 Floats = npt.NDArray[np.float64]
@@ -137,6 +140,12 @@ class Search:
         cost = np.where(self.state == State.FIXED, HARD, cost)
         cost[self.system.pad] = 0.0
         return cost
+
+    def is_told_small(self, cell: int) -> bool:
+        """Say whether a cell's size is told by its mark, whatever else is hidden."""
+        rule, raw = self.rule, int(self.system.raw[cell])
+        is_wide = rule.small_to - rule.small_from >= NEEDED
+        return self.state[cell] == State.RULE and rule.hides(raw) and is_wide
 
     def widen(self, cell: int, by: tuple[int, ...]) -> None:
         """Tell less of a cell, just enough for these differences."""
@@ -347,8 +356,38 @@ class Search:
             if not len(left := self.open()):
                 break
             self.hide_cheapest(self.walk(left, steps=steps, samples=samples, tries=tries))
+        for _ in range(LAST_ROUNDS):
+            self.blocked = []
+            self.single()
+            left = self.open()
+            if 0 < len(left) <= AROUND_CELLS_MAX:
+                for cell in left.tolist():
+                    self.mend(cell)
         self.blocked, self.deadline = [], deadline
         self.last_resort()
+
+    def mend(self, cell: int) -> None:
+        """Find what a cell lacks among all that lies around it, and hide what that breaks."""
+        raw, system = int(self.system.raw[cell]), self.system
+        for goal in (1, -1, 2, -2, 3, -3):
+            if (self.evidence[cell] > 0).sum() >= NEEDED:
+                return
+            is_new = self.evidence[cell, goal + REACH] == 0
+            if not is_new or not self.low[cell] <= raw + goal <= self.high[cell]:
+                continue
+            found = around(self, cell, goal)
+            if found is None:
+                continue
+            _, _, atoms, by = found
+            touched = system.atoms[atoms]
+            cells, where = np.unique(touched.ravel(), return_inverse=True)
+            moved = np.zeros(len(cells), np.int64)
+            np.add.at(moved, where.ravel(), np.repeat(by, touched.shape[1]))
+            for one, change in zip(cells.tolist(), moved.tolist(), strict=True):
+                value = int(system.raw[one]) + change
+                if one != system.pad and not self.low[one] <= value <= self.high[one]:
+                    self.widen(one, (change,))
+            self.record(atoms, by)
 
     def give_back(self, before: npt.NDArray[np.int8], low: Ints, high: Ints) -> int:
         """Show again what need not be hidden, the dearest first; return how much that was."""

@@ -6,11 +6,14 @@ one atom. What a walk cannot mend it hands back, in the cheapest state that it w
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
 
+import highspy
 import numpy as np
 import numpy.typing as npt
 
+from disclosure import solver as quiet
 from disclosure.structure import Bools, Ints
 from disclosure.system import INF
 
@@ -165,3 +168,96 @@ class Walks:
         penalty += np.float32(3) * (held * sign[:, None] < 0)
         penalty += np.float32(HARD) * (self.raw[own] + held + sign[:, None] < 0)
         return change.sum(2, dtype=np.float32), penalty
+
+
+# -- the last few cells: a programme of what lies around one
+
+AROUND_MAX: Final = 4_000
+"""Atoms that a programme moves."""
+FAR: Final = 3
+"""By so many counts at most, each."""
+MOVE_PRICE: Final = 0.01
+NODES: Final = 400
+AROUND_SECONDS: Final = 10.0
+
+
+def around(search: "Search", cell: int, goal: int) -> Failed | None:
+    """Return the cheapest table near the raw one that gives a cell another count, if there is one.
+
+    It moves the atoms that share all but two dimensions with one of the cell, and may break what
+    can be hidden, at its price. A walk tries one move after the other; this one all at once.
+    """
+    system = search.system
+    own = system.below[system.first[cell] : system.first[cell] + system.size[cell]]
+    atoms = _near(search, int(search.rng.choice(own)))
+    price = search.price()
+    of = system.atoms[atoms]
+    cells, row = np.unique(of, return_inverse=True)
+    row = row.reshape(of.shape)
+    there = of != system.pad
+    down = (search.low - system.raw)[cells].astype(np.float64)
+    up = (search.high - system.raw)[cells].astype(np.float64)
+    reach = float(FAR * len(atoms))
+    down, up = np.maximum(down, -reach), np.minimum(up, reach)
+    asked = cells == cell
+    down[asked] = up[asked] = goal
+    softly = np.nonzero((price[cells] < HARD) & ~asked & (cells != system.pad))[0]
+    counts = np.minimum(system.table.counts.ravel()[atoms], FAR)
+    columns = 2 * len(atoms) + 2 * len(softly)
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = columns, len(cells)
+    model.col_cost_ = np.concatenate(
+        [np.full(2 * len(atoms), MOVE_PRICE), np.tile(price[cells[softly]], 2)]
+    )
+    model.col_lower_ = np.zeros(columns)
+    model.col_upper_ = np.concatenate(
+        [np.full(len(atoms), FAR), counts, np.full(2 * len(softly), reach)]
+    ).astype(np.float64)
+    model.row_lower_, model.row_upper_ = down, up
+    starts, index, value = [0], [], []
+    for atom in range(2 * len(atoms)):
+        sign = 1.0 if atom < len(atoms) else -1.0
+        places = row[atom % len(atoms)][there[atom % len(atoms)]].tolist()
+        index += places
+        value += [sign] * len(places)
+        starts.append(len(index))
+    for sign in (1.0, -1.0):
+        for place in softly.tolist():
+            index.append(place)
+            value.append(sign)
+            starts.append(len(index))
+    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    model.a_matrix_.start_ = np.array(starts, np.int32)
+    model.a_matrix_.index_ = np.array(index, np.int32)
+    model.a_matrix_.value_ = np.array(value)
+    model.integrality_ = [highspy.HighsVarType.kInteger] * (2 * len(atoms)) + [
+        highspy.HighsVarType.kContinuous
+    ] * (2 * len(softly))
+    solver = quiet.solver()
+    solver.setOptionValue("mip_max_nodes", NODES)
+    solver.setOptionValue("mip_rel_gap", 0.2)
+    solver.setOptionValue("time_limit", AROUND_SECONDS)
+    solver.passModel(model)
+    solver.run()
+    info = solver.getInfo()
+    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        return None
+    found = np.rint(np.array(solver.getSolution().col_value[: 2 * len(atoms)])).astype(np.int64)
+    by = found[: len(atoms)] - found[len(atoms) :]
+    return float(info.objective_function_value), cell, atoms[by != 0], by[by != 0]
+
+
+def _near(search: "Search", atom: int) -> Ints:
+    """Name the atoms that differ from one in at most two dimensions."""
+    shape = search.system.table.counts.shape
+    at = np.unravel_index(atom, shape)
+    every = np.arange(len(search.system.atoms)).reshape(shape)
+    free = [*combinations(range(len(shape)), min(2, len(shape)))]
+    found = [
+        every[tuple(slice(None) if a in axes else at[a] for a in range(len(shape)))].ravel()
+        for axes in free
+    ]
+    atoms = np.unique(np.concatenate(found))
+    if len(atoms) > AROUND_MAX:
+        atoms = np.union1d(search.rng.choice(atoms, AROUND_MAX, replace=False), [atom])
+    return atoms
