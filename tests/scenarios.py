@@ -51,7 +51,9 @@ def standing(outcomes: set[str] | None) -> str:
 def main() -> int:
     wanted = set(sys.argv[1:]) or set(TITLES)
     count = Count(wanted)
-    pytest.main(["-q", "--no-header", "--tb=line", "-m", "scenario and not docker"], plugins=[count])
+    pytest.main(
+        ["-q", "--no-header", "--tb=line", "-m", "scenario and not docker"], plugins=[count]
+    )
     for number, title in TITLES.items():
         if number in wanted:
             print(f"{number}  {standing(count.outcomes.get(number)):8}{title}")

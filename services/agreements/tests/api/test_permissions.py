@@ -12,13 +12,17 @@ EXAMPLES = {
     "ods": "02P",
     "condition": "c-1",
     "client_id": "somebody",
+    "register": "contracts",
 }
+NAMED = {"reference", "ods"}
+"""What of a public path names something that is not there in an empty service."""
 SOME_ID = "019a0000-0000-7000-8000-000000000000"
 
 
 def example(path):
     """Fill in a path; what it names is not there."""
-    kind = path.split("/")[2] if path.count("/") > 1 else ""
+    parts = [part for part in path.split("/")[2:] if part != "registers"]
+    kind = parts[0] if parts else ""
 
     def value(found):
         known = EXAMPLES.get(found[1], SOME_ID)
@@ -60,7 +64,8 @@ def test_what_is_public_says_why_and_is_answered(service):
     for method, path, public in declared(service, Public):
         assert isinstance(public, Public)
         assert public.reason
-        assert service.client.request(method, example(path)).status_code == 200, path
+        answers = {200, 404} if NAMED & set(re.findall(r"\{(\w+)\}", path)) else {200}
+        assert service.client.request(method, example(path)).status_code in answers, path
 
 
 def test_a_token_for_another_service_opens_nothing(service):

@@ -49,6 +49,11 @@ SHOWN = {
     "/v1/submission-rights/recorded": {"submission_right"},
     "/v1/registers/contracts": {"contract"},
     "/v1/registers/relationships": {"relationship_edition"},
+    "/v1/registers/contracts/{reference}": {"contract"},
+    "/v1/registers/agreements": OF_AGREEMENTS,
+    "/v1/registers/agreements/{reference}": OF_AGREEMENTS,
+    "/v1/registers/relationships/supporting/{ods}": {"relationship_edition"},
+    "/v1/registers/notices/{ods}": OF_AGREEMENTS,
 }
 """By route: the tables of which it tells when a row of theirs is not the one that was sealed."""
 NOTHING = {path: set() for path in SHOWN}
@@ -63,6 +68,7 @@ OTHERWISE = {
     "/v1/agreements/{reference}/destruction": "altered in test_destruction",
     "/v1/agreements/{reference}/destruction/certificate": "altered in test_destruction",
     "/v1/agreements/{reference}/holdings": "says it of each file: `is_as_sealed`",
+    "/v1/registers/statements/{register}": "says it of references: test_registers.py",
 }
 LISTS = {
     "/v1/agreements": "agreement",
@@ -156,7 +162,7 @@ def whole(seeded):
 def answered(service, path):
     """What a route answers: its status and its body."""
     named = service.named
-    if path == "/v1/contracts/{reference}":
+    if path.endswith("/contracts/{reference}"):
         named = named | {"reference": told(service, "/v1/contracts")[0]["reference"]}
     role = Role.SERVICE_PSEUDONYMISATION if path.endswith("/entries") else Role.AUDITOR
     if path.endswith("/preview"):

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import sqlite3
+import zipfile
 from contextlib import closing
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -22,6 +23,7 @@ from common.ids import canonical, digest
 from common.security.roles import Role
 from common.service import cli as service_cli
 from common.texts import WITHHELD
+from common.web import spreadsheets
 from dissemination import main
 from dissemination.db.completeness import ReleasedFiles
 from dissemination.db.tables import RegisterLineRow
@@ -212,6 +214,20 @@ def test_the_register_has_the_published_columns_and_one_line_a_file(house):
     assert line["Objectives"] == "'=Plan care"
     assert "Secret Street" not in text.text
     assert "ZZ99" not in text.text
+
+
+def test_the_register_is_a_workbook_too_and_none_of_its_cells_a_formula(house):
+    files = house.released(formats=["csv"])["files"]
+
+    asked = house.call("GET", "/v1/register?format=xlsx", role=None)
+    accepted = house.call("GET", "/v1/register", role=None, headers={"Accept": spreadsheets.XLSX})
+
+    assert asked.headers["content-type"] == accepted.headers["content-type"] == spreadsheets.XLSX
+    with zipfile.ZipFile(io.BytesIO(asked.content)) as book:
+        texts = book.read("xl/sharedStrings.xml").decode()
+        assert "<f>" not in book.read("xl/worksheets/sheet1.xml").decode()
+    assert files[0]["id"] in texts
+    assert "=Plan care" in texts
 
 
 def test_the_register_comes_as_pages_of_json(house):

@@ -16,7 +16,7 @@ from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.delivery import Cut, Delivery, Outcome
 from dissemination.domain.errors import AttestationMalformed
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
-from dissemination.domain.register import COLUMNS, cell, entry
+from dissemination.domain.register import COLUMNS, entry
 from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
 from statements.attestation import assumed_in_words
 from statements.decision import JudgedLine, RegisterTerms
@@ -242,18 +242,6 @@ def test_several_controllers_are_joint():
 
     assert line.controller_type == "Joint"
     assert line.controllers == "NHS Barnsley CCG (02P); B (02Q)"
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
-def test_no_cell_is_a_formula(text):
-    assert cell(text) == f"'{text}"
-
-
-def test_other_cells_are_what_they_are():
-    assert cell("a=b") == "a=b"
-    assert cell(date(2018, 4, 1)) == "2018-04-01"
-    assert cell(3) == "3"
-    assert cell(None) == ""
 
 
 def test_what_is_listed_has_every_column_and_how_the_file_stands():

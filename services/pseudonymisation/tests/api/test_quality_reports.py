@@ -9,7 +9,6 @@ import pytest
 from sqlmodel import Session, text
 
 from common.security.roles import Role
-from pseudonymisation.quality.api import pages
 from services.pseudonymisation.tests.submitting import OTHER_PROVIDER, Intake, sus_row, written
 
 DSCRO = {"role": Role.DSCRO_OPERATOR, "ods": "X26"}
@@ -106,12 +105,6 @@ def test_the_printed_report_runs_nothing_loads_nothing_and_says_in_words_what_it
         plot["aria-label"] for plot in plots
     ]
     assert re.search(r"Ethnic_Group.*?90\.0%", answer.text, re.DOTALL)
-
-
-def test_a_page_escapes_what_it_is_given(intake):
-    text = pages._environment().from_string("{{ value }}").render(value="<script>")
-
-    assert text == "&lt;script&gt;"
 
 
 def test_a_report_in_another_form_is_refused(intake):

@@ -147,6 +147,16 @@ SIGNATURE_RECEIPT = KeyUse(
     public_half="agreements `/.well-known/jwks.json`",
 )
 
+REGISTER_STATEMENT = KeyUse(
+    name="register-statement",
+    owner="agreements",
+    use="Says to everybody what a public register said at an instant, and whether it was complete",
+    typ="dsfc-register-statement+jws",
+    iss="urn:dsfc:agreements",
+    aud="urn:dsfc:public",
+    public_half="agreements `/.well-known/jwks.json`",
+)
+
 
 def checkpoint(log: str) -> KeyUse:
     """Return the signed head of a service's audit log; `log` is the service's name."""
@@ -169,6 +179,7 @@ KEYS: tuple[KeyUse, ...] = (
     MANIFEST,
     SEAL,
     SIGNATURE_RECEIPT,
+    REGISTER_STATEMENT,
     *(checkpoint(log) for log in AUDIENCES),
 )
 

@@ -32,7 +32,7 @@ from agreements.db.relationship_tables import (
 )
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book, Sealer, seal
-from agreements.db.seals.shown import not_as_sealed
+from agreements.db.seals.shown import not_as_sealed, recorded
 from agreements.db.store import SqlFacts, put, to_fact
 from agreements.db.tables import (
     AssuranceRow,
@@ -70,7 +70,7 @@ from agreements.records.domain.parties.relationship import PublicationConsent, R
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
-from agreements.records.use_cases.ports import Scope, Slice
+from agreements.records.use_cases.ports import Recorded, Scope, Slice
 from common import audit as audit_log
 from common.audit import Entry
 from common.clock import Clock
@@ -440,6 +440,10 @@ class SqlUnitOfWork:
         # Its snapshot is taken under the lock, so that it shows all links that the book knows.
         with self._lock, self._inner.reading() as tx:
             return not_as_sealed(tx.session, self._book, shown)
+
+    def recorded(self, table: str) -> Recorded:
+        with self._lock, self._inner.reading() as tx:
+            return recorded(tx.session, self._book, table)
 
     def settled(self) -> None:
         """Return when every change that was under way is over: committed, or never to be."""

@@ -226,16 +226,6 @@ def entry(
     )
 
 
-def cell(value: object) -> str:
-    """A cell of the CSV that no spreadsheet takes for a formula, whatever a text begins with."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return _yes(value)
-    text = value.isoformat() if isinstance(value, date) else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
 def _public(value: object) -> object:
     return shown(value) if isinstance(value, str) else value
 

@@ -1,15 +1,16 @@
 """What is shown to people is held against its seal, as it is for a decision (docs/adr/0024)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import structlog
+from sqlalchemy import Integer
 from sqlmodel import Session
 
 from agreements.db.errors import SealBroken
 from agreements.db.seals.chain import Book
-from agreements.db.seals.sealed import SEALED, digest_of_rows, read
+from agreements.db.seals.sealed import SEALED, Sealed, digest_of_rows, read
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
@@ -30,6 +31,8 @@ from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.use_cases.destruction.ledgers import HoldingWithLedger
 from agreements.records.use_cases.organisations import OrganisationWithSuccessor
+from agreements.records.use_cases.ports import Recorded
+from common.audit.log import read_frontier
 from common.unreadable import UNREADABLE
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -106,6 +109,39 @@ def not_as_sealed(
     ]
     unlike = _unlike_seals(session, book, frozenset[SealedRegister]().union(*registers))
     return [tuple(sorted({r.table for r in of_it & unlike})) for of_it in registers]
+
+
+def recorded(session: Session, book: Book, table: str) -> Recorded:
+    """Hold every register of a table that was ever sealed against its seal."""
+    is_whole = True
+    try:
+        book.refresh(session)
+    except SealBroken as error:
+        log.critical("seal_broken", detail=str(error))
+        is_whole = False
+    sealed = BY_NAME[table]
+    values = set(_sealed_values(book, sealed))
+    unlike = set(_unlike(session, book, table, values))
+    found = read(session, sealed, unlike) if unlike else {}
+    head = read_frontier(session)
+    return Recorded(
+        gone=frozenset(str(value) for value in unlike if not found.get(value)),
+        altered=frozenset(str(value) for value in unlike if found.get(value)),
+        is_whole=is_whole,
+        number=book.number,
+        seal=book.head or "",
+        log_size=head.size,
+        log_root=head.root().hex(),
+    )
+
+
+def _sealed_values(book: Book, sealed: Sealed) -> Iterator[object]:
+    """Return the values that a table's registers are named by, as their column has them."""
+    column = sealed.table.c[str(sealed.by)]
+    for name in book.registers():
+        table, _, value = name.partition("/")
+        if table == sealed.table.name:
+            yield int(value) if isinstance(column.type, Integer) else value
 
 
 def _unlike_seals(

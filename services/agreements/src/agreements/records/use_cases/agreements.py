@@ -16,6 +16,7 @@ from agreements.records.domain.version import AgreementVersion, Signature
 from agreements.records.use_cases.context import (
     Compared,
     Context,
+    World,
     compared,
     own,
     require_as_sealed,
@@ -415,7 +416,7 @@ def announce_changes(*, ctx: Context, batch: int = 200) -> int:
         after = found[-1].id
 
 
-def facts_about(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> Circumstances:
+def facts_about(tx: Transaction, agreement: Agreement, at: datetime, ctx: World) -> Circumstances:
     """Gather what an agreement's state rests on that is not its own."""
     controllers = agreement.shown(at).controllers()
     return Circumstances(

@@ -14,6 +14,7 @@ from agreements.records.use_cases.context import (
     Compared,
     Context,
     OnceKey,
+    World,
     compared,
     created_before,
     own,
@@ -176,7 +177,7 @@ def instant_on(day: date | None, *, now: datetime) -> datetime:
     return now if day is None or day == legal_day(now) else start_of(day)
 
 
-def standing_codes(tx: Transaction, code: str, day: date, ctx: Context) -> list[str]:
+def standing_codes(tx: Transaction, code: str, day: date, ctx: World) -> list[str]:
     """Return the codes whose contract, assurance and fee count for `code` on that day."""
     code = codes.own(tx, code, day, ctx.reference)
     try:
@@ -186,7 +187,7 @@ def standing_codes(tx: Transaction, code: str, day: date, ctx: Context) -> list[
     return [entity, *predecessors(entity, day, tx.instruments.all())]
 
 
-def has_contract(tx: Transaction, code: str, at: datetime, ctx: Context) -> bool:
+def has_contract(tx: Transaction, code: str, at: datetime, ctx: World) -> bool:
     """Check whether a framework contract that counts for `code` is in force at that instant."""
     return any(
         contract.is_in_force(at)

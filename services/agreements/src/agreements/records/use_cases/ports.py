@@ -329,12 +329,31 @@ class Transaction(Protocol):
     def once(self) -> Once: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """How one table stands to its seals, and where seals and audit log stood then."""
+
+    gone: frozenset[str]
+    """What was sealed and has no row any more, by the column that its seals are named by."""
+    altered: frozenset[str]
+    """What has other rows than were sealed, in the same words."""
+    is_whole: bool
+    """Whether the seals follow one another and the audit log names the last of them."""
+    number: int
+    seal: str
+    log_size: int
+    log_root: str
+
+
 class UnitOfWork(Protocol):
     def not_as_sealed(self, *shown: Sequence[object]) -> Sequence[tuple[str, ...]]:
         """Say of each, with what it is shown with, which tables hold other rows than were sealed.
 
         As they are by now, and with all that the same seal is over.
         """
+
+    def recorded(self, table: str) -> Recorded:
+        """Hold all of a table against its seals, what is not there any more as well."""
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """Read in one snapshot."""

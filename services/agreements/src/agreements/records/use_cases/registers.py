@@ -1,15 +1,39 @@
-"""The public registers of contracts and relationships (domain.md 5.3, 9.2)."""
+"""The public registers of contracts, agreements and relationships (domain.md 5.3, 9).
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Each can be read whole, line by line by a link that stays, and with a statement of how it stands to
+what this service sealed: whether a line is gone, altered, or cannot be read.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
 from uuid import UUID
 
+import orjson
+from pydantic import JsonValue
+
+import catalogue
+from agreements.records.domain.agreement import Agreement, AgreementState
 from agreements.records.domain.contract import ContractState
-from agreements.records.domain.lists.register import RelationshipEdition
-from agreements.records.use_cases.context import Compared, World, compared
+from agreements.records.domain.errors import ContractNotFound, OrganisationNotFound
+from agreements.records.domain.lists.agreement_register import RegisteredAgreement, registered
+from agreements.records.domain.lists.notice import Use, uses
+from agreements.records.domain.lists.register import (
+    RegisteredContract,
+    RelationshipEdition,
+    Row,
+)
+from agreements.records.use_cases.agreements import facts_about
+from agreements.records.use_cases.context import Compared, World, compared, require_as_sealed
 from agreements.records.use_cases.contracts import ContractWithState
-from agreements.records.use_cases.ports import Slice
-from common.errors import EditionNotFound
+from agreements.records.use_cases.lists import codes
+from agreements.records.use_cases.ports import Recorded, Slice, Transaction
+from common import texts, unreadable
+from common.clock import legal_day
+from common.errors import AgreementNotFound, EditionNotFound
+from common.ids import digest_of
 
 PUBLISHED = frozenset(
     {
@@ -21,11 +45,91 @@ PUBLISHED = frozenset(
 )
 """A contract that is not signed is nobody's business yet."""
 
+IN_FORCE = frozenset({AgreementState.ACTIVE, AgreementState.SUSPENDED, AgreementState.LAPSED_HOLD})
+"""States in which a controller may have data, so that its notice tells of it."""
+
+LINES_AT_ONCE = 200
+
+
+class Register(StrEnum):
+    """Which register."""
+
+    CONTRACTS = "contracts"
+    AGREEMENTS = "agreements"
+    RELATIONSHIPS = "relationships"
+
+
+SEALED_TABLE: Mapping[Register, str] = {
+    Register.CONTRACTS: "contract",
+    Register.AGREEMENTS: "agreement",
+    Register.RELATIONSHIPS: "relationship_edition",
+}
+"""Where the seals name what a register has: organisation, reference, number of the edition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """What has no line in the register, and is not what was sealed: it may have had one."""
+
+    reference: str
+    not_as_sealed: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterPage:
     rows: Sequence[Compared[ContractWithState]]
+    hidden: tuple[Hidden, ...]
     next: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementLines:
+    """The lines of one agreement: one a version that took effect."""
+
+    agreement: Agreement
+    lines: tuple[RegisteredAgreement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementPage:
+    rows: Sequence[Compared[AgreementLines]]
+    hidden: tuple[Hidden, ...]
+    unreadable: tuple[UUID, ...]
+    next: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterStatement:
+    """How a register stands to what this service sealed, at an instant."""
+
+    register: Register
+    as_of: datetime
+    rows: int
+    digest: str
+    """Over its rows, in order, in canonical JSON (RFC 8785)."""
+    missing: tuple[str, ...]
+    """What was sealed and is not there: organisations, references, numbers of editions."""
+    not_as_sealed: tuple[str, ...]
+    """What is not as it was sealed, in the same words."""
+    unreadable: tuple[UUID, ...]
+    recorded: Recorded
+
+    @property
+    def is_complete(self) -> bool:
+        found = self.missing or self.not_as_sealed or self.unreadable
+        return self.recorded.is_whole and not found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    controller: str
+    name: str
+    as_of: datetime
+    uses: tuple[Use, ...]
+    not_as_sealed: tuple[str, ...]
+
+
+# Contracts
 
 
 def contracts(part: Slice, *, ctx: World) -> RegisterPage:
@@ -34,12 +138,106 @@ def contracts(part: Slice, *, ctx: World) -> RegisterPage:
     with ctx.uow.reading() as tx:
         found = tx.contracts.page(Slice(after=part.after, rows=part.rows + 1))
     looked_at = found[: part.rows]
-    shown = [ContractWithState(contract=c, state=c.state_at(at)) for c in looked_at]
-    public = [s for s in shown if s.contract.in_force_from() and s.state in PUBLISHED]
+    every = [ContractWithState(contract=c, state=c.state_at(at)) for c in looked_at]
+    shown = compared(every, by=lambda one: [one.contract], ctx=ctx)
     return RegisterPage(
-        rows=compared(public, by=lambda one: [one.contract], ctx=ctx),
+        rows=[one for one in shown if _is_public(one.one)],
+        hidden=tuple(
+            Hidden(reference=one.one.contract.reference, not_as_sealed=one.not_as_sealed)
+            for one in shown
+            if one.not_as_sealed and not _is_public(one.one)
+        ),
         next=looked_at[-1].id if len(found) > part.rows else None,
     )
+
+
+def contract(reference: str, *, ctx: World) -> Compared[ContractWithState]:
+    """Return the line of one contract.
+
+    Raises:
+        ContractNotFound: there is none of that reference that is signed.
+        UnlikeSeal: what is recorded of it says that it is not signed, and is not what was sealed.
+
+    """
+    at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        found = tx.contracts.one(reference=reference)
+    if found is not None:
+        shown = ContractWithState(contract=found, state=found.state_at(at))
+        if _is_public(shown):
+            return compared([shown], by=lambda one: [one.contract], ctx=ctx)[0]
+        require_as_sealed("What is recorded of the contract is", found, ctx=ctx)
+    raise ContractNotFound(f"The register has no contract {reference}.")
+
+
+def _is_public(shown: ContractWithState) -> bool:
+    return shown.contract.in_force_from() is not None and shown.state in PUBLISHED
+
+
+# Agreements
+
+
+def agreements(part: Slice, *, ctx: World) -> AgreementPage:
+    """Return the agreements that took effect; `part.rows` are looked at, fewer may be shown."""
+    page = _agreements(part, ctx)
+    return replace(
+        page,
+        rows=[shown for shown in page.rows if shown.one.lines],
+        hidden=tuple(
+            Hidden(reference=shown.one.agreement.reference, not_as_sealed=shown.not_as_sealed)
+            for shown in page.rows
+            if shown.not_as_sealed and not shown.one.lines
+        ),
+    )
+
+
+def _agreements(part: Slice, ctx: World) -> AgreementPage:
+    at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        found = tx.agreements.page(Slice(after=part.after, rows=part.rows + 1), scope=None)
+        looked_at = found[: part.rows]
+        shown = unreadable.each(looked_at, lambda a: _lines(tx, a, at, ctx), key=lambda a: a.id)
+    missing = unreadable.noted()
+    passed = sorted([*(a.id for a in looked_at), *missing])
+    return AgreementPage(
+        rows=compared(shown, by=lambda one: [one.agreement], ctx=ctx),
+        hidden=(),
+        unreadable=missing,
+        next=passed[-1] if len(found) > part.rows else None,
+    )
+
+
+def agreement(reference: str, *, ctx: World) -> Compared[AgreementLines]:
+    """Return the lines of one agreement.
+
+    Raises:
+        AgreementNotFound: there is none of that reference that took effect.
+        RecordUnreadable: a document of it cannot be read.
+        UnlikeSeal: what is recorded of it says that it never took effect, and is not what was
+            sealed.
+
+    """
+    at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        found = tx.agreements.find(reference)
+        lines = None if found is None else unreadable.read(found, lambda a: _lines(tx, a, at, ctx))
+    if lines is not None and lines.lines:
+        return compared([lines], by=lambda one: [one.agreement], ctx=ctx)[0]
+    if found is not None:
+        require_as_sealed("What is recorded of the agreement is", found, ctx=ctx)
+    raise AgreementNotFound(f"The register has no agreement {reference}.")
+
+
+def _lines(tx: Transaction, found: Agreement, at: datetime, ctx: World) -> AgreementLines:
+    state = _state(tx, found, at, ctx)
+    return AgreementLines(agreement=found, lines=tuple(registered(found, state.value, at)))
+
+
+def _state(tx: Transaction, found: Agreement, at: datetime, ctx: World) -> AgreementState:
+    return found.state_at(at, facts_about(tx, found, at, ctx))
+
+
+# Relationships
 
 
 def relationships(number: int | None, *, ctx: World) -> Compared[RelationshipEdition] | None:
@@ -57,3 +255,138 @@ def relationships(number: int | None, *, ctx: World) -> Compared[RelationshipEdi
         raise EditionNotFound(f"There is no edition {number}.")
     [shown] = compared([found], by=lambda one: [one], ctx=ctx)
     return shown
+
+
+# Whole, and how it stands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a register says of one thing, by the name that the seals have for it."""
+
+    name: str
+    rows: tuple[Row, ...]
+    is_as_sealed: bool
+
+
+def whole(register: Register, *, ctx: World) -> Iterator[Row]:
+    """Return every line in order.
+
+    Texts in which personal data stand are withheld (ruling 25). What cannot be read is noted
+    (`common.unreadable`).
+    """
+    for entry in _entries(register, ctx):
+        yield from entry.rows
+
+
+def _entries(register: Register, ctx: World) -> Iterator[Entry]:
+    match register:
+        case Register.CONTRACTS:
+            return _of_contracts(ctx)
+        case Register.AGREEMENTS:
+            return _of_agreements(ctx)
+        case Register.RELATIONSHIPS:
+            return _of_relationships(ctx)
+
+
+def _of_contracts(ctx: World) -> Iterator[Entry]:
+    after: UUID | None = None
+    while True:
+        page = contracts(Slice(after=after, rows=LINES_AT_ONCE), ctx=ctx)
+        for shown in page.rows:
+            line = RegisteredContract.of(shown.one.contract, shown.one.state.value)
+            yield _entry(line.ods_code, [line], shown.not_as_sealed)
+        if (after := page.next) is None:
+            return
+
+
+def _of_agreements(ctx: World) -> Iterator[Entry]:
+    after: UUID | None = None
+    unread: list[UUID] = []
+    while True:
+        page = _agreements(Slice(after=after, rows=LINES_AT_ONCE), ctx)
+        for shown in page.rows:
+            yield _entry(shown.one.agreement.reference, shown.one.lines, shown.not_as_sealed)
+        unread += page.unreadable
+        if (after := page.next) is None:
+            break
+    for one in unread:
+        unreadable.note(one, ValueError("an agreement of the register"))
+
+
+def _of_relationships(ctx: World) -> Iterator[Entry]:
+    found = relationships(None, ctx=ctx)
+    if found is not None:
+        yield _entry(str(found.one.number), found.one.shown(), found.not_as_sealed)
+
+
+def _entry(name: str, lines: Sequence[object], unlike: Sequence[str]) -> Entry:
+    rows: list[Row] = orjson.loads(orjson.dumps([*lines]))
+    return Entry(name=name, rows=tuple(map(texts.shown_in, rows)), is_as_sealed=not unlike)
+
+
+def statement(register: Register, *, ctx: World) -> RegisterStatement:
+    """Compare a register with what this service sealed: what is gone, altered or unreadable."""
+    recorded = ctx.uow.recorded(SEALED_TABLE[register])
+    entries = list(_entries(register, ctx))
+    unread = unreadable.noted()
+    rows: list[JsonValue] = [row for entry in entries for row in entry.rows]
+    altered = {entry.name for entry in entries if not entry.is_as_sealed}
+    return RegisterStatement(
+        register=register,
+        as_of=ctx.clock.now(),
+        rows=len(rows),
+        digest=digest_of(rows),
+        missing=tuple(sorted(recorded.gone)),
+        not_as_sealed=tuple(sorted(altered | recorded.altered)),
+        unreadable=unread,
+        recorded=recorded,
+    )
+
+
+# Notices
+
+
+def notice(ods: str, *, ctx: World) -> Notice:
+    """Return what a controller's agreements in force let it do with data about people.
+
+    Raises:
+        OrganisationNotFound: nobody of that code is in the loaded lists.
+
+    """
+    at = ctx.clock.now()
+    found: list[tuple[Agreement, tuple[Use, ...]]] = []
+    with ctx.uow.reading() as tx:
+        day = legal_day(at)
+        listed = tx.organisations.find(ods=ods)
+        if not listed:
+            raise OrganisationNotFound(f"No organisation {ods} is in the loaded lists.")
+        spelled = codes.spellings(tx, ods, day, ctx.reference)
+        for one in _agreements_of(tx, spelled):
+            version = one.governing(at)
+            made: list[Use] = []
+            if version is not None and _state(tx, one, at, ctx) in IN_FORCE:
+                for name in sorted(spelled & set(version.controllers())):
+                    made += uses(one, version, name, titles=_titles())
+            found.append((one, tuple(made)))
+    on_the_day = [o for o in listed if o.valid_from <= day <= (o.valid_to or day)]
+    shown = compared(found, by=lambda one: [one[0]], ctx=ctx)
+    return Notice(
+        controller=ods,
+        name=(on_the_day or listed)[-1].name,
+        as_of=at,
+        uses=tuple(use for one in shown for use in one.one[1]),
+        not_as_sealed=tuple(sorted({t for one in shown for t in one.not_as_sealed})),
+    )
+
+
+def _agreements_of(tx: Transaction, parties: frozenset[str]) -> Iterator[Agreement]:
+    after: UUID | None = None
+    while found := tx.agreements.page(Slice(after=after, rows=LINES_AT_ONCE), scope=parties):
+        yield from found
+        after = found[-1].id
+
+
+@cache
+def _titles() -> Mapping[str, str]:
+    return {one.digest: one.title for one in catalogue.load()}

@@ -1,7 +1,5 @@
 """The register of data uses, for everybody; and the keys with which manifests are verified."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from enum import StrEnum
@@ -11,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from common.web import spreadsheets
 from common.web.operation import accept_of, preferred
 from common.web.pagination import Paging
 from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, SignerOf
@@ -21,27 +20,35 @@ from dissemination.domain.register import (
     LINE_MISSING,
     LINE_UNREADABLE,
     STATUS_COLUMNS,
-    cell,
 )
 from dissemination.use_cases import registers as use_cases
 from dissemination.use_cases.context import Context
 
 router = APIRouter(tags=["register"])
 
-JSON, CSV = "application/json", "text/csv"
-TYPES = (JSON, CSV)
+JSON = "application/json"
+TYPES = (JSON, spreadsheets.CSV, spreadsheets.XLSX)
+EVERY_COLUMN = (*COLUMNS, *STATUS_COLUMNS)
 
 
 class RegisterFormat(StrEnum):
     JSON = "json"
     CSV = "csv"
+    XLSX = "xlsx"
 
 
 @router.get(
     "/v1/register",
     dependencies=[PUBLIC_REGISTER],
     response_model=RegisterPage,
-    responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}},
+    responses={
+        200: {
+            "content": {
+                spreadsheets.CSV: {"schema": {"type": "string"}},
+                spreadsheets.XLSX: {"schema": {"type": "string", "format": "binary"}},
+            }
+        }
+    },
 )
 def read_register(
     ctx: PublicCtx,
@@ -55,15 +62,18 @@ def read_register(
 
     A line stays as it was at the release; its status tells how the file stands now.
 
-    JSON comes in pages; CSV is the whole register. A file whose line is gone, though the audit log
-    says that it was released, is told (`missing`; in CSV with the status `line_missing`), and a
-    line that cannot be read (`unreadable`; in CSV with the status `line_unreadable`).
+    JSON comes in pages; CSV and XLSX are the whole register. A file whose line is gone, though the
+    audit log says that it was released, is told (`missing`; in a spreadsheet with the status
+    `line_missing`), and a line that cannot be read (`unreadable`; there `line_unreadable`).
     """
     wanted = preferred(accept_of(request), TYPES) if format_ is None else format_
-    if wanted in {CSV, RegisterFormat.CSV}:
+    if wanted in {spreadsheets.XLSX, RegisterFormat.XLSX}:
+        book = spreadsheets.workbook("Data uses", EVERY_COLUMN, _rows(ctx))
+        return spreadsheets.as_file(book, media_type=spreadsheets.XLSX, name="register.xlsx")
+    if wanted in {spreadsheets.CSV, RegisterFormat.CSV}:
         return StreamingResponse(
-            _csv(ctx),
-            media_type=CSV,
+            spreadsheets.csv_lines(EVERY_COLUMN, _rows(ctx)),
+            media_type=spreadsheets.CSV,
             headers={"Content-Disposition": 'attachment; filename="register.csv"'},
         )
     found = use_cases.page(after=paging.after, limit=paging.rows, ctx=ctx)
@@ -79,24 +89,12 @@ def public_keys(signer: SignerOf) -> dict[str, Any]:
     return signer.jwks()
 
 
-def _csv(ctx: Context) -> Iterator[str]:
-    yield _row([title for _, title in (*COLUMNS, *STATUS_COLUMNS)])
+def _rows(ctx: Context) -> Iterator[Mapping[str, object]]:
     for listed in use_cases.all_lines(ctx=ctx):
-        told = _unread(listed) if isinstance(listed, UUID) else listed.told
-        yield _row(_cells(told))
+        yield _unread(listed) if isinstance(listed, UUID) else listed.told
     for gone in use_cases.completeness(ctx=ctx).missing:
-        yield _row(_cells({**asdict(gone), "status": LINE_MISSING}))
+        yield {**asdict(gone), "status": LINE_MISSING}
 
 
 def _unread(line_id: UUID) -> dict[str, object]:
     return {"status": LINE_UNREADABLE, "status_code": str(line_id)}
-
-
-def _cells(told: Mapping[str, object]) -> list[str]:
-    return [cell(told.get(name)) for name, _ in (*COLUMNS, *STATUS_COLUMNS)]
-
-
-def _row(cells: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue()

@@ -3,14 +3,13 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from fastapi import Response
 
 from common.audit import is_as_logged
+from common.web import spreadsheets
 
 JSON, CSV, HTML = "application/json", "text/csv", "text/html"
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def answer(name: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
@@ -22,16 +21,10 @@ def answer(name: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) ->
     writer.writerows([*(_cell(value) for value in row), verdict] for row in rows)
     if verdict == "false" and text.getvalue().count("\r\n") == 1:
         writer.writerow([*([""] * len(heads)), verdict])
-    return Response(
-        text.getvalue(),
-        media_type=CSV,
-        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
-    )
+    return spreadsheets.as_file(text.getvalue(), media_type=CSV, name=f"{name}.csv")
 
 
 def _cell(value: object) -> object:
     if value is None:
         return ""
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return value
+    return spreadsheets.no_formula(value) if isinstance(value, str) else value

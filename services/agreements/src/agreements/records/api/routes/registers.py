@@ -1,87 +1,210 @@
-"""The public registers of contracts and relationships (domain.md 5.3, 9.2)."""
+"""The public registers of contracts, agreements and relationships (domain.md 5.3, 9)."""
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import PublicCtx, once_key
-from agreements.records.api.schemas.contracts import RegisteredContract
+from agreements.records.api.dependencies import (
+    AgreementReference,
+    ContractReference,
+    Ods,
+    PublicCtx,
+    once_key,
+)
+from agreements.records.api.schemas.contracts import RegisteredContractView
+from agreements.records.api.schemas.registers import (
+    AgreementRegisterPage,
+    ContractRegisterPage,
+    HiddenView,
+    NoticeView,
+    RegisteredAgreementVersions,
+    RegisteredAgreementView,
+    StatementView,
+    SupportView,
+)
 from agreements.records.api.schemas.relationships import EditionView, PublishedView
 from agreements.records.api.schemas.shared import told
-from agreements.records.domain.lists.register import RELATIONSHIP_COLUMNS, RelationshipEdition
+from agreements.records.domain.errors import ContractNotFound, OrganisationNotFound
+from agreements.records.domain.lists import agreement_register
+from agreements.records.domain.lists.register import (
+    CONTRACT_COLUMNS,
+    RELATIONSHIP_COLUMNS,
+    RelationshipEdition,
+    Row,
+)
 from agreements.records.use_cases import registers as use_cases
-from agreements.records.use_cases.context import Context
-from agreements.records.use_cases.contracts import ContractWithState
+from agreements.records.use_cases.context import Compared, Context, World
 from agreements.records.use_cases.lists import imports
 from agreements.records.use_cases.ports import Slice
+from agreements.records.use_cases.registers import AgreementLines, Register
 from common import texts
 from common.clock import legal_day
-from common.errors import EditionNotFound
+from common.errors import AgreementNotFound, EditionNotFound
+from common.security.keys import REGISTER_STATEMENT, Signer, issue
+from common.web import spreadsheets
 from common.web.auth import public
 from common.web.context import permitted
 from common.web.idempotency import IdempotencyKey
-from common.web.pagination import Page, Paging
+from common.web.pagination import Paging
+from common.web.printable import Pages
 from common.web.problems import responses
 from common.web.replacement import StandingView
 
 router = APIRouter(prefix="/v1/registers", tags=["registers"])
 
 PUBLIC = public("The registers are published.")
-Format = Annotated[
-    Literal["json", "csv"], Query(description="`csv`: the same rows as a spreadsheet.")
-]
-CSV: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
-}
-UNPUBLISHED = "not_as_sealed"
-"""No column of the published register; in JSON it is told."""
+PAGES = Pages("agreements.records.api")
 
-RISKY = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula."""
+
+class RegisterFormat(StrEnum):
+    JSON = "json"
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+class NoticeFormat(StrEnum):
+    JSON = "json"
+    HTML = "html"
+
+
+Format = Annotated[
+    RegisterFormat,
+    Query(description="`csv`, `xlsx`: the whole register as a spreadsheet, not a part of it."),
+]
+SHEETS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            spreadsheets.CSV: {"schema": {"type": "string"}},
+            spreadsheets.XLSX: {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
+NAMES: spreadsheets.Columns = tuple((name, name) for name in RELATIONSHIP_COLUMNS)
+COLUMNS = {
+    Register.CONTRACTS: CONTRACT_COLUMNS,
+    Register.AGREEMENTS: agreement_register.COLUMNS,
+    Register.RELATIONSHIPS: NAMES,
+}
 
 
 @router.get(
     "/contracts",
     dependencies=[PUBLIC],
-    response_model=Page[RegisteredContract],
-    responses=CSV,
+    response_model=ContractRegisterPage,
+    responses=SHEETS,
 )
 def register_of_contracts(
     page: Paging,
     ctx: PublicCtx,
-    format: Format = "json",  # noqa: A002  the parameter's name on the wire
-) -> Page[RegisteredContract] | Response:
+    format: Format = RegisterFormat.JSON,  # noqa: A002  the parameter's name on the wire
+) -> ContractRegisterPage | Response:
     """List the signed framework contracts. No signatory is named."""
+    if format is not RegisterFormat.JSON:
+        return _sheet(Register.CONTRACTS, format, ctx=ctx)
     found = use_cases.contracts(Slice(after=page.after, rows=page.limit), ctx=ctx)
-    items = [told(_registered)(shown) for shown in found.rows]
-    if format == "csv":
-        columns = tuple(name for name in RegisteredContract.model_fields if name != UNPUBLISHED)
-        return _csv(columns, [item.model_dump(mode="json") for item in items])
-    return Page[RegisteredContract](items=items, next=found.next)
+    items = [told(RegisteredContractView.of)(shown) for shown in found.rows]
+    hidden = [HiddenView.model_validate(one) for one in found.hidden]
+    return ContractRegisterPage(items=items, next=found.next, hidden=hidden)
+
+
+@router.get(
+    "/contracts/{reference}",
+    dependencies=[PUBLIC],
+    responses=responses(ContractNotFound),
+)
+def registered_contract(reference: ContractReference, ctx: PublicCtx) -> RegisteredContractView:
+    """Return the line of one framework contract. The link stays."""
+    return told(RegisteredContractView.of)(use_cases.contract(reference, ctx=ctx))
+
+
+@router.get(
+    "/agreements",
+    dependencies=[PUBLIC],
+    response_model=AgreementRegisterPage,
+    responses=SHEETS,
+)
+def register_of_agreements(
+    page: Paging,
+    ctx: PublicCtx,
+    format: Format = RegisterFormat.JSON,  # noqa: A002  the parameter's name on the wire
+) -> AgreementRegisterPage | Response:
+    """List the versions of agreements that took effect, with how each stands today.
+
+    A version that another one followed stays, as SUPERSEDED. `next` counts agreements, so a page
+    may have more lines than `limit`, or fewer.
+    """
+    if format is not RegisterFormat.JSON:
+        return _sheet(Register.AGREEMENTS, format, ctx=ctx)
+    at = ctx.clock.now()
+    found = use_cases.agreements(Slice(after=page.after, rows=page.limit), ctx=ctx)
+    return AgreementRegisterPage(
+        as_of=at,
+        items=[line for shown in found.rows for line in _versions(shown)],
+        next=found.next,
+        hidden=[HiddenView.model_validate(one) for one in found.hidden],
+        unreadable=[*found.unreadable],
+    )
+
+
+@router.get(
+    "/agreements/{reference}",
+    dependencies=[PUBLIC],
+    responses=responses(AgreementNotFound),
+)
+def registered_agreement(
+    reference: AgreementReference, ctx: PublicCtx
+) -> RegisteredAgreementVersions:
+    """Return the lines of one agreement, a line a version. The link stays."""
+    at = ctx.clock.now()
+    shown = use_cases.agreement(reference, ctx=ctx)
+    return RegisteredAgreementVersions(as_of=at, items=_versions(shown))
+
+
+def _versions(shown: Compared[AgreementLines]) -> list[RegisteredAgreementView]:
+    unlike = {"not_as_sealed": [*shown.not_as_sealed]}
+    lines = map(RegisteredAgreementView.of, shown.one.lines)
+    return [line.model_copy(update=unlike) for line in lines]
 
 
 @router.get(
     "/relationships",
     dependencies=[PUBLIC],
     response_model=EditionView,
-    responses={**responses(EditionNotFound), **CSV},
+    responses={**responses(EditionNotFound), **SHEETS},
 )
 def register_of_relationships(
     ctx: PublicCtx,
     edition: Annotated[
         int | None, Query(ge=1, le=1_000_000, description="By default the latest.")
     ] = None,
-    format: Format = "json",  # noqa: A002  the parameter's name on the wire
+    format: Format = RegisterFormat.JSON,  # noqa: A002  the parameter's name on the wire
 ) -> EditionView | Response:
     """Return a published edition of the relationships; former editions stay."""
     found = use_cases.relationships(edition, ctx=ctx)
     view = _edition(None) if found is None else told(_published)(found)
-    return _csv(RELATIONSHIP_COLUMNS, view.items) if format == "csv" else view
+    if format is RegisterFormat.JSON:
+        return view
+    name = f"relationships-{view.number or 0}"
+    return _file(Register.RELATIONSHIPS, format, view.items, name=name)
+
+
+@router.get("/relationships/supporting/{ods}", dependencies=[PUBLIC])
+def supporting_relationships(ods: Ods, ctx: PublicCtx) -> SupportView:
+    """Say which DSCRO supports a CCG, ICB or CSU, and with whom: as published, and as of today."""
+    found = use_cases.relationships(None, ctx=ctx)
+    today = legal_day(ctx.clock.now())
+    return SupportView(
+        organisation=ods,
+        day=today,
+        edition=None if found is None else found.one.number,
+        published_at=None if found is None else found.one.published_at,
+        items=[] if found is None else texts.shown_in(found.one.supporting(ods, today)),
+        not_as_sealed=[] if found is None else [*found.not_as_sealed],
+    )
 
 
 @router.post("/relationships/editions", status_code=HTTPStatus.CREATED)
@@ -109,6 +232,44 @@ def publish_relationships(
     )
 
 
+@router.get("/statements/{register}", dependencies=[PUBLIC])
+def register_statement(register: Register, ctx: PublicCtx, request: Request) -> StatementView:
+    """Say, signed, how a register stands to what was sealed: complete, or what is gone or altered.
+
+    Whoever keeps it can show later what the register said that day: the digest is over every line.
+    """
+    found = use_cases.statement(register, ctx=ctx)
+    signer: Signer = request.state.signer
+    claims = StatementView.claims(found)
+    signed = issue(signer, REGISTER_STATEMENT, claims, at=found.as_of)
+    return StatementView.model_validate({**claims, "statement": signed})
+
+
+@router.get(
+    "/notices/{ods}",
+    dependencies=[PUBLIC],
+    response_model=NoticeView,
+    responses={
+        **responses(OrganisationNotFound),
+        200: {"content": {"text/html": {"schema": {"type": "string"}}}},
+    },
+)
+def notice_of_controller(
+    ods: Ods,
+    ctx: PublicCtx,
+    format: Annotated[  # noqa: A002  the parameter's name on the wire
+        NoticeFormat, Query(description="`html`: a page that can be printed.")
+    ] = NoticeFormat.JSON,
+) -> NoticeView | Response:
+    """Return what a controller's agreements in force let it do with data about people.
+
+    Purposes, sources, categories of data and of recipients, legal bases, and the choices that
+    apply, made from the signed agreements alone.
+    """
+    view = NoticeView.of(use_cases.notice(ods, ctx=ctx))
+    return view if format is NoticeFormat.JSON else PAGES.page("notice.html", notice=view)
+
+
 def _edition(edition: RelationshipEdition | None) -> EditionView:
     if edition is None:
         return EditionView(number=None, published_at=None, digest=None, state=None, items=[])
@@ -125,31 +286,19 @@ def _published(edition: RelationshipEdition) -> EditionView:
     )
 
 
-def _registered(shown: ContractWithState) -> RegisteredContract:
-    contract = shown.contract
-    signed, ended = contract.body_signed_at, contract.terminated_at
-    return RegisteredContract(
-        con_ref=contract.reference,
-        legal_entity=texts.shown(contract.legal_name),
-        ods_code=contract.organisation,
-        status=shown.state,
-        signed_on=None if signed is None else legal_day(signed),
-        start=contract.valid_from,
-        end=contract.valid_to,
-        terminated_on=None if ended is None else legal_day(ended),
-    )
+def _sheet(register: Register, format_: RegisterFormat, *, ctx: World) -> Response:
+    day = legal_day(ctx.clock.now())
+    rows = list(use_cases.whole(register, ctx=ctx))
+    return _file(register, format_, rows, name=f"{register.value}-{day.isoformat()}")
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> Response:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, list):
-        value = " ".join(map(str, value))
-    written = "" if value is None else str(value)
-    return f"'{written}" if written.startswith(RISKY) else written
+def _file(
+    register: Register, format_: RegisterFormat, rows: Sequence[Row], *, name: str
+) -> Response:
+    columns = COLUMNS[register]
+    if format_ is RegisterFormat.CSV:
+        heads = [(column, column) for column, _ in columns]
+        text = "".join(spreadsheets.csv_lines(heads, rows))
+        return spreadsheets.as_file(text, media_type=spreadsheets.CSV, name=f"{name}.csv")
+    book = spreadsheets.workbook(register.value, columns, rows)
+    return spreadsheets.as_file(book, media_type=spreadsheets.XLSX, name=f"{name}.xlsx")

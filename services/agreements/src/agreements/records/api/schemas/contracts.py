@@ -1,5 +1,6 @@
 """Framework contracts, as they cross the wire."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Self
 
@@ -18,7 +19,9 @@ from agreements.records.api.schemas.shared import (
     noticed,
 )
 from agreements.records.domain.contract import ContractState
+from agreements.records.domain.lists.register import RegisteredContract
 from agreements.records.use_cases.contracts import ContractWithState
+from common import texts
 from common.errors import Invalid
 
 
@@ -80,14 +83,20 @@ class ContractView(SealedView):
         )
 
 
-class RegisteredContract(SealedView):
+class RegisteredContractView(SealedView):
     """A line of the public register of contracts. It names no signatory and no reason."""
 
-    con_ref: str
+    con_ref: Annotated[str, Field(examples=["CON-123456-A1B2C"])]
     legal_entity: str
-    ods_code: str
+    ods_code: Annotated[str, Field(examples=["02P"])]
     status: ContractState
-    signed_on: date | None
+    signed_on: Annotated[date | None, Field(description="By the Body: a legal day in England.")]
     start: date
-    end: date | None
+    end: Annotated[date | None, Field(description="Inclusive; null: until it is terminated.")]
     terminated_on: date | None
+
+    @classmethod
+    def of(cls, shown: ContractWithState) -> Self:
+        line = RegisteredContract.of(shown.contract, shown.state.value)
+        named = replace(line, legal_entity=texts.shown(line.legal_entity))
+        return cls.model_validate(named)

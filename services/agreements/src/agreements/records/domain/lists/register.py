@@ -6,16 +6,58 @@ Never a person's name, never a service contract, a consent or who asked.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Self
 from uuid import UUID
 
 from pydantic import JsonValue
 
+from agreements.records.domain.contract import Contract
 from agreements.records.domain.parties.relationship import DSCRO_CODES, Relationship
 from common.clock import legal_day
 from common.ids import canonical, digest, digest_of
 from common.replacement import Change
+
+CONTRACT_COLUMNS = (
+    ("con_ref", "Contract reference"),
+    ("legal_entity", "Legal entity"),
+    ("ods_code", "ODS code"),
+    ("status", "Status"),
+    ("signed_on", "Signed on"),
+    ("start", "Start"),
+    ("end", "End"),
+    ("terminated_on", "Terminated on"),
+)
+"""The names of a line in JSON, and over its columns in XLSX."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredContract:
+    """A framework contract as the public may read it: no signatory, no reason."""
+
+    con_ref: str
+    legal_entity: str
+    ods_code: str
+    status: str
+    signed_on: date | None
+    start: date
+    end: date | None
+    terminated_on: date | None
+
+    @classmethod
+    def of(cls, contract: Contract, state: str) -> Self:
+        signed, ended = contract.body_signed_at, contract.terminated_at
+        return cls(
+            con_ref=contract.reference,
+            legal_entity=contract.legal_name,
+            ods_code=contract.organisation,
+            status=state,
+            signed_on=None if signed is None else legal_day(signed),
+            start=contract.valid_from,
+            end=contract.valid_to,
+            terminated_on=None if ended is None else legal_day(ended),
+        )
+
 
 LAYOUT = "relationships-register"
 """The name under which what is published is kept, as lists that were sent are."""
@@ -101,9 +143,23 @@ class RelationshipEdition:
         """Return its rows, or none where it was taken back."""
         return [] if self.is_taken_back else self.rows()
 
+    def supporting(self, ods: str, day: date) -> list[Row]:
+        """Return the rows in force on a day that name an organisation, whichever its part is."""
+        parts = ("commissioner_ods", "csu_ods", "nhse_area_team", "dscro_ods")
+        return [
+            row
+            for row in self.shown()
+            if ods in {*(row.get(part) for part in parts), *_texts(row.get("other_processors"))}
+            and str(row["effective_from"]) <= day.isoformat() <= str(row["effective_to"] or "9999")
+        ]
+
     def names(self, reference: str) -> bool:
         """Check whether a relationship is in this edition."""
         return any(row["lcr_ref"] == reference for row in self.rows())
+
+
+def _texts(value: JsonValue) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def publishable(

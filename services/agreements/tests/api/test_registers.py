@@ -1,0 +1,413 @@
+"""The public registers: whole, line by line, as spreadsheets, and with a signed statement."""
+
+import csv
+import io
+import zipfile
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from common.ids import digest_of
+from common.security.keys import REGISTER_STATEMENT, SignedVerifier
+from common.security.roles import Role
+from services.agreements.tests.facts import CCG, CSU, OTHER_CSU, REFERENCE
+from services.agreements.tests.service import NAMES
+
+AGREEMENTS = "/v1/registers/agreements"
+
+
+def in_force(service, **changes):
+    service.contract()
+    return again(service, **changes)
+
+
+def again(service, **changes):
+    drafted = service.draft(**changes)
+    service.sign_all(drafted)
+    return drafted
+
+
+def cells(answer):
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def statement(service, register):
+    answer = service.client.get(f"/v1/registers/statements/{register}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def write(service, statement_, **values):
+    with service.parts.engine.begin() as connection:
+        connection.execute(text(statement_), values)
+
+
+# Agreements
+
+
+def test_what_nobody_or_not_everybody_has_signed_is_not_published(seeded):
+    seeded.contract()
+    drafted = seeded.draft()
+    assert seeded.client.get(AGREEMENTS).json()["items"] == []
+
+    seeded.sign("agreements", drafted, Role.CONTROLLER_SIGNATORY, CCG)
+
+    assert seeded.client.get(AGREEMENTS).json()["items"] == []
+    answer = seeded.client.get(f"{AGREEMENTS}/{REFERENCE}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
+
+
+def test_a_version_in_force_is_a_line_for_everybody(seeded):
+    in_force(seeded)
+
+    page = seeded.client.get(AGREEMENTS).json()
+
+    [line] = page["items"]
+    assert line == {
+        "not_as_sealed": [],
+        "reference": REFERENCE,
+        "version": "v0.0",
+        "title": "Commissioning for Barnsley",
+        "controllers": f"{NAMES[CCG]} ({CCG})",
+        "controller_type": "Sole",
+        "processors": f"{NAMES[CSU]} ({CSU})",
+        "start": "2018-04-01",
+        "end": "2021-03-31",
+        "in_force_from": "2018-06-01",
+        "status": "ACTIVE",
+        "ended_on": None,
+        "purposes": ["COM"],
+        "data_sets": ["DIDS", "SUS_APC"],
+        "classifications": ["PSEUDO_ANONYMISED"],
+        "is_sensitive": False,
+        "legal_bases": ["s261_1_and_s261_2_b_ii"],
+        "commercial_purpose": False,
+        "sub_licensing": False,
+        "objectives": "Plan care",
+    }
+    assert seeded.client.get(f"{AGREEMENTS}/{REFERENCE}").json()["items"] == [line]
+
+
+def test_a_version_that_another_followed_stays_as_it_was(seeded):
+    in_force(seeded)
+    seeded.clock.advance(timedelta(days=3))
+    again(seeded, version="v1.0", kind="amendment", title="Commissioning, amended")
+
+    former, present = seeded.client.get(f"{AGREEMENTS}/{REFERENCE}").json()["items"]
+
+    assert (former["version"], former["title"]) == ("v0.0", "Commissioning for Barnsley")
+    assert (former["status"], former["ended_on"]) == ("SUPERSEDED", "2018-06-04")
+    assert (present["version"], present["status"]) == ("v1.0", "ACTIVE")
+    assert present["in_force_from"] == "2018-06-04"
+
+
+def test_an_amendment_that_waits_for_a_signature_changes_nothing_in_the_register(seeded):
+    in_force(seeded)
+    before = seeded.client.get(f"{AGREEMENTS}/{REFERENCE}").json()["items"]
+
+    seeded.draft(version="v1.0", kind="amendment", title="Commissioning, amended")
+
+    assert seeded.client.get(f"{AGREEMENTS}/{REFERENCE}").json()["items"] == before
+
+
+def test_an_agreement_that_was_ended_says_so_and_stays(seeded):
+    in_force(seeded)
+    body = {"reason": "no longer needed"}
+    path = f"/v1/agreements/{REFERENCE}/termination"
+    assert seeded.post(path, Role.CONTRACT_MANAGER, body).status_code == 200
+
+    [line] = seeded.client.get(AGREEMENTS).json()["items"]
+
+    assert (line["status"], line["ended_on"]) == ("TERMINATED", "2018-06-01")
+    assert "no longer needed" not in seeded.client.get(AGREEMENTS).text
+
+
+def test_pages_follow_one_another_and_a_spreadsheet_is_whole(seeded):
+    in_force(seeded)
+    other = "DARS-NIC-123457-A1B2C"
+    again(seeded, reference=other, application_id="018f0000-0000-7000-8000-0000000000aa")
+
+    first = seeded.client.get(AGREEMENTS, params={"limit": 1}).json()
+    second = seeded.client.get(AGREEMENTS, params={"limit": 1, "after": first["next"]}).json()
+    sheet = seeded.client.get(AGREEMENTS, params={"limit": 1, "format": "csv"})
+
+    found = [row["reference"] for row in (*first["items"], *second["items"])]
+    assert found == [REFERENCE, other]
+    assert second["next"] is None
+    assert [row["reference"] for row in cells(sheet)] == found
+    assert sheet.headers["content-disposition"].endswith('agreements-2018-06-01.csv"')
+
+
+@pytest.mark.parametrize("register", ["contracts", "agreements", "relationships"])
+def test_a_workbook_has_the_lines_as_texts_and_no_formula(seeded, register):
+    in_force(seeded, title="=HYPERLINK(1)")
+
+    answer = seeded.client.get(f"/v1/registers/{register}", params={"format": "xlsx"})
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].endswith("spreadsheetml.sheet")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        texts = book.read("xl/sharedStrings.xml").decode()
+    assert "<f>" not in sheet
+    assert ("=HYPERLINK(1)" in texts) is (register == "agreements")
+
+
+def test_personal_data_in_a_title_is_withheld_in_every_form(seeded):
+    in_force(seeded)
+    write(
+        seeded,
+        "UPDATE agreement_version SET document = replace(document, :old, :new)",
+        old='"title":"Commissioning for Barnsley"',
+        new='"title":"Patient 999 000 0018"',
+    )
+
+    for params in ({}, {"format": "csv"}):
+        assert "999 000 0018" not in seeded.client.get(AGREEMENTS, params=params).text
+    assert seeded.client.get(AGREEMENTS).json()["items"][0]["not_as_sealed"] != []
+
+
+def test_a_document_that_cannot_be_read_is_named_and_hides_no_other(seeded):
+    in_force(seeded)
+    other = "DARS-NIC-123457-A1B2C"
+    again(seeded, reference=other, application_id="018f0000-0000-7000-8000-0000000000aa")
+    write(
+        seeded,
+        "UPDATE agreement_version SET document = replace(document, :old, :new)"
+        " WHERE document LIKE :like",
+        old='"sections"',
+        new='"hidden"',
+        like=f"%{REFERENCE}%",
+    )
+
+    page = seeded.client.get(AGREEMENTS).json()
+
+    assert [line["reference"] for line in page["items"]] == [other]
+    assert len(page["unreadable"]) == 1
+    said = statement(seeded, "agreements")
+    assert not said["is_complete"]
+    assert said["unreadable"] == page["unreadable"]
+
+
+# Contracts
+
+
+def test_a_contract_has_a_link_that_stays_and_an_unsigned_one_none(seeded):
+    signed = seeded.contract()
+    unsigned = seeded.contract("00L", signed=False)
+
+    [line] = seeded.client.get("/v1/registers/contracts").json()["items"]
+    found = seeded.client.get(f"/v1/registers/contracts/{signed['reference']}")
+    hidden = seeded.client.get(f"/v1/registers/contracts/{unsigned['reference']}")
+
+    assert found.json() == line
+    assert (hidden.status_code, hidden.json()["code"]) == (404, "CONTRACT_NOT_FOUND")
+
+
+# Statements
+
+
+def verified(service, said):
+    claims = SignedVerifier(
+        REGISTER_STATEMENT, service.parts.signer.jwks, clock=service.clock
+    ).verify(said["statement"])
+    assert datetime.fromisoformat(claims["as_of"]) == datetime.fromisoformat(said["as_of"])
+    beside = {"statement", "as_of"}
+    assert {n: claims[n] for n in said if n not in beside} == {
+        n: value for n, value in said.items() if n not in beside
+    }
+
+
+@pytest.mark.parametrize("register", ["contracts", "agreements"])
+def test_a_register_is_stated_complete_under_signature(seeded, register):
+    in_force(seeded)
+
+    said = statement(seeded, register)
+
+    lines = seeded.client.get(f"/v1/registers/{register}").json()["items"]
+    plain = [{k: v for k, v in line.items() if k != "not_as_sealed"} for line in lines]
+    assert said["is_complete"]
+    assert (said["rows"], said["digest"]) == (1, digest_of(plain))
+    assert said["log_size"] > 0
+    verified(seeded, said)
+
+
+def test_an_empty_register_is_complete(seeded):
+    for register in ("contracts", "agreements", "relationships"):
+        said = statement(seeded, register)
+        assert (said["rows"], said["is_complete"]) == (0, True)
+
+
+def test_a_contract_that_was_deleted_past_the_service_is_missed(seeded):
+    seeded.contract()
+    write(seeded, "DELETE FROM contract")
+
+    said = statement(seeded, "contracts")
+
+    assert (said["rows"], said["is_complete"], said["missing"]) == (0, False, [CCG])
+    verified(seeded, said)
+
+
+def test_an_agreement_that_was_deleted_past_the_service_is_missed(seeded):
+    in_force(seeded)
+    write(seeded, "PRAGMA foreign_keys = OFF")
+    write(seeded, "DELETE FROM agreement")
+
+    said = statement(seeded, "agreements")
+
+    assert (said["is_complete"], said["missing"]) == (False, [REFERENCE])
+
+
+def test_a_signature_that_was_deleted_hides_no_line_from_the_statement(seeded):
+    in_force(seeded)
+    write(seeded, "DELETE FROM signature WHERE capacity = 'body'")
+    page = seeded.client.get(AGREEMENTS).json()
+    alone = seeded.client.get(f"{AGREEMENTS}/{REFERENCE}")
+    assert page["items"] == []
+    assert page["hidden"] == [{"reference": REFERENCE, "not_as_sealed": ["signature"]}]
+    assert (alone.status_code, alone.json()["code"]) == (409, "SEAL_BROKEN")
+
+    said = statement(seeded, "agreements")
+
+    assert (said["is_complete"], said["not_as_sealed"]) == (False, [REFERENCE])
+
+
+def test_a_contract_that_was_unsigned_past_the_service_is_told(seeded):
+    signed = seeded.contract()
+    write(seeded, "UPDATE contract SET body_signed_at = NULL, body_signatory = NULL")
+    reference = signed["reference"]
+
+    page = seeded.client.get("/v1/registers/contracts").json()
+    alone = seeded.client.get(f"/v1/registers/contracts/{reference}")
+
+    assert page["items"] == []
+    assert page["hidden"] == [{"reference": reference, "not_as_sealed": ["contract"]}]
+    assert (alone.status_code, alone.json()["code"]) == (409, "SEAL_BROKEN")
+    assert statement(seeded, "contracts")["not_as_sealed"] == [CCG]
+
+
+def test_a_line_that_was_altered_is_named(seeded):
+    in_force(seeded)
+    write(seeded, "UPDATE contract SET legal_name = 'Another'")
+
+    said = statement(seeded, "contracts")
+
+    assert (said["is_complete"], said["not_as_sealed"]) == (False, [CCG])
+
+
+# Notices
+
+
+def test_a_notice_says_what_the_agreements_in_force_allow(seeded):
+    in_force(seeded)
+
+    said = seeded.client.get(f"/v1/registers/notices/{CCG}").json()
+
+    assert (said["controller"], said["name"]) == (CCG, NAMES[CCG])
+    assert [use["data_set"] for use in said["uses"]] == ["SUS_APC", "DIDS"]
+    use = said["uses"][0]
+    assert use["recipients"] == [f"{NAMES[CSU]} ({CSU})"]
+    assert (use["article_6"], use["article_9"]) == (["6(1)(e)"], ["9(2)(h)"])
+    assert (use["opt_outs_applied"], use["opt_out_reason"]) == (False, "no_identifying_data")
+    assert (use["purpose"], use["until"]) == ("COM", "2021-03-31")
+    assert said["not_as_sealed"] == []
+
+
+def test_a_notice_is_silent_of_drafts_of_what_ended_and_of_others(seeded):
+    seeded.contract()
+    drafted = seeded.draft()
+    path = f"/v1/registers/notices/{CCG}"
+    assert seeded.client.get(path).json()["uses"] == []
+
+    seeded.sign_all(drafted)
+    assert len(seeded.client.get(path).json()["uses"]) == 2
+    assert seeded.client.get("/v1/registers/notices/00L").json()["uses"] == []
+    assert seeded.client.get(f"/v1/registers/notices/{CSU}").json()["uses"] == [], "no controller"
+
+    ended = f"/v1/agreements/{REFERENCE}/termination"
+    seeded.post(ended, Role.CONTRACT_MANAGER, {"reason": "ended"})
+    assert seeded.client.get(path).json()["uses"] == []
+
+
+def test_a_notice_is_a_page_that_loads_nothing(seeded):
+    in_force(seeded, title="Beds & <b>wards</b>")
+
+    page = seeded.client.get(f"/v1/registers/notices/{CCG}", params={"format": "html"})
+
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "Beds &amp; &lt;b&gt;wards&lt;/b&gt;" in page.text
+    assert "do not apply: no identifying data" in page.text
+
+
+def test_a_notice_of_nobody_is_not_found(seeded):
+    answer = seeded.client.get("/v1/registers/notices/ZZZ9")
+    assert (answer.status_code, answer.json()["code"]) == (404, "ORGANISATION_NOT_FOUND")
+
+
+def test_a_notice_made_of_what_nobody_signed_says_so(seeded):
+    in_force(seeded)
+    write(
+        seeded,
+        "UPDATE agreement_version SET document = replace(document, :old, :new)",
+        old="Plan care",
+        new="Sell care",
+    )
+
+    said = seeded.client.get(f"/v1/registers/notices/{CCG}").json()
+
+    assert said["not_as_sealed"] == ["agreement_version"]
+
+
+# Which DSCRO
+
+
+def test_which_dscro_supports_an_organisation_is_said_as_published(seeded):
+    path = "/v1/registers/relationships/supporting"
+    empty = seeded.client.get(f"{path}/{CCG}").json()
+    assert (empty["edition"], empty["items"]) == (None, [])
+    body = {
+        "commissioner": CCG,
+        "dscro": "yorkshire",
+        "csu": CSU,
+        "service": "commissioning",
+        "effective_from": "2018-04-01",
+        "service_contract_reference": "SC-1",
+        "contract_signed_on": "2018-01-10",
+    }
+    r = seeded.post("/v1/relationships", Role.CSU_ADVISER, body).json()
+    at = f"/v1/relationships/{r['id']}"
+    seeded.post(f"{at}/contract-verification", Role.CONTRACT_MANAGER, {})
+    seeded.post(f"{at}/dscro-agreement", Role.DSCRO_APPROVER)
+    seeded.post(f"{at}/activation", Role.CONTRACT_MANAGER)
+    for role, party in ((Role.CONTROLLER_SIGNATORY, CCG), (Role.CSU_ADVISER, CSU)):
+        given = {"organisation": party, "given": True}
+        seeded.post(f"{at}/consents", role, given, ods=party)
+    published = seeded.post(
+        "/v1/registers/relationships/editions", Role.REGISTER_PUBLISHER, who="publisher"
+    )
+    assert published.status_code == 201, published.text
+
+    for named in (CCG, CSU):
+        said = seeded.client.get(f"{path}/{named}").json()
+        assert (said["edition"], said["day"]) == (1, "2018-06-01")
+        assert [row["dscro_name"] for row in said["items"]] == ["yorkshire"]
+    assert seeded.client.get(f"{path}/{OTHER_CSU}").json()["items"] == []
+
+
+def test_a_relationship_that_is_over_supports_nobody(seeded):
+    test_which_dscro_supports_an_organisation_is_said_as_published(seeded)
+    ended = seeded.get("/v1/relationships", Role.AUDITOR).json()["items"][0]["id"]
+    seeded.post(
+        f"/v1/relationships/{ended}/ending",
+        Role.CONTRACT_MANAGER,
+        {"last_day": "2018-06-30"},
+    )
+    seeded.post("/v1/registers/relationships/editions", Role.REGISTER_PUBLISHER, who="publisher")
+    path = f"/v1/registers/relationships/supporting/{CCG}"
+    assert len(seeded.client.get(path).json()["items"]) == 1
+
+    seeded.clock.set(datetime(2018, 7, 1, 12, tzinfo=UTC))
+
+    assert seeded.client.get(path).json()["items"] == []
