@@ -70,7 +70,7 @@ from agreements.records.domain.parties.relationship import PublicationConsent, R
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
-from agreements.records.use_cases.ports import Recorded, Scope, Slice
+from agreements.records.use_cases.ports import Scope, Slice, TableAgainstSeals
 from common import audit as audit_log
 from common.audit import Entry
 from common.clock import Clock
@@ -441,7 +441,7 @@ class SqlUnitOfWork:
         with self._lock, self._inner.reading() as tx:
             return not_as_sealed(tx.session, self._book, shown)
 
-    def recorded(self, table: str) -> Recorded:
+    def recorded(self, table: str) -> TableAgainstSeals:
         with self._lock, self._inner.reading() as tx:
             return recorded(tx.session, self._book, table)
 

@@ -31,7 +31,7 @@ from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.use_cases.destruction.ledgers import HoldingWithLedger
 from agreements.records.use_cases.organisations import OrganisationWithSuccessor
-from agreements.records.use_cases.ports import Recorded
+from agreements.records.use_cases.ports import TableAgainstSeals
 from common.audit.log import read_frontier
 from common.unreadable import UNREADABLE
 
@@ -111,7 +111,7 @@ def not_as_sealed(
     return [tuple(sorted({r.table for r in of_it & unlike})) for of_it in registers]
 
 
-def recorded(session: Session, book: Book, table: str) -> Recorded:
+def recorded(session: Session, book: Book, table: str) -> TableAgainstSeals:
     """Hold every register of a table that was ever sealed against its seal."""
     is_whole = True
     try:
@@ -124,7 +124,7 @@ def recorded(session: Session, book: Book, table: str) -> Recorded:
     unlike = set(_unlike(session, book, table, values))
     found = read(session, sealed, unlike) if unlike else {}
     head = read_frontier(session)
-    return Recorded(
+    return TableAgainstSeals(
         gone=frozenset(str(value) for value in unlike if not found.get(value)),
         altered=frozenset(str(value) for value in unlike if found.get(value)),
         is_whole=is_whole,

@@ -330,7 +330,7 @@ class Transaction(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class TableAgainstSeals:
     """How one table stands to its seals, and where seals and audit log stood then."""
 
     gone: frozenset[str]
@@ -352,7 +352,7 @@ class UnitOfWork(Protocol):
         As they are by now, and with all that the same seal is over.
         """
 
-    def recorded(self, table: str) -> Recorded:
+    def recorded(self, table: str) -> TableAgainstSeals:
         """Hold all of a table against its seals, what is not there any more as well."""
 
     def reading(self) -> AbstractContextManager[Transaction]:

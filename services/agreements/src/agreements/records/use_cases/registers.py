@@ -29,7 +29,7 @@ from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Compared, World, compared, require_as_sealed
 from agreements.records.use_cases.contracts import ContractWithState
 from agreements.records.use_cases.lists import codes
-from agreements.records.use_cases.ports import Recorded, Slice, Transaction
+from agreements.records.use_cases.ports import Slice, TableAgainstSeals, Transaction
 from common import texts, unreadable
 from common.clock import legal_day
 from common.errors import AgreementNotFound, EditionNotFound
@@ -51,7 +51,7 @@ IN_FORCE = frozenset({AgreementState.ACTIVE, AgreementState.SUSPENDED, Agreement
 LINES_AT_ONCE = 200
 
 
-class Register(StrEnum):
+class PublicRegister(StrEnum):
     """Which register."""
 
     CONTRACTS = "contracts"
@@ -59,10 +59,10 @@ class Register(StrEnum):
     RELATIONSHIPS = "relationships"
 
 
-SEALED_TABLE: Mapping[Register, str] = {
-    Register.CONTRACTS: "contract",
-    Register.AGREEMENTS: "agreement",
-    Register.RELATIONSHIPS: "relationship_edition",
+SEALED_TABLE: Mapping[PublicRegister, str] = {
+    PublicRegister.CONTRACTS: "contract",
+    PublicRegister.AGREEMENTS: "agreement",
+    PublicRegister.RELATIONSHIPS: "relationship_edition",
 }
 """Where the seals name what a register has: organisation, reference, number of the edition."""
 
@@ -102,7 +102,7 @@ class AgreementPage:
 class RegisterStatement:
     """How a register stands to what this service sealed, at an instant."""
 
-    register: Register
+    register: PublicRegister
     as_of: datetime
     rows: int
     digest: str
@@ -112,7 +112,7 @@ class RegisterStatement:
     not_as_sealed: tuple[str, ...]
     """What is not as it was sealed, in the same words."""
     unreadable: tuple[UUID, ...]
-    recorded: Recorded
+    recorded: TableAgainstSeals
 
     @property
     def is_complete(self) -> bool:
@@ -261,7 +261,7 @@ def relationships(number: int | None, *, ctx: World) -> Compared[RelationshipEdi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class RegisterEntry:
     """What a register says of one thing, by the name that the seals have for it."""
 
     name: str
@@ -269,7 +269,7 @@ class Entry:
     is_as_sealed: bool
 
 
-def whole(register: Register, *, ctx: World) -> Iterator[Row]:
+def whole(register: PublicRegister, *, ctx: World) -> Iterator[Row]:
     """Return every line in order.
 
     Texts in which personal data stand are withheld (ruling 25). What cannot be read is noted
@@ -279,17 +279,17 @@ def whole(register: Register, *, ctx: World) -> Iterator[Row]:
         yield from entry.rows
 
 
-def _entries(register: Register, ctx: World) -> Iterator[Entry]:
+def _entries(register: PublicRegister, ctx: World) -> Iterator[RegisterEntry]:
     match register:
-        case Register.CONTRACTS:
+        case PublicRegister.CONTRACTS:
             return _of_contracts(ctx)
-        case Register.AGREEMENTS:
+        case PublicRegister.AGREEMENTS:
             return _of_agreements(ctx)
-        case Register.RELATIONSHIPS:
+        case PublicRegister.RELATIONSHIPS:
             return _of_relationships(ctx)
 
 
-def _of_contracts(ctx: World) -> Iterator[Entry]:
+def _of_contracts(ctx: World) -> Iterator[RegisterEntry]:
     after: UUID | None = None
     while True:
         page = contracts(Slice(after=after, rows=LINES_AT_ONCE), ctx=ctx)
@@ -300,7 +300,7 @@ def _of_contracts(ctx: World) -> Iterator[Entry]:
             return
 
 
-def _of_agreements(ctx: World) -> Iterator[Entry]:
+def _of_agreements(ctx: World) -> Iterator[RegisterEntry]:
     after: UUID | None = None
     unread: list[UUID] = []
     while True:
@@ -314,18 +314,18 @@ def _of_agreements(ctx: World) -> Iterator[Entry]:
         unreadable.note(one, ValueError("an agreement of the register"))
 
 
-def _of_relationships(ctx: World) -> Iterator[Entry]:
+def _of_relationships(ctx: World) -> Iterator[RegisterEntry]:
     found = relationships(None, ctx=ctx)
     if found is not None:
         yield _entry(str(found.one.number), found.one.shown(), found.not_as_sealed)
 
 
-def _entry(name: str, lines: Sequence[object], unlike: Sequence[str]) -> Entry:
+def _entry(name: str, lines: Sequence[object], unlike: Sequence[str]) -> RegisterEntry:
     rows: list[Row] = orjson.loads(orjson.dumps([*lines]))
-    return Entry(name=name, rows=tuple(map(texts.shown_in, rows)), is_as_sealed=not unlike)
+    return RegisterEntry(name=name, rows=tuple(map(texts.shown_in, rows)), is_as_sealed=not unlike)
 
 
-def statement(register: Register, *, ctx: World) -> RegisterStatement:
+def statement(register: PublicRegister, *, ctx: World) -> RegisterStatement:
     """Compare a register with what this service sealed: what is gone, altered or unreadable."""
     recorded = ctx.uow.recorded(SEALED_TABLE[register])
     entries = list(_entries(register, ctx))

@@ -40,7 +40,7 @@ from agreements.records.use_cases import registers as use_cases
 from agreements.records.use_cases.context import Compared, Context, World
 from agreements.records.use_cases.lists import imports
 from agreements.records.use_cases.ports import Slice
-from agreements.records.use_cases.registers import AgreementLines, Register
+from agreements.records.use_cases.registers import AgreementLines, PublicRegister
 from common import texts
 from common.clock import legal_day
 from common.errors import AgreementNotFound, EditionNotFound
@@ -85,9 +85,9 @@ SHEETS: dict[int | str, dict[str, Any]] = {
 }
 NAMES: spreadsheets.Columns = tuple((name, name) for name in RELATIONSHIP_COLUMNS)
 COLUMNS = {
-    Register.CONTRACTS: CONTRACT_COLUMNS,
-    Register.AGREEMENTS: agreement_register.COLUMNS,
-    Register.RELATIONSHIPS: NAMES,
+    PublicRegister.CONTRACTS: CONTRACT_COLUMNS,
+    PublicRegister.AGREEMENTS: agreement_register.COLUMNS,
+    PublicRegister.RELATIONSHIPS: NAMES,
 }
 
 
@@ -104,7 +104,7 @@ def register_of_contracts(
 ) -> ContractRegisterPage | Response:
     """List the signed framework contracts. No signatory is named."""
     if format is not RegisterFormat.JSON:
-        return _sheet(Register.CONTRACTS, format, ctx=ctx)
+        return _sheet(PublicRegister.CONTRACTS, format, ctx=ctx)
     found = use_cases.contracts(Slice(after=page.after, rows=page.limit), ctx=ctx)
     items = [told(RegisteredContractView.of)(shown) for shown in found.rows]
     hidden = [HiddenView.model_validate(one) for one in found.hidden]
@@ -138,7 +138,7 @@ def register_of_agreements(
     may have more lines than `limit`, or fewer.
     """
     if format is not RegisterFormat.JSON:
-        return _sheet(Register.AGREEMENTS, format, ctx=ctx)
+        return _sheet(PublicRegister.AGREEMENTS, format, ctx=ctx)
     at = ctx.clock.now()
     found = use_cases.agreements(Slice(after=page.after, rows=page.limit), ctx=ctx)
     return AgreementRegisterPage(
@@ -189,7 +189,7 @@ def register_of_relationships(
     if format is RegisterFormat.JSON:
         return view
     name = f"relationships-{view.number or 0}"
-    return _file(Register.RELATIONSHIPS, format, view.items, name=name)
+    return _file(PublicRegister.RELATIONSHIPS, format, view.items, name=name)
 
 
 @router.get("/relationships/supporting/{ods}", dependencies=[PUBLIC])
@@ -233,7 +233,7 @@ def publish_relationships(
 
 
 @router.get("/statements/{register}", dependencies=[PUBLIC])
-def register_statement(register: Register, ctx: PublicCtx, request: Request) -> StatementView:
+def register_statement(register: PublicRegister, ctx: PublicCtx, request: Request) -> StatementView:
     """Say, signed, how a register stands to what was sealed: complete, or what is gone or altered.
 
     Whoever keeps it can show later what the register said that day: the digest is over every line.
@@ -286,14 +286,14 @@ def _published(edition: RelationshipEdition) -> EditionView:
     )
 
 
-def _sheet(register: Register, format_: RegisterFormat, *, ctx: World) -> Response:
+def _sheet(register: PublicRegister, format_: RegisterFormat, *, ctx: World) -> Response:
     day = legal_day(ctx.clock.now())
     rows = list(use_cases.whole(register, ctx=ctx))
     return _file(register, format_, rows, name=f"{register.value}-{day.isoformat()}")
 
 
 def _file(
-    register: Register, format_: RegisterFormat, rows: Sequence[Row], *, name: str
+    register: PublicRegister, format_: RegisterFormat, rows: Sequence[Row], *, name: str
 ) -> Response:
     columns = COLUMNS[register]
     if format_ is RegisterFormat.CSV:

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 from agreements.records.api.schemas.contracts import RegisteredContractView
 from agreements.records.api.schemas.shared import Outgoing, SealedView
 from agreements.records.domain.lists.agreement_register import RegisteredAgreement
-from agreements.records.use_cases.registers import Notice, Register, RegisterStatement
+from agreements.records.use_cases.registers import Notice, PublicRegister, RegisterStatement
 from common import texts
 from common.web.pagination import Page
 
@@ -114,7 +114,7 @@ class RegisteredAgreementVersions(Outgoing):
 class StatementView(Outgoing):
     """How a register stands to what this service sealed in its signed chain and audit log."""
 
-    register_: Annotated[Register, Field(alias="register", serialization_alias="register")]
+    register_: Annotated[PublicRegister, Field(alias="register", serialization_alias="register")]
     as_of: Annotated[datetime, Field(description="When it was compared, in UTC.")]
     is_complete: Annotated[
         bool,
