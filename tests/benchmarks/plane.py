@@ -17,13 +17,10 @@ from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_ke
 from pseudonymisation.engine.objects import DirectoryObjects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits, identifier, literal, session
-from pseudonymisation.intake.adapters.landing.judged.statement import (
-    ROW_GROUP,
-    LandingTask,
-    parquet_key_name,
-)
+from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask, parquet_key_name
 from pseudonymisation.intake.adapters.landing.landing import LandingResources, land
 from pseudonymisation.intake.adapters.landing.layout import TYPES, left_out
+from pseudonymisation.intake.adapters.landing.writing import ROW_GROUP
 from pseudonymisation.intake.adapters.uploads.receiving import receiver
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.written import ContentForm

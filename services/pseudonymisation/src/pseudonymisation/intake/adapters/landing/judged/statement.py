@@ -60,10 +60,9 @@ from pseudonymisation.intake.adapters.landing.layout import (
 )
 from pseudonymisation.intake.adapters.landing.organisations import FOREIGN, Organisations
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
+from pseudonymisation.intake.adapters.landing.writing import sealed_copy
 from pseudonymisation.intake.domain.written import ContentForm
 
-ROW_GROUP: Final = 61_440
-"""Rows. Twice as many took a gigabyte with 150 columns and two threads, and were no faster."""
 LINE_NUMBER_BYTES: Final = 24
 READ_BYTES: Final = 4 << 20
 NOBODY: Final = "NULL::VARCHAR"
@@ -257,12 +256,7 @@ class Statement:
 
     def into(self, path: Path, rows: str) -> str:
         """Write a statement that makes a sealed file of rows."""
-        key = literal(parquet_key_name(self.order.edition_id))
-        return (
-            f"COPY ({rows}) TO {literal(path)}"
-            f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP},"
-            f" ENCRYPTION_CONFIG {{footer_key: {key}}}, RETURN_STATS)"
-        )
+        return sealed_copy(rows, path, parquet_key_name(self.order.edition_id))
 
     def whole(self, rows: str) -> str:
         """Add to rows what is the same in all of them, in the order of LAYOUT.md."""
