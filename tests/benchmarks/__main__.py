@@ -24,7 +24,7 @@ import typer
 
 from tests.benchmarks.measure import Result
 
-NAMES = ("kernel", "landing", "extract", "memory", "decision", "download", "tables")
+NAMES = ("kernel", "landing", "extract", "memory", "decision", "download", "tables", "buckets")
 ROOT = Path(__file__).parents[2]
 
 Benchmark = Callable[[float, Path], list[Result]]

@@ -14,7 +14,7 @@ from dsfc_cli.demo.material import FIELDS, SEED
 from dsfc_cli.synthetic import World, generate
 from dsfc_cli.synthetic.world import PEOPLE_MAX, PROVIDERS
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_key_encryption_key
-from pseudonymisation.engine.objects import DirectoryObjects
+from pseudonymisation.engine.objects import DirectoryObjects, Objects
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits, identifier, literal, session
 from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask, parquet_key_name
@@ -54,7 +54,7 @@ class Bench:
 
     directory: Path
     keys: KeyStore
-    objects: DirectoryObjects
+    objects: Objects
 
     @classmethod
     def create(cls, directory: Path) -> "Bench":

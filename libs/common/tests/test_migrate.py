@@ -145,3 +145,19 @@ def test_tests_get_a_copy_of_a_database_that_was_migrated_once(written, migrated
     engine = migrated("migrated_example")
 
     migrate.check(engine, "migrated_example")
+
+
+def test_an_older_version_leaves_a_newer_database_as_it_is(written, database_url, make_engine):
+    """Rolled back, a release runs its migration again: its Job must not fail on what it does not
+    know, nor change it."""
+    engine = make_engine(database_url)
+    migrate.upgrade(engine, "migrated_example")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'of_a_later_release'"))
+
+    migrate.upgrade(engine, "migrated_example")
+
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    assert found == ["of_a_later_release"]
+    migrate.ensure_current(engine, "migrated_example")

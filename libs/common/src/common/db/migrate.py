@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from functools import cache
 from io import StringIO
 
+import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from common.db.unit_of_work import MigrationsPending, translated
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LOCK = 7_203_955_101_020_881_217
 """Two replicas that migrate at once: the second waits, and finds nothing to do."""
@@ -24,9 +28,18 @@ WAIT_SECONDS = 300
 
 
 def upgrade(engine: Engine, package: str) -> None:
-    """Bring the database to the newest revision of `package`."""
+    """Bring the database to the newest revision of `package`.
+
+    One that is ahead of the code is left as it is: a release that was rolled back runs its
+    migration again, and serves what the newer one left (`ensure_current`).
+    """
+    _, known = _revisions(package)
     with _connected(engine) as connection:
-        command.upgrade(_config(package, connection), "head")
+        found = set(MigrationContext.configure(connection).get_current_heads())
+        if found <= known:
+            command.upgrade(_config(package, connection), "head")
+        else:
+            log.warning("database_is_ahead", service=package, revisions=sorted(found - known))
 
 
 def ensure_current(engine: Engine, package: str) -> None:
