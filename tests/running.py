@@ -70,6 +70,7 @@ HEARD: Mapping[str, Sequence[str]] = {
     "pseudonymisation": ["agreements.agreement", "agreements.holding"],
     "dissemination": [
         "agreements.agreement",
+        "agreements.holding",
         "pseudonymisation.preparation",
         "pseudonymisation.submission",
     ],

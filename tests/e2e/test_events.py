@@ -6,13 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from common.clock import SystemClock, legal_day
 from common.ids import new_id
 from common.messaging.embedded import EmbeddedLog
 from common.messaging.envelope import Message
-from dsfc_client import Refused
+from dsfc_cli.demo.material import COMMISSIONER
+from dsfc_cli.demo.stage import identity_of
+from dsfc_client import Problem, Refused
+from dsfc_client.models import Destruction, HeldCopy
 from tests.forking import ForkingSuite
 from tests.running import CSU, HEARD, Scene, scene, until, wanted
 
@@ -25,11 +30,13 @@ SEALED_NOTHING = '"registers":0'
 """In the leaf of such a seal."""
 
 NUMBER = "9990000018"
+NO_KEYS_KEPT = {"pseudonymisation": {"KEEP_DOMAIN_KEYS_DAYS": "0", "SWEEP_SECONDS": "0.5"}}
+"""Nobody waits a year here for the key of a domain to be destroyed."""
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with scene(tmp_path_factory, "events") as running:
+    with scene(tmp_path_factory, "events", settings=NO_KEYS_KEPT) as running:
         running.released()
         yield running
 
@@ -227,7 +234,7 @@ def put_back(played: Scene, rows: list[tuple[Any, ...]]) -> None:
 
 def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(played: Scene) -> None:
     """The haven closes its domain and the domain's key, dissemination withdraws what was released,
-    applications has it in the history; the other agreement's are as they were. The last test here:
+    applications has it in the history; the other agreement's are as they were. The last tests here:
     the agreement is over. Guards: `close_domains_of`, `agreement_statuses.record_status`,
     `timeline.note`."""
     extract = played.released()
@@ -247,7 +254,7 @@ def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(played: Scene)
     withdrawn = played.csu.dissemination.extract(extract.id)
     assert withdrawn.availability is not None
     assert withdrawn.availability.state == "withdrawn"
-    assert withdrawn.availability.agreement_state == "TERMINATED"
+    assert withdrawn.availability.agreement_state == "DESTRUCTION_DUE"
     lines = list(played.csu.dissemination.register())
     of_agreement = {
         reference: {line.status for line in lines if line.model_dump()["reference"] == reference}
@@ -261,3 +268,63 @@ def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(played: Scene)
     with pytest.raises(Refused) as refused:
         played.csu.dissemination.download(extract.files[0].id, played.state / "too-late")
     assert refused.value.has("DSA_NOT_ACTIVE")
+
+
+@pytest.mark.scenario("X01")
+@pytest.mark.scenario("X02")
+def test_what_was_released_is_destroyed_whole_and_then_the_agreement_is_closed(
+    played: Scene,
+) -> None:
+    """A certificate that misses a file is not accepted; a whole one is, by two people, after
+    dissemination was asked. Then the agreement is closed, every file marked and the key of the
+    domain gone; the other agreement's are as they were. Guards: `Destruction.missing`,
+    `HttpReleases`, `destroy_keys`, `mark_destroyed`."""
+    body = played.stage.actor("body-contracts").agreements
+    signatory = played.stage.actor(
+        identity_of(COMMISSIONER, "signatory"), "controller-signatory"
+    ).agreements
+    assert body.agreement(played.reference).state == "DESTRUCTION_DUE"
+    copies = signatory.prefilled_certificate(played.reference)
+    files = {copy.file_id for copy in copies}
+    released = played.rows(
+        "dissemination", "SELECT file_id FROM release WHERE agreement = ?", played.reference
+    )
+    assert files == {str(UUID(file_id)) for (file_id,) in released}
+    (left_out, *certified) = copies
+
+    def certify(*some: HeldCopy) -> Destruction:
+        day = legal_day(SystemClock().now()).isoformat()
+        said = {"method": "overwriting", "destroyed_on": day}
+        return signatory.certify_destruction(
+            played.reference,
+            {"name_of_role": "SIRO", "copies": [{"copy_id": c.id, **said} for c in some]},
+        )
+
+    certify(*certified)
+    with pytest.raises(Refused) as refused:
+        body.accept_destruction(played.reference, "Three of four are there.")
+    assert refused.value.has("CERTIFICATE_INCOMPLETE")
+
+    assert certify(left_out).state == "CERTIFIED"
+    assert body.accept_destruction(played.reference, "All are there.").state == "CERTIFIED"
+    approver = played.stage.actor("body-approver").agreements
+    assert approver.accept_destruction(played.reference, "So I see.").state == "ACCEPTED"
+    assert body.agreement(played.reference).state == "CLOSED"
+
+    ours = "SELECT state FROM pseudonym_domain WHERE agreement = ?"
+    until(lambda: played.rows("pseudonymisation", ours, played.reference) == [("destroyed",)])
+    until(played.all_heard)
+    extract = played.csu.dissemination.extract(
+        str(UUID(played.rows("dissemination", EXTRACT_OF, played.reference)[0][0]))
+    )
+    with pytest.raises(Problem) as gone:
+        played.csu.dissemination.download(extract.files[0].id, played.state / "destroyed")
+    assert gone.value.code == "FILE_DESTROYED"
+    with pytest.raises(Refused) as refused:
+        played.ask()
+    assert refused.value.has("DSA_NOT_ACTIVE")
+    states = {state for (state,) in played.rows("pseudonymisation", ours, played.other_reference)}
+    assert states <= {"open"}
+
+
+EXTRACT_OF = "SELECT extract_id FROM release WHERE agreement = ? LIMIT 1"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -69,6 +69,8 @@ class StoredKeys(Haven):
 
 
 CHANGED = "changed"
+KEYS_KEPT = timedelta(days=30)
+"""How long the key of a domain is kept of which nothing is held any more."""
 
 
 def changed(resource: str, logged: dict[str, Any], *, at: datetime) -> audit.Entry:
@@ -139,6 +141,7 @@ class World:
             ),
             store=self.store,
             attest=lambda claims: issue(self.own, ATTESTATION, claims, at=self.clock.now()),
+            keys_kept=KEYS_KEPT,
         )
 
     # --- what was landed --------------------------------------------------------------------------
@@ -343,9 +346,11 @@ class World:
         path = self.directory / "release" / file.object_key
         return duckdb.sql(f"SELECT * FROM '{path}'").fetchall()
 
-    def close_domains(self, agreement: str = "DARS-NIC-123456-A1B2C") -> int:
+    def close_domains(
+        self, agreement: str = "DARS-NIC-123456-A1B2C", *, settled: bool = False
+    ) -> int:
         ctx = domains.DomainContext(uow=self.uow, clock=self.clock, keys=self.keys)
-        return domains.close_domains_of(agreement, ctx=ctx)
+        return domains.close_domains_of(agreement, settled=settled, ctx=ctx)
 
     # --- what is stored ---------------------------------------------------------------------------
 

@@ -9,7 +9,9 @@ import pytest
 from common.db import tables as shared
 from common.ids import digest, new_id
 from common.messaging.envelope import Event
+from common.security.roles import Role
 from dissemination.db.tables import ExtractRow, RegisterLineRow, ReleaseRow
+from services.dissemination.tests.conftest import REFERENCE
 
 
 def released_rows(house, extract):
@@ -307,6 +309,45 @@ def test_what_is_void_is_withdrawn_in_extract_and_register_and_says_why(house):
     (line,) = [line for line in lines if line["file_id"] == marked["files"][0]["id"]]
     assert (line["status"], line["status_code"]) == ("withdrawn", "FILE_VOID")
     assert house.actions(extract["id"]).count("extract-withdrawn") == 1
+
+
+def destroyed(file_id, extract_id):
+    return replace(
+        voided(file_id, extract_id),
+        type="agreements.file-destroyed.v1",
+        aggregate_version=2,
+        state="destroyed",
+    )
+
+
+@pytest.mark.scenario("X02")
+def test_what_is_destroyed_is_refused_with_its_code_whatever_agreements_would_say(house):
+    extract = house.released()
+    (file, *_) = extract["files"]
+    assert house.call("GET", file["content"]).status_code == 200
+    house.ended(file)
+    event = destroyed(file["id"], extract["id"])
+
+    house.publish(event)
+    house.publish(event)  # once more
+
+    marked = house.settled(extract["id"], "withdrawn")
+    assert marked["availability"]["code"] == "FILE_DESTROYED"
+    asked = house.agreements.requests(file)
+    refused = house.call("GET", file["content"])
+    assert (refused.status_code, refused.json()["code"]) == (409, "FILE_DESTROYED")
+    assert house.agreements.requests(file) == asked
+    (shown,) = house.call("GET", f"/v1/extracts/{extract['id']}/files").json()["items"]
+    assert datetime.fromisoformat(shown["destroyed_at"]) == event.time
+    assert shown["is_as_logged"] is True
+    manifest = house.call("GET", file["manifest"])
+    assert manifest.status_code == 200, "what was released stays said"
+    log = house.call("GET", f"/v1/audit?agreement={REFERENCE}&limit=200", role=Role.AUDITOR).json()[
+        "items"
+    ]
+    actions = [one["entry"]["action"] for one in log]
+    assert actions.count("file-destroyed") == 1
+    assert actions[-1] == "fetch-refused"
 
 
 def test_what_became_void_between_decision_and_release_is_withdrawn_at_once(house, until):

@@ -8,6 +8,7 @@ from common.db import tables as shared
 from common.security.roles import Role
 from dissemination.db.tables import metadata
 from dsfc_testing.written_past import written_past
+from services.dissemination.tests.api.test_releasing import destroyed
 from services.dissemination.tests.api.test_standing_orders import ORDER
 from services.dissemination.tests.api.test_standings import told
 from services.dissemination.tests.api.test_tabulations import released as table_released
@@ -29,6 +30,7 @@ OTHERWISE = {
     "/v1/landed-months": "the safe haven is asked",
     "/v1/extracts/{extract_id}/quality": "the safe haven is asked",
     "/v1/files/{file_id}/content": "agreements says whether it is what was released: SEAL_BROKEN",
+    "/v1/released-files": "agreements holds it against its own sealed ledger: LEDGER_DIFFERS",
     "/v1/catalogue": "files of the catalogue",
     "/v1/catalogue/{data_set}": "files of the catalogue",
     "/v1/catalogue/{data_set}/table-schema": "files of the catalogue",
@@ -53,6 +55,9 @@ def shown(build_house):
     event = told(house, "activated", "ACTIVE")
     house.publish(event)
     until(lambda: (event.id,) in house.rows(shared.inbox.c.event_id))
+    gone = destroyed(file["id"], extract["id"])
+    house.publish(gone)
+    until(lambda: (gone.id,) in house.rows(shared.inbox.c.event_id))
     house.named = {
         "extract_id": extract["id"],
         "file_id": file["id"],

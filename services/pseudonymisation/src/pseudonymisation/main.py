@@ -222,6 +222,7 @@ class Parts(service.Parts):
             attest=lambda claims: keys.issue(
                 self.signer, keys.ATTESTATION, claims, at=self.legal_clock.now()
             ),
+            keys_kept=timedelta(days=self.settings.keep_domain_keys_days),
             claims=ClaimTimes(duration=timedelta(seconds=self.settings.preparation_claim_seconds)),
         )
 

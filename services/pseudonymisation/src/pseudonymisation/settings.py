@@ -71,6 +71,8 @@ class Settings(ServiceSettings):
     """How long uploads and quarantined rows are stored after the decision."""
     keep_partial_hours: Annotated[float, Field(gt=0, le=720)] = 72
     """An upload in parts that nobody goes on with is destroyed after so long."""
+    keep_domain_keys_days: Annotated[float, Field(ge=0, le=36_500)] = 365
+    """How long a domain's key is kept after all that was released in the domain is destroyed."""
     orphan_hours: Annotated[float, Field(ge=0, le=720)] = 24
     """An object that no row names is deleted after so long."""
     quarantine_entries_max: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000

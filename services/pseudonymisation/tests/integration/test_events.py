@@ -41,9 +41,23 @@ def test_the_end_of_an_agreement_closes_its_domains_as_often_as_it_is_told(monke
     assert closed == [("DARS-NIC-1-A1B2C", "context")] * 2
 
 
+def test_the_closing_of_an_agreement_settles_its_domains(monkeypatch):
+    heard = []
+    monkeypatch.setattr(
+        domains,
+        "close_domains_of",
+        lambda agreement, *, settled, ctx: heard.append((agreement, settled)),
+    )
+    event = told("agreements.agreement-closed.v1", reference="DARS-NIC-1-A1B2C", version="v1.0")
+    events.handlers("context", "of tables")[event.type](event)
+
+    assert heard == [("DARS-NIC-1-A1B2C", True)]
+
+
 def test_nothing_else_of_an_agreement_is_listened_to():
     assert set(events.handlers("context", "of tables")) == {
         "agreements.file-destroyed.v1",
+        "agreements.agreement-closed.v1",
         "agreements.agreement-expired.v1",
         "agreements.agreement-terminated.v1",
     }

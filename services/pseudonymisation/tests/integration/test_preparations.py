@@ -18,6 +18,7 @@ from common.ids import digest_of, new_id
 from common.jobs import ClaimTimes
 from common.replacement import State as Replacement
 from common.security.keys import PERMIT, Signer, generate_jwk, issue
+from pseudonymisation.engine.errors import KeyDestroyed
 from pseudonymisation.preparations.adapters import preparation
 from pseudonymisation.preparations.domain.errors import (
     CatalogueUnknown,
@@ -29,8 +30,17 @@ from pseudonymisation.preparations.domain.errors import (
     UnsafeEditions,
 )
 from pseudonymisation.preparations.domain.preparation import PreparationState
+from pseudonymisation.preparations.domain.tokens import DomainState
 from pseudonymisation.preparations.use_cases.preparations import accept, get
-from services.pseudonymisation.tests.haven import CATALOGUE, FIELDS, RULES, SUS, editions_are, world
+from services.pseudonymisation.tests.haven import (
+    CATALOGUE,
+    FIELDS,
+    KEYS_KEPT,
+    RULES,
+    SUS,
+    editions_are,
+    world,
+)
 from services.pseudonymisation.tests.landed import Asked, day, expected
 from statements.handed import RequestedExtract
 
@@ -875,6 +885,51 @@ def test_a_closed_domain_stays_closed(haven):
         haven.accept()
     assert get(before.id, ctx=haven.context()).code == "DOMAIN_CLOSED"
     assert haven.actions().count("domain-closed") == 1
+
+
+@pytest.mark.scenario("X02")
+def test_the_key_of_a_domain_is_destroyed_when_nothing_of_it_is_held_and_some_time_is_over(haven):
+    haven.land(RECORDS)
+    domain = haven.prepare().permit.domain.id
+    name = f"domain/{domain.removeprefix('sha256:')}"
+    haven.close_domains()
+    haven.clock.advance(KEYS_KEPT)
+    haven.jobs.sweep()
+    assert haven.keys.get_even_closed(name), "files of it are still held"
+
+    assert haven.close_domains(settled=True) == 1
+    assert haven.close_domains(settled=True) == 0
+    haven.clock.advance(KEYS_KEPT - timedelta(seconds=1))
+    haven.jobs.sweep()
+    assert haven.keys.get_even_closed(name)
+    haven.clock.advance(timedelta(seconds=1))
+    haven.jobs.sweep()
+    haven.jobs.sweep()
+
+    with pytest.raises(KeyDestroyed):
+        haven.keys.get_even_closed(name)
+    with pytest.raises(DomainClosed):
+        haven.accept()
+    assert haven.close_domains(settled=True) == 0
+    with haven.uow.reading() as tx:
+        assert [d.state for d in tx.domains.of_agreement("DARS-NIC-123456-A1B2C")] == [
+            DomainState.DESTROYED
+        ]
+    done = ("domain-closed", "domain-settled", "domain-key-destroyed")
+    assert [haven.actions().count(action) for action in done] == [1, 1, 1]
+
+
+def test_a_key_that_was_destroyed_before_its_row_said_so_is_not_forgotten(sqlite_haven):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    domain = haven.prepare().permit.domain.id
+    haven.close_domains(settled=True)
+    haven.keys.destroy(f"domain/{domain.removeprefix('sha256:')}")
+    haven.clock.advance(KEYS_KEPT)
+
+    haven.jobs.sweep()
+
+    assert haven.actions()[-1] == "domain-key-destroyed"
 
 
 def test_a_domain_that_was_closed_before_it_minted_anything_gets_no_key(sqlite_haven):

@@ -151,6 +151,24 @@ def test_a_closed_domain_makes_nothing_and_stays_closed():
     assert domain.key_name == f"domain/{FACTS.id[7:]}"
 
 
+def test_a_domain_is_settled_once_and_its_key_goes_after_that():
+    kept = timedelta(days=30)
+    domain = PseudonymDomain(id=FACTS.id, facts=FACTS, created_at=NOW)
+    settled = domain.settle(at=NOW)
+
+    assert (settled.state, settled.closed_at) == (DomainState.CLOSED, NOW)
+    assert settled.settle(at=NOW + kept) is settled
+    assert not domain.close(at=NOW).is_kept_long_enough(NOW + 2 * kept, kept=kept)
+    assert not settled.is_kept_long_enough(NOW + kept - timedelta(seconds=1), kept=kept)
+    assert settled.is_kept_long_enough(NOW + kept, kept=kept)
+    gone = settled.destroy(at=NOW + kept)
+    assert gone.destroy(at=NOW + 2 * kept) is gone
+    assert gone.close(at=NOW) is gone
+    assert not gone.is_kept_long_enough(NOW + 2 * kept, kept=kept)
+    with pytest.raises(DomainClosed):
+        gone.require_open()
+
+
 def test_a_token_is_never_ten_digits():
     assert TOKEN.fullmatch("P" + "9" * 23)
     assert TOKEN.fullmatch("9990000018") is None

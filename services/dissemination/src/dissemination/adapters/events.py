@@ -45,6 +45,12 @@ class _Voided(BaseModel):
     extract_id: UUID
 
 
+class _Destroyed(_Voided):
+    """What is read of agreements' word that a file is destroyed wherever it was held."""
+
+    agreement: str
+
+
 class _Unsafe(BaseModel):
     model_config = ConfigDict(extra="ignore")
     edition_id: str
@@ -131,9 +137,24 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
                 )
                 log.info("file_voided", file_id=str(told.file_id), withdrawn=ended is not None)
 
+    def on_destroyed(event: Envelope) -> None:
+        told = _read(_Destroyed, event)
+        with ctx.uow.writing() as tx:
+            if tx.accept(event):
+                releases.mark_destroyed(
+                    told.file_id,
+                    told.extract_id,
+                    agreement=told.agreement,
+                    at=event.time,
+                    ctx=ctx,
+                    tx=tx,
+                )
+                log.info("file_destroyed", file_id=str(told.file_id))
+
     return {
         **dict.fromkeys(AGREEMENT_EVENTS, on_agreement),
         "agreements.file-voided.v1": on_voided,
+        "agreements.file-destroyed.v1": on_destroyed,
         "pseudonymisation.extract-prepared.v1": on_preparation,
         "pseudonymisation.preparation-failed.v1": on_preparation,
         **_of_editions(ctx),

@@ -1,6 +1,6 @@
 """What others said of what files were made of: editions that were replaced, files that are void."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +8,11 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from dissemination.db.tables import SupersededEditionRow, VoidFileRow
+from common.audit import telling
+from common.audit.entries import Entry
+from dissemination.db.kept import FILES
+from dissemination.db.log import append
+from dissemination.db.tables import DestroyedFileRow, SupersededEditionRow, VoidFileRow
 from dissemination.domain.agreement_status import FILE_VOID, Withdrawal
 
 
@@ -47,3 +51,16 @@ class SqlVoids:
         if since is None:
             return None
         return Withdrawal(agreement_state=None, since=since, code=FILE_VOID)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlDestroyedFiles:
+    session: Session
+
+    def put(self, file_id: UUID, *, at: datetime, agreement: str, audit: Entry) -> None:
+        self.session.merge(DestroyedFileRow(file_id=file_id, since=at))
+        append(self.session, agreement, telling(self.session, audit, (FILES, file_id)))
+
+    def of(self, file_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+        query = select(DestroyedFileRow).where(col(DestroyedFileRow.file_id).in_(list(file_ids)))
+        return {row.file_id: row.since for row in self.session.scalars(query)}

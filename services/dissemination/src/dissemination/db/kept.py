@@ -8,6 +8,7 @@ from common.db.tables import table_of
 from dissemination.db.tables import (
     AgreementStandingRow,
     DeliveryRow,
+    DestroyedFileRow,
     ExtractRow,
     ReleaseRow,
     StandingOrderRow,
@@ -32,7 +33,9 @@ EXTRACTS: Final = Kept(
     told_before=told_of("extracts"),
 )
 FILES: Final = Kept(
-    name="files", tables={table_of(ReleaseRow): "file_id"}, told_before=told_of("files")
+    name="files",
+    tables={table_of(ReleaseRow): "file_id", table_of(DestroyedFileRow): "file_id"},
+    told_before=told_of("files"),
 )
 DELIVERIES: Final = Kept(
     name="deliveries",

@@ -20,7 +20,7 @@ from common.db.saving import changed, put
 from common.messaging.envelope import Event as Envelope
 from dissemination.db.completeness import ReleasedFiles
 from dissemination.db.deliveries import SqlDeliveries
-from dissemination.db.editions import SqlEditions, SqlVoids
+from dissemination.db.editions import SqlDestroyedFiles, SqlEditions, SqlVoids
 from dissemination.db.kept import EXTRACTS, FILES, STANDINGS
 from dissemination.db.log import SqlLog, append, enqueue
 from dissemination.db.orders import SqlOrders
@@ -412,6 +412,10 @@ class SqlTransaction:
     @property
     def editions(self) -> SqlEditions:
         return SqlEditions(self.session)
+
+    @property
+    def destroyed(self) -> SqlDestroyedFiles:
+        return SqlDestroyedFiles(self.session)
 
     @property
     def voids(self) -> SqlVoids:

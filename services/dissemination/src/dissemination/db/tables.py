@@ -170,6 +170,15 @@ class VoidFileRow(Row, table=True):
     since: datetime
 
 
+class DestroyedFileRow(Row, table=True):
+    """A file that agreements said is destroyed wherever it was held."""
+
+    __tablename__ = "destroyed_file"
+
+    file_id: UUID = Field(primary_key=True)
+    since: datetime
+
+
 class AgreementStandingRow(Row, table=True):
     """How an agreement stands, as its newest event told it."""
 

@@ -22,6 +22,9 @@ HELD, NO_CONTRACT, NOT_ACTIVE = "BREACH_OPEN", "DSFC_NOT_IN_FORCE", "DSA_NOT_ACT
 FILE_VOID = "FILE_VOID"
 """The decision's code for a file that was made with what was taken back, or gave way to another."""
 
+FILE_DESTROYED = "FILE_DESTROYED"
+"""Its destruction was accepted: it is never given again."""
+
 EDITION_UNSAFE = "EDITION_UNSAFE"
 """The decision's own code: an edition in the file was landed by rules that are not safe."""
 

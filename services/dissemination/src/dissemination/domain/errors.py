@@ -49,6 +49,13 @@ class FileNotFound(NotFound):
     title = "No such file"
 
 
+class FileDestroyed(Conflict):
+    """It was destroyed wherever it was held, and that was accepted: ask for the period again."""
+
+    code = "FILE_DESTROYED"
+    title = "The file is destroyed and never given again"
+
+
 class HavenUnavailable(Unavailable):
     code = "PREPARATIONS_UNAVAILABLE"
     title = "The safe haven is temporarily unavailable"

@@ -11,7 +11,7 @@ from common.clock import boottime
 from common.errors import AgreementNotFound, EditedMeanwhile, Refusal, Refused
 from common.ids import new_id
 from dissemination.domain.delivery import Cut, Delivery
-from dissemination.domain.errors import ObjectMissing
+from dissemination.domain.errors import FileDestroyed, ObjectMissing
 from dissemination.domain.lease import Lease
 from dissemination.domain.ranges import ByteRange, requested
 from dissemination.domain.release import Release
@@ -57,6 +57,7 @@ def allow(
 
     Raises:
         FileNotFound: it is not released, or another organisation's.
+        FileDestroyed: for good.
         Refused, AgreementNotFound, DecisionUnavailable: not now.
         ObjectMissing, ObjectStoreUnavailable: its object cannot be had.
         RangeNotSatisfiable: the range lies outside.
@@ -65,7 +66,11 @@ def allow(
     with ctx.uow.reading() as tx:
         release = tx.releases.get(file_id, own=ctx.own)
         acting = ctx.in_whose_name(tx.extracts.get(release.extract_id))
+        is_destroyed = bool(tx.destroyed.of([file_id]))
     delivery_id = new_id()
+    if is_destroyed:
+        _log_refusal(release, acting, delivery_id, [FileDestroyed.code], ctx)
+        raise FileDestroyed("Its destruction was accepted. Ask for the period again.")
     try:
         lease = _ask(release, delivery_id, None, ctx)
     except Refused as refused:

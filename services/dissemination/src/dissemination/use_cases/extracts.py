@@ -1,6 +1,6 @@
 """Asking for an extract, looking at it, withdrawing it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -215,6 +215,8 @@ class FilesOfExtract:
 
     releases: Sequence[Release]
     gone: Sequence[UUID]
+    destroyed: Mapping[UUID, datetime]
+    """Since when, of those that are."""
 
 
 def files(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> FilesOfExtract:
@@ -222,11 +224,16 @@ def files(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> Files
     with ctx.uow.reading() as tx:
         extract = _of_kind(extract_id, kind, tx, ctx)
         found = tx.releases.of(extract_id)
+        destroyed = tx.destroyed.of([file.id for file in extract.files])
         tx.releases.hold(found)
     was_released = extract.state in OPEN_TO_FETCH or extract.withdrawal is not None
     there = {one.file.id for one in found}
     made = [file.id for file in extract.files] if was_released else []
-    return FilesOfExtract(releases=found, gone=[id_ for id_ in made if id_ not in there])
+    return FilesOfExtract(
+        releases=found,
+        gone=[id_ for id_ in made if id_ not in there],
+        destroyed=destroyed,
+    )
 
 
 def release(file_id: UUID, *, ctx: Context) -> Release:

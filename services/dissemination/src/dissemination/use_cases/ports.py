@@ -236,6 +236,15 @@ class Editions(Protocol):
         """Whether any of them is."""
 
 
+class DestroyedFiles(Protocol):
+    """Files that agreements said are destroyed wherever they were held."""
+
+    def put(self, file_id: UUID, *, at: datetime, agreement: str, audit: Entry) -> None: ...
+
+    def of(self, file_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+        """Return since when, of those of them that are."""
+
+
 class Voids(Protocol):
     """Files that agreements said are void."""
 
@@ -316,6 +325,8 @@ class Transaction(Protocol):
     def releases(self) -> Releases: ...
     @property
     def editions(self) -> Editions: ...
+    @property
+    def destroyed(self) -> DestroyedFiles: ...
     @property
     def voids(self) -> Voids: ...
     @property

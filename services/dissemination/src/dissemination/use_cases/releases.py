@@ -16,7 +16,12 @@ from common.errors import AppError
 from common.ids import new_id
 from common.security.jws import unverified
 from dissemination.domain import register
-from dissemination.domain.agreement_status import EDITION_UNSAFE, FILE_VOID, Withdrawal
+from dissemination.domain.agreement_status import (
+    EDITION_UNSAFE,
+    FILE_DESTROYED,
+    FILE_VOID,
+    Withdrawal,
+)
 from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.errors import ExtractNotFound, ObjectDiffers
 from dissemination.domain.extract import OPEN_TO_FETCH, Extract, PreparedFile, State
@@ -124,6 +129,31 @@ def make_void(
         if extract.state in OPEN_TO_FETCH
         else None
     )
+
+
+def mark_destroyed(
+    file_id: UUID, extract_id: UUID, *, agreement: str, at: datetime, ctx: Context, tx: Transaction
+) -> None:
+    """Mark a file as destroyed: nothing of it is ever given again, whatever becomes of the rest."""
+    tx.destroyed.put(
+        file_id,
+        at=at,
+        agreement=agreement,
+        audit=ctx.audited(
+            "file-destroyed",
+            f"files/{file_id}",
+            agreement=agreement,
+            on_behalf_of=None,  # agreements said it
+            extract_id=str(extract_id),
+        ),
+    )
+    try:
+        extract = tx.extracts.get(extract_id, locked=True)
+    except ExtractNotFound:
+        return
+    if extract.state in OPEN_TO_FETCH:
+        gone = Withdrawal(agreement_state=None, since=at, code=FILE_DESTROYED)
+        agreement_statuses.end(extract, gone, ctx=ctx, tx=tx)
 
 
 def mark_unsafe(edition_id: str, *, at: datetime, ctx: Context, tx: Transaction) -> Sequence[UUID]:

@@ -26,6 +26,8 @@ class PseudonymDomainRow(Row, table=True):
     state: str = Field(sa_type=String)
     created_at: datetime
     closed_at: datetime | None = None
+    settled_at: datetime | None = None
+    destroyed_at: datetime | None = None
 
 
 class PreparationRow(Row, table=True):

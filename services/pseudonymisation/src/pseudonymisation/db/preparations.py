@@ -220,6 +220,15 @@ class SqlDomains:
         )
         return [_domain(row) for row in self.session.exec(query)]
 
+    def settled(self) -> Sequence[PseudonymDomain]:
+        query = (
+            select(PseudonymDomainRow)
+            .where(col(PseudonymDomainRow.settled_at).is_not(None))
+            .where(col(PseudonymDomainRow.state) == DomainState.CLOSED.value)
+            .order_by(col(PseudonymDomainRow.id))
+        )
+        return [_domain(row) for row in self.session.exec(query)]
+
     def save(self, domain: PseudonymDomain, *, audit: Entry) -> PseudonymDomain:
         """Raise AcceptedMeanwhile where somebody else made it, or changed it, meanwhile."""
         stored = replace(domain, version=domain.version + 1)
@@ -228,6 +237,8 @@ class SqlDomains:
             "version": stored.version,
             "state": stored.state.value,
             "closed_at": stored.closed_at,
+            "settled_at": stored.settled_at,
+            "destroyed_at": stored.destroyed_at,
         }
         if domain.version == 0:
             row = PseudonymDomainRow(
@@ -257,6 +268,8 @@ def _domain(row: PseudonymDomainRow) -> PseudonymDomain:
         created_at=row.created_at,
         state=DomainState(row.state),
         closed_at=row.closed_at,
+        settled_at=row.settled_at,
+        destroyed_at=row.destroyed_at,
         version=row.version,
     )
 

@@ -22,6 +22,7 @@ from dissemination.api.schemas.extracts import ManifestView
 from dissemination.api.stream.archive_source import ArchiveSource
 from dissemination.api.stream.leased_response import Ending, LeasedResponse, Source, connection_of
 from dissemination.domain.errors import (
+    FileDestroyed,
     FileNotFound,
     HavenUnavailable,
     ObjectMissing,
@@ -65,6 +66,7 @@ IfRange = Annotated[
 REFUSALS = responses(
     Refused,
     FileNotFound,
+    FileDestroyed,
     RangeNotSatisfiable,
     DecisionUnavailable,
     HavenUnavailable,

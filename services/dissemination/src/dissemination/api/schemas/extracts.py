@@ -55,10 +55,17 @@ class FileView(Outgoing):
         datetime | None,
         Field(description="Null, with `is_as_logged` false, where the release itself is gone."),
     ]
+    destroyed_at: Annotated[
+        datetime | None,
+        Field(
+            description="When its destruction was accepted; from then on it is refused with"
+            " `FILE_DESTROYED`. Null: it was not."
+        ),
+    ] = None
     is_as_logged: IsAsLogged
 
     @classmethod
-    def of(cls, release: Release) -> "FileView":
+    def of(cls, release: Release, destroyed_at: datetime | None) -> "FileView":
         file = release.file
         return cls(
             id=file.id,
@@ -69,6 +76,7 @@ class FileView(Outgoing):
             content=f"/v1/files/{file.id}/content",
             manifest=f"/v1/files/{file.id}/manifest",
             released_at=release.released_at,
+            destroyed_at=destroyed_at,
             is_as_logged=is_as_logged(f"files/{file.id}"),
         )
 
@@ -95,7 +103,10 @@ class FileList(Outgoing):
 
     @classmethod
     def of(cls, found: FilesOfExtract) -> "FileList":
-        return cls(items=[FileView.of(one) for one in found.releases], gone=[*found.gone])
+        return cls(
+            items=[FileView.of(one, found.destroyed.get(one.file.id)) for one in found.releases],
+            gone=[*found.gone],
+        )
 
 
 class AvailabilityView(Outgoing):

@@ -1,6 +1,7 @@
 """What is made of what agreements says.
 
-When an agreement is over, its domains are closed; when all files of a table are destroyed, what it
+When an agreement is over, its domains are closed, and when all that was released under it is
+destroyed, their keys are only kept for a time; when all files of a table are destroyed, what it
 told is forgotten.
 """
 
@@ -17,6 +18,7 @@ Handler = Callable[[Event], None]
 
 TOPICS: Final = ("agreements.agreement", "agreements.holding")
 OVER: Final = ("agreements.agreement-expired.v1", "agreements.agreement-terminated.v1")
+CLOSED: Final = "agreements.agreement-closed.v1"
 DESTROYED: Final = "agreements.file-destroyed.v1"
 
 
@@ -43,8 +45,12 @@ def handlers(ctx: domains.DomainContext, shown: shown_tables.ShownContext) -> Ma
         agreement = _Agreement.model_validate(dict(event.data))
         domains.close_domains_of(agreement.reference, ctx=ctx)
 
+    def on_closed(event: Event) -> None:
+        agreement = _Agreement.model_validate(dict(event.data))
+        domains.close_domains_of(agreement.reference, settled=True, ctx=ctx)
+
     def on_destroyed(event: Event) -> None:
         file = _File.model_validate(dict(event.data))
         shown_tables.file_destroyed(file.file_id, ctx=shown)
 
-    return {**dict.fromkeys(OVER, on_over), DESTROYED: on_destroyed}
+    return {**dict.fromkeys(OVER, on_over), CLOSED: on_closed, DESTROYED: on_destroyed}

@@ -6,7 +6,7 @@ is computed is the kernel's business; what may be computed with it, and when no 
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
@@ -20,6 +20,8 @@ TOKEN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{23}")
 class DomainState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
+    DESTROYED = "destroyed"
+    """Its key is gone: nobody can make, compare or undo a token of it any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,9 @@ class PseudonymDomain:
     created_at: datetime
     state: DomainState = DomainState.OPEN
     closed_at: datetime | None = None
+    settled_at: datetime | None = None
+    """Since when all that was released in it is destroyed; from then on its key is only kept."""
+    destroyed_at: datetime | None = None
     version: int = 0
 
     @property
@@ -40,11 +45,31 @@ class PseudonymDomain:
 
     def require_open(self) -> None:
         """Raise DomainClosed once it was closed."""
-        if self.state is DomainState.CLOSED:
+        if self.state is not DomainState.OPEN:
             raise DomainClosed("The pseudonym domain is closed and makes no new tokens.")
 
     def close(self, *, at: datetime) -> Self:
         """Let it make nothing new. Closing it again changes nothing."""
-        if self.state is DomainState.CLOSED:
+        if self.state is not DomainState.OPEN:
             return self
         return replace(self, state=DomainState.CLOSED, closed_at=at)
+
+    def settle(self, *, at: datetime) -> Self:
+        """Close it, and note that nothing made in it is held any more. Again changes nothing."""
+        if self.settled_at is not None:
+            return self
+        return replace(self.close(at=at), settled_at=at)
+
+    def is_kept_long_enough(self, at: datetime, *, kept: timedelta) -> bool:
+        """Check whether its key may go."""
+        return (
+            self.state is DomainState.CLOSED
+            and self.settled_at is not None
+            and self.settled_at + kept <= at
+        )
+
+    def destroy(self, *, at: datetime) -> Self:
+        """Note that its key was destroyed. Again changes nothing."""
+        if self.state is DomainState.DESTROYED:
+            return self
+        return replace(self, state=DomainState.DESTROYED, destroyed_at=at)

@@ -1,13 +1,20 @@
-"""Closing the domains of an agreement that is over. A closed domain stays closed."""
+"""The end of the domains of an agreement: closed when it is over, their keys destroyed later.
 
+A closed domain stays closed, and a destroyed key never comes back.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
-from common.audit.entries import entry_for
+from common.audit.entries import Entry, entry_for
 from common.clock import Clock
 from pseudonymisation.intake.use_cases.context import ITSELF
-from pseudonymisation.preparations.domain.tokens import DomainState
+from pseudonymisation.preparations.domain.errors import AcceptedMeanwhile
+from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from pseudonymisation.preparations.use_cases.ports import HavenKeys, PreparationUnitOfWork
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -20,8 +27,10 @@ class DomainContext:
     keys: HavenKeys
 
 
-def close_domains_of(agreement: str, *, ctx: DomainContext) -> int:
-    """Close every domain of an agreement; return how many were open.
+def close_domains_of(agreement: str, *, settled: bool = False, ctx: DomainContext) -> int:
+    """Close every domain of an agreement; return how many were changed.
+
+    `settled`: all that was released under it is destroyed, so that their keys go after a time.
 
     The rows first: from their commit on nothing new is begun. Then the keys, so that what was
     begun before mints nothing more; this is done again if it was cut off.
@@ -33,21 +42,52 @@ def close_domains_of(agreement: str, *, ctx: DomainContext) -> int:
     with ctx.uow.writing() as tx:
         domains = tx.domains.of_agreement(agreement)
         now = ctx.clock.now()
-        opened = [domain for domain in domains if domain.state is DomainState.OPEN]
-        for domain in opened:
-            tx.domains.save(
-                domain.close(at=now),
-                audit=entry_for(
-                    ITSELF,
-                    at=now,
-                    action="domain-closed",
-                    resource=f"domains/{domain.id}",
-                    on_behalf_of=",".join(domain.facts.controllers),
-                    detail={"agreement": agreement},
-                ),
-            )
+        changed = [
+            following
+            for domain in domains
+            if (following := domain.settle(at=now) if settled else domain.close(at=now))
+            is not domain
+        ]
+        action = "domain-settled" if settled else "domain-closed"
+        for domain in changed:
+            tx.domains.save(domain, audit=_entry(domain, action, now))
     for domain in domains:
         # A domain for which nothing was ever minted has no key; from now on it never will.
         ctx.keys.ensure_closed(domain.key_name)
-    log.info("domains_closed", agreement=agreement, domains=len(opened))
-    return len(opened)
+    log.info("domains_closed", agreement=agreement, domains=len(changed), settled=settled)
+    return len(changed)
+
+
+def destroy_keys(*, kept: timedelta, ctx: DomainContext) -> int:
+    """Destroy the keys of domains that were settled so long ago; return how many there were.
+
+    The key first: a row that says that it is gone is true. What was cut off is done again.
+
+    Raises:
+        KeyUnavailable: where the key store is away
+
+    """
+    with ctx.uow.reading() as tx:
+        now = ctx.clock.now()
+        due: Sequence[PseudonymDomain] = [
+            domain for domain in tx.domains.settled() if domain.is_kept_long_enough(now, kept=kept)
+        ]
+    for domain in due:
+        ctx.keys.destroy(domain.key_name)
+        with suppress(AcceptedMeanwhile), ctx.uow.writing() as tx:  # another worker was quicker
+            now = ctx.clock.now()
+            gone = domain.destroy(at=now)
+            tx.domains.save(gone, audit=_entry(gone, "domain-key-destroyed", now))
+        log.info("domain_key_destroyed", domain_id=domain.id, agreement=domain.facts.agreement)
+    return len(due)
+
+
+def _entry(domain: PseudonymDomain, action: str, at: datetime) -> Entry:
+    return entry_for(
+        ITSELF,
+        at=at,
+        action=action,
+        resource=f"domains/{domain.id}",
+        on_behalf_of=",".join(domain.facts.controllers),
+        detail={"agreement": domain.facts.agreement},
+    )

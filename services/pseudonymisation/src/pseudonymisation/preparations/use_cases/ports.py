@@ -62,6 +62,9 @@ class Domains(Protocol):
 
     def of_agreement(self, agreement: str) -> Sequence[PseudonymDomain]: ...
 
+    def settled(self) -> Sequence[PseudonymDomain]:
+        """Return the closed ones of which nothing is held any more."""
+
     def save(self, domain: PseudonymDomain, *, audit: Entry) -> PseudonymDomain:
         """Raise AcceptedMeanwhile."""
 
@@ -168,6 +171,8 @@ class HavenKeys(Protocol):
     def ensure(self, name: str) -> bytes: ...
 
     def ensure_closed(self, name: str) -> None: ...
+
+    def destroy(self, name: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

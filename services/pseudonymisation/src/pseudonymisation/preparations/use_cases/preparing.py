@@ -41,6 +41,7 @@ from pseudonymisation.preparations.domain.preparation import (
     attempt_of,
 )
 from pseudonymisation.preparations.domain.shown import ShownBefore, ShownCells, shown_table
+from pseudonymisation.preparations.use_cases import domains
 from pseudonymisation.preparations.use_cases.ports import (
     ExtractEngine,
     ExtractOrder,
@@ -75,6 +76,8 @@ class PreparationJobs:
     engine: ExtractEngine
     store: ReleaseStore
     attest: Attester
+    keys_kept: timedelta
+    """How long the key of a domain is kept after all that was made in it was destroyed."""
     claims: ClaimTimes = field(default_factory=lambda: ClaimTimes(duration=timedelta(seconds=15)))
 
     def claim(self) -> Claim[Preparation] | None:
@@ -115,7 +118,7 @@ class PreparationJobs:
                 self._fail(claim, refused)
 
     def sweep(self) -> None:
-        """Clear away what attempts left behind that are over: objects and working files."""
+        """Clear away what is over: objects and working files of attempts, keys of domains."""
         with self.uow.reading() as tx:
             alive = tx.preparations.attempts_alive(at=self.clock.now())
         self.engine.sweep(alive)
@@ -128,6 +131,9 @@ class PreparationJobs:
         orphans = [key for key in keys if key not in named and not _is_of(key, working)]
         for key in orphans:
             self.store.delete(key)
+        domains.destroy_keys(
+            kept=self.keys_kept, ctx=domains.DomainContext(self.uow, self.clock, self.keys)
+        )
         if orphans:
             log.info("orphans_swept", objects=len(orphans))
 
