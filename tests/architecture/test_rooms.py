@@ -13,7 +13,7 @@ from tests.repository import ROOT, tracked
 UNITS = {
     "applications": (".",),
     "agreements": ("records", "decision"),
-    "pseudonymisation": ("intake", "preparations", "quality"),
+    "pseudonymisation": ("intake", "preparations", "quality", "people"),
     "dissemination": (".",),
 }
 """By service: where its units are. A service of one unit is that unit."""

@@ -30,6 +30,10 @@ NOT_KEPT = {
 PROOFS = {"Proof.token", "Attested.attestation", "PutPreparation.permit"}
 """Signed compact JWS: verified, and never read as text."""
 
+LOOKED_UP = {"WantedPerson.nhs_number"}
+"""A number that somebody asks about: a haven token is made of it at once, and it is kept nowhere
+(`test_an_answer_is_logged_before_it_is_given_and_no_number_is_anywhere`)."""
+
 
 def is_closed(schema: dict[str, Any]) -> bool:
     if "enum" in schema or "const" in schema or schema.get("format") in CLOSED_FORMATS:
@@ -49,7 +53,7 @@ def texts_of(node: Any, where: str, schemas: dict[str, Any], seen: set[str]) -> 
             yield from texts_of(schemas[name], name, schemas, seen)
         return
     if node.get("type") == "string":
-        if not is_closed(node) and MARK not in node and where not in PROOFS:
+        if not is_closed(node) and MARK not in node and where not in PROOFS | LOOKED_UP:
             yield where
         return
     for name, inner in node.get("properties", {}).items():

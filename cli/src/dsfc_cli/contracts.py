@@ -158,6 +158,11 @@ def _lives() -> Mapping[str, Sequence[tuple[str, str, str]]]:
             "pseudonymisation.intake.domain.submission",
             "TRANSITIONS",
         ),
+        (
+            "Re-identification (pseudonymisation)",
+            "pseudonymisation.people.domain.reidentification",
+            "TRANSITIONS",
+        ),
         ("Extract (dissemination)", "dissemination.domain.extract", "TRANSITIONS"),
         (
             "Standing order (dissemination)",

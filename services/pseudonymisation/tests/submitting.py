@@ -15,9 +15,10 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from common.errors import Unavailable
-from common.ids import digest
+from common.errors import Refusal, Refused, Unavailable
+from common.ids import digest, new_id
 from common.security import keys as security_keys
+from common.security.principal import Principal
 from common.security.roles import Role
 from common.settings import Environment
 from dsfc_testing import safety
@@ -33,7 +34,9 @@ from pseudonymisation.intake.domain.edition import MapVersion
 from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import MapFile, Scope
+from pseudonymisation.people.use_cases.ports import DirectCarePermission
 from pseudonymisation.settings import MEGABYTE, Settings
+from statements.vocabulary import LineKey
 
 PROVIDER, OTHER_PROVIDER = "RR8", "R0A"
 PRACTICES = {"A81001": "02P", "A81002": "00L", "A81003": "26A", "A81004": "99E", "J81002": "02P"}
@@ -171,6 +174,30 @@ class FakePublications:
         return self.periods
 
 
+@dataclass
+class FakeDirectCare:
+    """What agreements says to a practice that asks whom tokens stand for."""
+
+    domain: str = ""
+    refuses: tuple[Refusal, ...] = ()
+    asked: list[tuple[str, LineKey, int, str, str]] = field(default_factory=list)
+
+    def decide(
+        self,
+        agreement: str,
+        key: LineKey,
+        *,
+        request_id: UUID,
+        people: int,
+        principal: Principal,
+        token: str,
+    ) -> DirectCarePermission:
+        self.asked.append((agreement, key, people, principal.client_id, token))
+        if self.refuses:
+            raise Refused("The agreement does not allow this.", self.refuses)
+        return DirectCarePermission(decision_id=str(new_id()), domain=self.domain)
+
+
 def _entity(code: str) -> str:
     return ORGANISATIONS.get(code, (code, "", ""))[0] or code
 
@@ -256,6 +283,7 @@ class Intake:
         self.maps = FakeMaps(self.directory / "maps")
         self.rights = FakeRights()
         self.publications = FakePublications()
+        self.direct_care = FakeDirectCare()
         self.last = ""
 
     @cached_property
@@ -285,6 +313,7 @@ class Intake:
             given_maps=self.maps,
             given_rights=self.rights,
             given_publications=self.publications,
+            given_direct_care=self.direct_care,
             given_codes=ListedCodes(
                 {code: said[0] for code, said in ORGANISATIONS.items() if said[0]}
             ),

@@ -26,6 +26,7 @@ from common.settings import Environment
 from common.workers import Worker
 from pseudonymisation.db.held.logged import Logged
 from pseudonymisation.db.intake import intake_unit_of_work
+from pseudonymisation.db.people.records import people_unit_of_work
 from pseudonymisation.db.preparations import preparation_unit_of_work
 from pseudonymisation.db.quality.records import quality_unit_of_work
 from pseudonymisation.db.tables import metadata
@@ -49,6 +50,13 @@ from pseudonymisation.intake.api.routes import (
 from pseudonymisation.intake.use_cases.context import IntakeContext, IntakeLimits
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import Maps, SubmissionRights
+from pseudonymisation.people.adapters.agreements import HttpDirectCare
+from pseudonymisation.people.adapters.rules import reidentification_rule
+from pseudonymisation.people.adapters.sealed_people import SealedPeople
+from pseudonymisation.people.api.routes import registrations, reidentifications
+from pseudonymisation.people.use_cases.context import PeopleContext
+from pseudonymisation.people.use_cases.ports import DirectCare
+from pseudonymisation.people.use_cases.sweeping import PeopleJobs
 from pseudonymisation.preparations.adapters import events
 from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
 from pseudonymisation.preparations.adapters.release_store import release_store
@@ -67,7 +75,7 @@ from pseudonymisation.settings import Settings
 
 PACKAGE: Final = "pseudonymisation"
 SUMMARY: Final = "The safe haven: submissions, keys, pseudonyms, prepared extracts"
-LANDING, PREPARATION = "landing", "preparation"
+LANDING, PREPARATION, PEOPLE = "landing", "preparation", "people"
 """What the API wakes workers for."""
 
 
@@ -85,6 +93,7 @@ class Parts(service.Parts):
     given_maps: Maps | None = None
     given_rights: SubmissionRights | None = None
     given_publications: Publications | None = None
+    given_direct_care: DirectCare | None = None
     permit_keys: Callable[[], Jwks] | None = None
 
     @cached_property
@@ -179,6 +188,22 @@ class Parts(service.Parts):
         )
 
     @cached_property
+    def people(self) -> PeopleContext:
+        return PeopleContext(
+            uow=people_unit_of_work(self.engine, self.logged),
+            clock=self.legal_clock,
+            codes=self.codes,
+            haven=SealedPeople(
+                objects=self.objects,
+                keys=self.keys,
+                scratch=self.scratch / "people",
+                limits=self.engine_limits,
+            ),
+            agreements=self.given_direct_care or HttpDirectCare(self.agreements, self.tokens),
+            rule=reidentification_rule,
+        )
+
+    @cached_property
     def preparation_uow(self) -> Any:
         return preparation_unit_of_work(self.engine, self.logged)
 
@@ -261,6 +286,9 @@ def create_app(
             reports.router,
             statement.router,
             board.router,
+            registrations.router,
+            reidentifications.router,
+            reidentifications.look_up_router,
             public_keys.router,
         ],
         state=_intake,
@@ -292,6 +320,7 @@ def _intake(parts: Parts) -> Mapping[str, Any]:
     return {
         "context": parts.intake,
         "quality": parts.quality,
+        "people": parts.people,
         "uploads": Uploads(
             uploads_max=settings.uploads_max, stall_seconds=settings.upload_stall_seconds
         ),
@@ -361,6 +390,7 @@ def jobs(parts: Parts) -> Sequence[Worker]:
             wake=parts.wakes[PREPARATION],
             **pace,
         ),
+        *runners(PEOPLE, PeopleJobs(parts.people), threads=1, wake=parts.wakes[PEOPLE], **pace),
     ]
 
 

@@ -58,6 +58,22 @@ EXPECTED = {
     ("POST", "/v1/opt-out-lists/{list_id}/withdrawal"): {Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER},
     ("POST", "/v1/expectations"): {Role.DSCRO_OPERATOR},
     ("POST", "/v1/expectations/{expectation_id}/end"): {Role.DSCRO_OPERATOR},
+    ("POST", "/v1/practice-registrations"): {Role.DSCRO_OPERATOR},
+    ("POST", "/v1/practice-registrations/{list_id}/confirmation"): {
+        Role.DSCRO_OPERATOR,
+        Role.DSCRO_APPROVER,
+    },
+    ("POST", "/v1/practice-registrations/{list_id}/withdrawal"): {
+        Role.DSCRO_OPERATOR,
+        Role.DSCRO_APPROVER,
+    },
+    ("POST", "/v1/re-identifications"): {
+        *(Role.GP_PRACTICE, Role.CSU_SYSTEM, Role.CSU_ADVISER, Role.PROCESSOR_CONTACT),
+        *(Role.APPLICANT_EDITOR, Role.APPLICANT_SIGNATORY, Role.CONTROLLER_SIGNATORY),
+    },
+    ("POST", "/v1/re-identifications/{reidentification_id}/confirmation"): {Role.GP_PRACTICE},
+    ("POST", "/v1/re-identifications/{reidentification_id}/answer"): {Role.GP_PRACTICE},
+    ("POST", "/v1/re-identified-people/searches"): {Role.AUDITOR},
     ("PUT", "/v1/preparations/{permit_id}"): {Role.SERVICE_DISSEMINATION},
     ("GET", "/v1/preparations/{permit_id}"): {Role.SERVICE_DISSEMINATION},
 }

@@ -25,6 +25,7 @@ class ReplacementKind(StrEnum):
     RELATIONSHIPS = "relationships"
     PUBLICATIONS = "publications"
     REGISTER = "register"
+    REGISTRATIONS = "registrations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

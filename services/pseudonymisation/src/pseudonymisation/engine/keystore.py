@@ -196,7 +196,8 @@ class KeyStore:
 
     def _is_there(self, name: str) -> bool:
         with self._there():
-            return self._path(name).exists()
+            path = self._path(name)
+            return path.exists() or _tombstone(path).exists()
 
     def close(self, name: str) -> None:
         """Let a key make nothing new. It stays closed; closing it again changes nothing.

@@ -5,6 +5,11 @@ from typing import Any, Final
 
 from common.audit import Kept, told_of
 from common.db.tables import table_of
+from pseudonymisation.db.people.tables import (
+    RegistrationListRow,
+    ReidentificationRow,
+    ToldOfRow,
+)
 from pseudonymisation.db.preparation_tables import PreparationRow, PreparedFileRow
 from pseudonymisation.db.quality.tables import (
     EditionQualityRow,
@@ -84,7 +89,15 @@ PREPARATIONS: Final = Kept(
     ),
     told_before=told_of("preparations"),
 )
+REGISTRATIONS: Final = Kept(
+    name="practice-registrations", tables={table_of(RegistrationListRow): "id"}
+)
+REIDENTIFICATIONS: Final = Kept(
+    name="re-identifications",
+    tables={table_of(ReidentificationRow): "id", table_of(ToldOfRow): "reidentification_id"},
+)
 KEPT: Final = (
     *(SUBMISSIONS, QUARANTINES, EDITIONS, QUALITIES, FIELDS),
     *(LISTS, CHECKS, EXPECTATIONS, PREPARATIONS),
+    *(REGISTRATIONS, REIDENTIFICATIONS),
 )

@@ -1,0 +1,69 @@
+"""Rows of people: lists of registrations, re-identifications, and of whom somebody was told."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, BigInteger, Text
+from sqlmodel import Field
+
+from common.db.replacement import StandingColumns
+from pseudonymisation.db.tables import Row
+
+
+class RegistrationListRow(StandingColumns, Row, table=True):
+    __tablename__ = "registration_list"
+
+    id: UUID = Field(primary_key=True)
+    list_date: date
+    """The day whose registrations the list holds."""
+    people: int = Field(sa_type=BigInteger)
+    digest: str
+    object_key: str | None = None
+    """Null: destroyed."""
+    imported_at: datetime
+    imported_by: str
+    version: int
+
+
+class ReidentificationRow(Row, table=True):
+    """A request of a practice. Its tokens lie here until its time is over, and no number ever."""
+
+    __tablename__ = "re_identification"
+
+    id: UUID = Field(primary_key=True)
+    version: int
+    practice: str = Field(index=True)
+    client_id: str
+    asked_by: str
+    agreement: str
+    purpose: str
+    data_set: str
+    classification: str
+    domain: str
+    reason_code: str
+    reason: str = Field(sa_type=Text)
+    people: int
+    tokens: list[Any] = Field(sa_type=JSON)
+    asked_at: datetime
+    ends_at: datetime = Field(index=True)
+    state: str
+    confirmed_by: str | None = None
+    confirmed_at: datetime | None = None
+    confirmation: str | None = Field(default=None, sa_type=Text)
+    answers: int
+
+
+class ToldOfRow(Row, table=True):
+    """Of whom a practice was told, by haven token."""
+
+    __tablename__ = "re_identified_person"
+
+    id: UUID = Field(primary_key=True)
+    reidentification_id: UUID = Field(foreign_key="re_identification.id", index=True)
+    person: str = Field(index=True)
+    """The haven token, in hexadecimal digits."""
+    outcome: str
+    told_to: str = Field(index=True)
+    told_at: datetime
+    decision_id: str

@@ -1,0 +1,115 @@
+"""Asks agreements whether a practice may be told whom tokens of a line stand for (AuthZEN).
+
+Only an answer 200 that says `decision`, that was logged, and that names the domain is a yes.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+from pydantic import JsonValue, ValidationError
+
+from common import http
+from common.errors import (
+    AgreementNotFound,
+    AppError,
+    DecisionUnavailable,
+    Refusal,
+    Refused,
+)
+from common.security.client import ServiceTokens
+from common.security.principal import Principal
+from pseudonymisation.people.use_cases.ports import DirectCarePermission
+from statements.decision import Evaluation, EvaluationContext
+from statements.question import (
+    LineOfAgreement,
+    LineResource,
+    ReidentifyAction,
+    ReidentifyContext,
+    ReidentifyQuestion,
+)
+from statements.request import Proof, Subject
+from statements.vocabulary import LineKey
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+AUDIENCE: Final = "agreements"
+EVALUATION: Final = "/access/v1/evaluation"
+NO_DECISION: Final = "The access decision is temporarily unavailable; retry later."
+NOT_FOUND: Final = "AGREEMENT_NOT_FOUND"
+NOT_ACCEPTED: Final = "EVIDENCE_NOT_ACCEPTED"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpDirectCare:
+    """`use_cases.ports.DirectCare`."""
+
+    remote: http.Client
+    tokens: ServiceTokens
+
+    def decide(
+        self,
+        agreement: str,
+        key: LineKey,
+        *,
+        request_id: UUID,
+        people: int,
+        principal: Principal,
+        token: str,
+    ) -> DirectCarePermission:
+        question = ReidentifyQuestion(
+            subject=Subject(id=principal.client_id, properties=Proof(token=token)),
+            action=ReidentifyAction(name="reidentify"),
+            resource=LineResource(
+                id=agreement,
+                properties=LineOfAgreement(
+                    purpose=key.purpose,
+                    data_set=key.data_set,
+                    classification=key.classification,
+                ),
+            ),
+            context=ReidentifyContext(request_id=str(request_id), people=people),
+        )
+        evaluation = self._ask(question.model_dump(mode="json", exclude_none=True))
+        given = evaluation.context
+        if given.id is None:
+            log.warning("decision_not_logged")
+            raise DecisionUnavailable(NO_DECISION)
+        if not evaluation.decision:
+            raise _no(given)
+        if given.domain is None:
+            raise DecisionUnavailable("Agreements said yes and named no pseudonym domain.")
+        return DirectCarePermission(decision_id=str(given.id), domain=given.domain)
+
+    def _ask(self, question: JsonValue) -> Evaluation:
+        """Raise DecisionUnavailable where nothing comes back that is a decision."""
+        try:
+            token = self.tokens.token(AUDIENCE)
+            answer = http.call(self.remote, "POST", EVALUATION, token=token, json=question)
+            return Evaluation.model_validate_json(answer.content)
+        except http.RemoteProblem as problem:
+            if problem.code == NOT_ACCEPTED:
+                refusal = Refusal(NOT_ACCEPTED, "Your access token is not accepted any more.")
+                raise Refused(refusal.detail, [refusal]) from problem
+            log.warning("decision_unavailable", code=problem.code)
+            raise DecisionUnavailable(NO_DECISION) from problem
+        except AppError as error:
+            log.warning("decision_unavailable", code=error.code)
+            raise DecisionUnavailable(NO_DECISION) from error
+        except ValidationError as error:
+            log.warning("decision_not_understood")
+            raise DecisionUnavailable(NO_DECISION) from error
+
+
+def _no(why: EvaluationContext) -> AppError:
+    refusals = [Refusal(one.code, one.detail, one.subject) for one in why.refusals]
+    if [one.code for one in refusals] == [NOT_FOUND]:
+        return AgreementNotFound("There is no such agreement.")
+    if not refusals:
+        refusals = [Refusal("REFUSED", "Agreements gave no reason.")]
+    return Refused(
+        "The agreement does not allow this.",
+        refusals,
+        on_behalf_of=",".join(why.on_behalf_of or ()) or None,
+    )

@@ -1,0 +1,64 @@
+"""How registrations and re-identifications are refused. No detail says of whom."""
+
+from common.errors import Conflict, NotFound, TooLarge, TransitionRefused, Unprocessable
+
+
+class RegistrationsInvalid(Unprocessable):
+    code = "REGISTRATIONS_INVALID"
+    title = "The list of registrations cannot be read"
+
+
+class RegistrationsCountDiffers(Unprocessable):
+    code = "REGISTRATIONS_COUNT_DIFFERS"
+    title = "The list has another number of people than was declared"
+
+
+class RegistrationsNotFound(NotFound):
+    code = "REGISTRATIONS_NOT_FOUND"
+    title = "No such list of registrations"
+
+
+class RegistrationsOutOfDate(Conflict):
+    """Nobody knows who is whose patient at this moment, so nobody is told."""
+
+    code = "REGISTRATIONS_OUT_OF_DATE"
+    title = "No list of registrations is in force and recent enough"
+
+
+class TooManyPeople(TooLarge):
+    code = "TOO_MANY_PEOPLE"
+    title = "The request is about more people than one may be"
+
+
+class ReasonUnknown(Unprocessable):
+    code = "REASON_UNKNOWN"
+    title = "The rule of today has no such reason"
+
+
+class TokensOfAnotherDomain(Conflict):
+    """Whose tokens they are is not looked at; that they are not this line's is seen without."""
+
+    code = "DOMAIN_MISMATCH"
+    title = "The tokens were not made in this line's pseudonym domain"
+
+
+class ReidentificationNotFound(NotFound):
+    code = "RE_IDENTIFICATION_NOT_FOUND"
+    title = "No such re-identification"
+
+
+class ReidentificationWaiting(TransitionRefused):
+    code = "RE_IDENTIFICATION_WAITING"
+    title = "The re-identification waits for a second person"
+
+
+class ReidentificationOver(TransitionRefused):
+    """Its time is over, and with it the tokens are gone."""
+
+    code = "RE_IDENTIFICATION_OVER"
+    title = "The time within which the answer could be fetched is over"
+
+
+class ReidentificationDecided(TransitionRefused):
+    code = "RE_IDENTIFICATION_DECIDED"
+    title = "The re-identification does not wait for a second person"

@@ -1,0 +1,41 @@
+"""What a re-identification may be, by the rule of a day."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from common.clock import is_between
+from pseudonymisation.people.domain import errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReidentificationRule:
+    first: date | None
+    last: date | None
+    people_max: int
+    """Of one request."""
+    second_person_above: int
+    to_fetch: timedelta
+    to_confirm: timedelta
+    list_days_max: int
+    """How many legal days old the list of registrations may be."""
+    reasons: Mapping[str, str]
+    """By code, in words."""
+
+    def holds_on(self, day: date) -> bool:
+        return is_between(day, self.first, self.last)
+
+    def require(self, *, people: int, reason: str) -> None:
+        """Raise TooManyPeople, ReasonUnknown."""
+        if people > self.people_max:
+            raise errors.TooManyPeople(
+                f"A request may be about {self.people_max} people, and `tokens` has {people}. Ask"
+                " about those whom you are about to see.",
+                people_max=self.people_max,
+            )
+        if reason not in self.reasons:
+            known = ", ".join(sorted(self.reasons))
+            raise errors.ReasonUnknown(f"`reason_code` is one of: {known}.", field="reason_code")
+
+    def needs_second_person(self, people: int) -> bool:
+        return people > self.second_person_above

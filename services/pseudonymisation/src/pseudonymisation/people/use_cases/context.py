@@ -1,0 +1,32 @@
+"""What every use case of people is given: the outside world, and on whose behalf."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Self
+
+from common.clock import Clock
+from common.security.principal import Principal
+from common.security.roles import Role
+from pseudonymisation.intake.use_cases.context import ScopedContext
+from pseudonymisation.people.domain.rules import ReidentificationRule
+from pseudonymisation.people.use_cases.ports import DirectCare, PeopleHaven, PeopleUnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleContext(ScopedContext):
+    uow: PeopleUnitOfWork
+    clock: Clock
+    haven: PeopleHaven
+    agreements: DirectCare
+    rule: Callable[[date], ReidentificationRule]
+    token: str = field(default="", repr=False)
+    """The caller's own, which is evidence for agreements."""
+
+    def on_behalf_of(self, principal: Principal, token: str = "") -> Self:
+        return replace(self, caller=principal, token=token)
+
+    @property
+    def practice(self) -> frozenset[str] | None:
+        """Return the caller's own practice by its codes; None: an auditor, who sees all."""
+        return None if self.principal.role is Role.AUDITOR else self.own
