@@ -46,6 +46,10 @@ LAZY = {
         "dsfc_cli.tabulating:command",
         "Ask for a table of counts, wait until it is released, and fetch its files.",
     ),
+    "reidentify": Lazy(
+        "dsfc_cli.reidentifying:command",
+        "As a GP practice: ask which of its own patients tokens are, and print them as CSV.",
+    ),
     "up": Lazy(
         "dsfc_cli.running:command",
         "Start the four services with a sandbox in them, say what to do next, and stay until"

@@ -1,16 +1,25 @@
 """A practice that asks whom tokens stand for: a file really prepared, agreements' word given."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from fastapi.testclient import TestClient
 
 import catalogue
+from common.audit.entries import entry_for
 from common.security.roles import Role
+from pseudonymisation.engine.blocks import Cipher, views_of, words_of
+from pseudonymisation.engine.sealing import PERSON
+from pseudonymisation.engine.tokens import Kind, Retokeniser
+from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.main import Parts
+from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from services.pseudonymisation.tests.integration.test_both_halves import Dissemination
 from services.pseudonymisation.tests.submitting import FakeDirectCare, Intake, sus_row, written
+from statements.permit import DomainFacts
 
 PRACTICE, OTHER_PRACTICE = "J81002", "A81001"
 OURS, THEIRS, NOBODYS = "9990000018", "9990000026", "9990000034"
@@ -37,8 +46,8 @@ class Surgery:
     def parts(self) -> Parts:
         return self.intake.parts
 
-    def prepare(self, numbers: tuple[str, ...] = (OURS, THEIRS, NOBODYS)) -> list[str]:
-        """Land people, one of them without a number, and have a file for risk stratification."""
+    def prepare(self) -> list[str]:
+        """Land people, one of them without a number, and return the tokens of a file of theirs."""
         rows = [
             sus_row(
                 NHS_Number=number,
@@ -46,14 +55,10 @@ class Surgery:
                 Unique_CDS_Identifier=f"BRR8{place:09}",
                 Date_of_Birth=f"19{50 + place}-01-31",
             )
-            for place, number in enumerate((*numbers, ""))
+            for place, number in enumerate((OURS, THEIRS, NOBODYS, ""))
         ]
         sent = self.intake.submit(written(rows))
         assert sent["state"] == "accepted", sent
-        return self.tokens_for("RS")
-
-    def tokens_for(self, purpose: str) -> list[str]:
-        """Have a file made, and return the tokens in it; agreements' word is of its domain."""
         dissemination = Dissemination(self.intake, self.intake.clock)
         try:
             made = dissemination.prepare(
@@ -63,7 +68,7 @@ class Surgery:
                 codes=["02P"],
                 reasons="GHRC",
                 formats=("parquet",),
-                purpose=purpose,
+                purpose="RS",
             )
             (file,) = made.files
             found = duckdb.sql(f"SELECT Token FROM '{dissemination.path(file)}'").fetchall()
@@ -71,6 +76,43 @@ class Surgery:
             dissemination.parts.close()
         self.agreements.domain = made.permit.domain.id
         return sorted(token for (token,) in found)
+
+    def mint(
+        self, numbers: Sequence[str] = (OURS, THEIRS, NOBODYS), *, purpose: str = "RS"
+    ) -> list[str]:
+        """Make tokens as a file has them, without one; the last is of somebody without a number."""
+        facts = DomainFacts.of(
+            controllers=("02P",),
+            agreement=AGREEMENT,
+            purpose=purpose,
+            environment="e1",
+            opt_out="not_applied",
+            data_sets=("SUS_APC",),
+        )
+        at, keys = self.intake.clock.now(), self.parts.keys
+        domain = PseudonymDomain(id=facts.id, facts=facts, created_at=at)
+        entry = entry_for(
+            ITSELF, at=at, action="minted", resource=f"domains/{facts.id}", on_behalf_of=None
+        )
+        with self.parts.preparation_uow.writing() as tx:
+            tx.domains.save(domain, audit=entry)
+        key, person = keys.ensure(domain.key_name), keys.ensure(PERSON)
+        sealed = Cipher(person).encrypt(views_of(pa.array(numbers).cast(pa.string_view())))
+        known = Retokeniser(kind=Kind.NUMBER, domain_key=key, domain_id=facts.id, haven_key=person)
+        unknown = Retokeniser(kind=Kind.NO_NUMBER, domain_key=key, domain_id=facts.id)
+        self.agreements.domain = facts.id
+        return [
+            *known.text(*words_of(sealed)).to_pylist(),
+            *unknown.text(*words_of(sealed[:1])).to_pylist(),
+        ]
+
+    def told_of_everybody(self, day: str) -> str:
+        """Ask and be told; return the id of the request."""
+        tokens = self.mint()
+        assert self.register(REGISTERED, day).status_code == 201
+        asked: str = self.ask(tokens).json()["id"]
+        assert self.answer(asked).status_code == 200
+        return asked
 
     def headers(
         self, ods: str = PRACTICE, role: Role = Role.GP_PRACTICE, client: str | None = None

@@ -307,6 +307,50 @@ class OptOutCheck(Wire):
     standing: ReplacementStatus | None = None
 
 
+class RegistrationList(Wire):
+    """A list of who is registered with which practice: how it stands, never who is on it."""
+
+    id: UUID
+    list_date: date
+    people: int
+    state: str
+    change: Change
+    is_destroyed: bool
+
+
+class Reidentification(Wire):
+    """A practice's request to be told whom tokens stand for; none of its tokens."""
+
+    id: UUID
+    practice: str
+    agreement: str
+    people: int
+    state: str
+    ends_at: datetime
+    answers: int
+
+
+class ReidentifiedPerson(Wire):
+    """Of one token: the number of one's own patient, or why there is none."""
+
+    token: str
+    outcome: str
+    nhs_number: str | None = None
+
+
+class ToldOf(Wire):
+    """That somebody was told of a person."""
+
+    id: UUID
+    reidentification_id: UUID
+    practice: str
+    told_to: str
+    told_at: datetime
+    outcome: str
+    agreement: str
+    reason_code: str
+
+
 class ExtractFile(Wire):
     """One file of an extract; it has one manifest and one register line."""
 

@@ -12,8 +12,8 @@ from uuid import UUID
 from dsfc_client import _downloads
 from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._http import Service
+from dsfc_client._people import People
 from dsfc_client._reference_data import ReferenceData
-from dsfc_client._submitting import Submitting
 from dsfc_client.models import (
     Agreement,
     Application,
@@ -208,7 +208,7 @@ class Agreements(ReferenceData):
         return self.post("/access/v1/evaluation", question)
 
 
-class Pseudonymisation(Submitting):
+class Pseudonymisation(People):
     """The safe haven's intake."""
 
     def submission(self, submission_id: Id) -> Submission:

@@ -59,11 +59,11 @@ EXPECTED = {
     ("POST", "/v1/expectations"): {Role.DSCRO_OPERATOR},
     ("POST", "/v1/expectations/{expectation_id}/end"): {Role.DSCRO_OPERATOR},
     ("POST", "/v1/practice-registrations"): {Role.DSCRO_OPERATOR},
-    ("POST", "/v1/practice-registrations/{list_id}/confirmation"): {
+    ("POST", "/v1/practice-registrations/{registrations_id}/confirmation"): {
         Role.DSCRO_OPERATOR,
         Role.DSCRO_APPROVER,
     },
-    ("POST", "/v1/practice-registrations/{list_id}/withdrawal"): {
+    ("POST", "/v1/practice-registrations/{registrations_id}/withdrawal"): {
         Role.DSCRO_OPERATOR,
         Role.DSCRO_APPROVER,
     },

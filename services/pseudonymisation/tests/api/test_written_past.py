@@ -10,6 +10,7 @@ from pseudonymisation.db.tables import metadata
 from services.pseudonymisation.tests.api.test_landing_board import expect
 from services.pseudonymisation.tests.api.test_opt_out_checks import lines, open_check, reply
 from services.pseudonymisation.tests.api.test_opt_outs import body, take
+from services.pseudonymisation.tests.asking_back import Surgery
 from services.pseudonymisation.tests.submitting import sus_row, written
 
 PREPARATIONS = {
@@ -27,7 +28,8 @@ NOTED = {
 ONE_OF_EACH = {
     *("submission.provider", "quarantine.line", "edition.rows", "edition_quality.records"),
     *("field_quality.invalid", "opt_out_list.people", "opt_out_check.people"),
-    "expectation.reason",
+    *("expectation.reason", "registration_list.people", "re_identification.people"),
+    "re_identified_person.outcome",
 }
 OTHERWISE = {
     "/v1/opt-out-checks/{check_id}/request": "refused: RECORD_NOT_AS_LOGGED",
@@ -40,6 +42,9 @@ COUNTED = {
     for path in ("/v1/submissions", "/v1/submissions/{submission_id}")
 }
 """It counts which worker took a file as well, which no leaf tells of."""
+STAFF = {"role": Role.DSCRO_OPERATOR, "ods": "X26"}
+LOOKED_UP = "/v1/re-identified-people/searches"
+"""It is asked by a body, and so no GET."""
 FORMS = (
     *(("/v1/data-quality", form) for form in ("text/csv", "text/html")),
     *(("/v1/submissions/{submission_id}/report", form) for form in ("text/csv", "text/html")),
@@ -63,14 +68,20 @@ def shown(intake):
     assert rejected["state"] == "rejected"
     listed = take(intake, body(["9990000042"]), "2018-05-01")
     assert listed.status_code == 201, listed.text
+    asked = Surgery(intake).told_of_everybody("2018-06-01")
     check = open_check(intake).json()["id"]
     assert reply(intake, check, lines("9990000018")).is_success
+    (_registered,) = intake.get("/v1/practice-registrations", **STAFF).json()["items"]
     return {
         "open_id": open_check(intake, periods=["2018-04"], purpose="IV").json()["id"],
         "submission_id": accepted,
         "edition_id": edition,
         "check_id": check,
         "list_id": listed.json()["id"],
+        "registrations_id": intake.get("/v1/practice-registrations", **STAFF).json()["items"][0][
+            "id"
+        ],
+        "reidentification_id": asked,
     }
 
 
@@ -79,14 +90,17 @@ def answers(intake, shown):
     paths = intake.client.get("/openapi.json").json()["paths"]
     reading = [p for p, ways in paths.items() if "get" in ways and p not in OTHERWISE]
     headers = intake.headers(Role.DSCRO_OPERATOR, "X26")
+    auditor = intake.headers(Role.AUDITOR, "X26")
 
     def read():
         found = {}
         for path, form in (*((path, "application/json") for path in reading), *FORMS):
             query = "?from=2018-03&to=2018-05" if path == "/v1/landing-board" else ""
+            by = auditor if path.startswith("/v1/re-identifications") else headers
             found[path if form.endswith("json") else f"{path} {form}"] = intake.client.get(
-                path.format(**shown) + query, headers=headers | {"Accept": form}
+                path.format(**shown) + query, headers=by | {"Accept": form}
             )
+        found[LOOKED_UP] = intake.client.post(LOOKED_UP, headers=auditor, json={})
         return found
 
     return read

@@ -74,6 +74,7 @@ class Kept:
     name: str
     """Of this kind, in the plural: `extracts`."""
     tables: Mapping[Table, str]
+    """The record's own first, which has one row of it."""
     leaving_out: Collection[str] = ()
     """`table.column`: what workers note on the way, and no leaf tells of."""
     told_before: Callable[[Mapping[str, Any]], str | None] = lambda _: None
@@ -183,7 +184,7 @@ class LoggedRows:
         self, session: Session, kept: Kept, *, after: UUID | None, last: UUID | None
     ) -> None:
         """Note records of a part of a list of which the log tells and no row is there (`gone`)."""
-        ((table, by),) = kept.tables.items()
+        table, by = next(iter(kept.tables.items()))
         key = table.c[by]
         query = select(key)
         if after is not None:

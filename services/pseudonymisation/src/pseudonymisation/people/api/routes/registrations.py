@@ -90,14 +90,14 @@ def list_registrations(ctx: ListsCtx, paging: Paging) -> Page[RegistrationListVi
     )
 
 
-@router.get("/{list_id}", responses=responses(errors.RegistrationsNotFound))
-def get_registrations(list_id: UUID, ctx: ListsCtx) -> RegistrationListView:
+@router.get("/{registrations_id}", responses=responses(errors.RegistrationsNotFound))
+def get_registrations(registrations_id: UUID, ctx: ListsCtx) -> RegistrationListView:
     """Return how a list stands, and what it changes."""
-    return RegistrationListView.of_list(use_cases.get(list_id, ctx=ctx))
+    return RegistrationListView.of_list(use_cases.get(registrations_id, ctx=ctx))
 
 
 @router.post(
-    "/{list_id}/confirmation",
+    "/{registrations_id}/confirmation",
     responses=responses(
         errors.RegistrationsNotFound,
         SecondPersonNeeded,
@@ -106,15 +106,19 @@ def get_registrations(list_id: UUID, ctx: ListsCtx) -> RegistrationListView:
         EditedMeanwhile,
     ),
 )
-def confirm_registrations(list_id: UUID, body: Reason, ctx: DecideCtx) -> RegistrationListView:
+def confirm_registrations(
+    registrations_id: UUID, body: Reason, ctx: DecideCtx
+) -> RegistrationListView:
     """Confirm a list that waits; somebody other than who sent it, with a reason."""
-    return RegistrationListView.of_list(use_cases.confirm(list_id, body.reason, ctx=ctx))
+    return RegistrationListView.of_list(use_cases.confirm(registrations_id, body.reason, ctx=ctx))
 
 
 @router.post(
-    "/{list_id}/withdrawal",
+    "/{registrations_id}/withdrawal",
     responses=responses(errors.RegistrationsNotFound, ReplacementDecided, EditedMeanwhile),
 )
-def take_registrations_back(list_id: UUID, body: Reason, ctx: DecideCtx) -> RegistrationListView:
+def take_registrations_back(
+    registrations_id: UUID, body: Reason, ctx: DecideCtx
+) -> RegistrationListView:
     """Take a list back, waiting or in force. Without one nobody is re-identified."""
-    return RegistrationListView.of_list(use_cases.take_back(list_id, body.reason, ctx=ctx))
+    return RegistrationListView.of_list(use_cases.take_back(registrations_id, body.reason, ctx=ctx))

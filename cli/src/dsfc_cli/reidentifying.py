@@ -1,0 +1,75 @@
+"""`dsfc reidentify`: which of a practice's own patients tokens are."""
+
+import csv
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    IssuerUrl,
+    KeyFile,
+    ProfileFile,
+    PseudonymisationUrl,
+    Role,
+    SuiteDirectory,
+    err,
+    failed,
+)
+from dsfc_client import URLS
+
+
+def command(
+    agreement: Annotated[str, typer.Argument(help="Reference of the agreement.")],
+    data_set: Annotated[str, typer.Argument(help="Data set of the line.")],
+    tokens: Annotated[Path, typer.Argument(help="A file with a token a line; `-`: what is piped.")],
+    reason_code: Annotated[str, typer.Option(help="Why, by a code of the rule of today.")],
+    reason: Annotated[str, typer.Option(help="Why, in a sentence; nothing about a person.")],
+    classification: Annotated[str, typer.Option(help="Of the line.")] = "PSEUDO_ANONYMISED",
+    client: Annotated[str, typer.Option("--as", help="The practice's client.")] = "practice-j81002",
+    role: Role = None,
+    key: KeyFile = None,
+    directory: SuiteDirectory = SUITE,
+    profile: ProfileFile = None,
+    issuer: IssuerUrl = URLS["issuer"],
+    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
+) -> None:
+    """Ask which of the practice's own registered patients tokens are, and print CSV.
+
+    Example: dsfc reidentify DARS-NIC-123456-A1B2C SUS_APC tokens.txt
+    --reason-code case_finding --reason "A review is due"
+
+    Where another person of the practice has to confirm it, its id is printed and the exit status
+    is 3. The numbers go to standard output alone: keep them where the practice's records are.
+    """
+    text = sys.stdin.read() if str(tokens) == "-" else tokens.read_text("ascii")
+    caller = Caller(
+        client=client,
+        role=role,
+        key=key,
+        directory=directory,
+        profile=profile,
+        urls={**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation},
+    )
+    with caller.connected() as dsfc:
+        asked = dsfc.pseudonymisation.reidentify(
+            {
+                "agreement": agreement,
+                "purpose": "RS",
+                "data_set": data_set,
+                "classification": classification,
+                "tokens": text.split(),
+                "reason_code": reason_code,
+                "reason": reason,
+            }
+        )
+        if asked.state == "waiting":
+            raise failed(f"{asked.id} waits for another person of the practice.", code=3)
+        found = dsfc.pseudonymisation.reidentified(asked.id)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["token", "outcome", "nhs_number"])
+    writer.writerows((row.token, row.outcome, row.nhs_number or "") for row in found)
+    err.print(f"{asked.id}: the answer can be fetched until {asked.ends_at:%H:%M} UTC.")

@@ -1,0 +1,84 @@
+"""Whom tokens stand for, for direct care; and who was told."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypedDict, Unpack
+from uuid import UUID
+
+from dsfc_client._submitting import Submitting
+from dsfc_client.models import (
+    RegistrationList,
+    Reidentification,
+    ReidentifiedPerson,
+    ToldOf,
+)
+
+WAIT_SECONDS_MAX: Final = 600.0
+
+
+class OfWhom(TypedDict, total=False):
+    """By what an auditor looks for who was told."""
+
+    nhs_number: str
+    practice: str
+    told_to: str
+
+
+class People(Submitting):
+    """What of the haven leads tokens back, for practices, the DSCRO and auditors."""
+
+    def import_registrations(
+        self, content: Path, list_date: str, declared_count: int, *, key: str | None = None
+    ) -> RegistrationList:
+        """Send who is registered with which practice: `number,practice`, one line a person.
+
+        Where by it many people would be another practice's its state is `waiting`.
+        """
+        headers = {"Content-Type": "text/csv"} | ({"Idempotency-Key": key} if key else {})
+        sent = self.call(
+            "POST",
+            "/v1/practice-registrations",
+            params={"list_date": list_date, "declared_count": declared_count},
+            content=content.read_bytes(),
+            headers=headers,
+            timeout=WAIT_SECONDS_MAX,
+        )
+        return RegistrationList.model_validate(sent.json())
+
+    def registrations(self) -> Iterator[RegistrationList]:
+        return self.pages("/v1/practice-registrations", RegistrationList)
+
+    def confirm_registrations(self, list_id: UUID | str, reason: str) -> RegistrationList:
+        """Let a list into force that somebody else sent. Raises Problem (SECOND_PERSON_NEEDED)."""
+        path = f"/v1/practice-registrations/{list_id}/confirmation"
+        return RegistrationList.model_validate(self.post(path, {"reason": reason}))
+
+    def take_back_registrations(self, list_id: UUID | str, reason: str) -> RegistrationList:
+        """Take a list back; without one nobody is re-identified."""
+        path = f"/v1/practice-registrations/{list_id}/withdrawal"
+        return RegistrationList.model_validate(self.post(path, {"reason": reason}))
+
+    def reidentify(self, body: Mapping[str, Any]) -> Reidentification:
+        """Ask whom tokens of a line stand for. Above a number of people its state is `waiting`."""
+        return Reidentification.model_validate(self.post("/v1/re-identifications", body))
+
+    def reidentification(self, id_: UUID | str) -> Reidentification:
+        return Reidentification.model_validate(self.get(f"/v1/re-identifications/{id_}"))
+
+    def reidentifications(self) -> Iterator[Reidentification]:
+        return self.pages("/v1/re-identifications", Reidentification)
+
+    def confirm_reidentification(self, id_: UUID | str, reason: str) -> Reidentification:
+        """Confirm what another person of the practice asked."""
+        path = f"/v1/re-identifications/{id_}/confirmation"
+        return Reidentification.model_validate(self.post(path, {"reason": reason}))
+
+    def reidentified(self, id_: UUID | str) -> Sequence[ReidentifiedPerson]:
+        """Fetch the answer: of one's own patients the NHS number. Keep it where records are."""
+        answer = self.post(f"/v1/re-identifications/{id_}/answer")
+        return [ReidentifiedPerson.model_validate(row) for row in answer["people"]]
+
+    def who_was_told(self, **wanted: Unpack[OfWhom]) -> Sequence[ToldOf]:
+        """Return who was told of a patient, as an auditor: the first page."""
+        answer = self.post("/v1/re-identified-people/searches", dict(wanted))
+        return [ToldOf.model_validate(item) for item in answer["items"]]
