@@ -60,6 +60,7 @@ def test_help_names_every_command() -> None:
         "watch",
         "download",
         "table",
+        "reidentify",
     ):
         assert command in told
 
@@ -100,6 +101,20 @@ def test_what_cannot_be_watched_is_said_in_a_line(
 
     assert told.exit_code in {1, 2}
     assert said in " ".join(told.output.split())
+
+
+def test_without_tokens_or_a_suite_nobody_is_re_identified(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.txt"
+    tokens.write_text("PatientTokenOfTheExample\n")
+    asked = ["reidentify", "DARS-NIC-123456-A1B2C", "SUS_APC", str(tokens)]
+    why = ["--reason-code", "recall", "--reason", "A check is due", "--directory", str(tmp_path)]
+
+    alone, without = run(app, [*asked, *why]), run(app, asked)
+
+    assert (alone.exit_code, without.exit_code) == (1, 2)
+    assert "has `dsfc up` run there?" in " ".join(alone.output.split())
+    assert "Missing option" in without.output
+    assert "PatientToken" not in alone.output
 
 
 @pytest.mark.parametrize(

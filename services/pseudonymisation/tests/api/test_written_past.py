@@ -71,16 +71,14 @@ def shown(intake):
     asked = Surgery(intake).told_of_everybody("2018-06-01")
     check = open_check(intake).json()["id"]
     assert reply(intake, check, lines("9990000018")).is_success
-    (_registered,) = intake.get("/v1/practice-registrations", **STAFF).json()["items"]
+    (registered,) = intake.get("/v1/practice-registrations", **STAFF).json()["items"]
     return {
         "open_id": open_check(intake, periods=["2018-04"], purpose="IV").json()["id"],
         "submission_id": accepted,
         "edition_id": edition,
         "check_id": check,
         "list_id": listed.json()["id"],
-        "registrations_id": intake.get("/v1/practice-registrations", **STAFF).json()["items"][0][
-            "id"
-        ],
+        "registrations_id": registered["id"],
         "reidentification_id": asked,
     }
 

@@ -47,7 +47,7 @@ class WantedReidentification(Reason):
                     "purpose": "RS",
                     "data_set": "SUS_APC",
                     "classification": "PSEUDO_ANONYMISED",
-                    "tokens": ["Pk3Vd0qv1WmZ8cYxT5bR2nQa"],
+                    "tokens": ["PatientTokenOfTheExample"],
                     "reason_code": "case_finding",
                     "reason": "The score is in the highest five in a hundred; a review is due.",
                 }
@@ -67,7 +67,7 @@ class WantedReidentification(Reason):
             max_length=SENT_MAX,
             description="Tokens of people (column `Token`) as the supplier's results have them,"
             " each once. How many one request may have is a dated rule.",
-            examples=[["Pk3Vd0qv1WmZ8cYxT5bR2nQa"]],
+            examples=[["PatientTokenOfTheExample"]],
         ),
     ]
     reason_code: Annotated[
@@ -204,9 +204,8 @@ class WantedPerson(BaseModel):
         str | None, Field(pattern=ORGANISATION, description="The practice that was told.")
     ] = None
     told_to: Annotated[
-        str | None,
-        Field(pattern=SUBJECT, description="The person who was told, by its subject."),
-        Scanned(code=True),
+        Annotated[str, Field(pattern=SUBJECT), Scanned(code=True)] | None,
+        Field(description="The person who was told, by its subject."),
     ] = None
 
 
