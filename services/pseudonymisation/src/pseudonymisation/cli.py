@@ -13,6 +13,7 @@ from pseudonymisation.engine.objects import landing_store
 from pseudonymisation.engine.objects.moving import move
 from pseudonymisation.intake.adapters.intake import FOLDERS
 from pseudonymisation.main import SERVICE, Parts
+from pseudonymisation.people.adapters.sealed_people import FOLDER as REGISTRATIONS
 
 app = commands(SERVICE)
 
@@ -23,6 +24,7 @@ def sweep() -> None:
     with closing(Parts(SERVICE.started())) as parts:
         parts.landing_jobs.sweep()
         parts.preparation_jobs.sweep()
+        parts.people_jobs.sweep()
 
 
 @app.command()
@@ -59,7 +61,7 @@ def move_landing(
     source = landing_store(from_, credentials_file)
     target = landing_store(settings.landing_store, settings.landing_credentials_file)
     try:
-        moved = move(source, target, FOLDERS, delete=delete, report=typer.echo)
+        moved = move(source, target, (*FOLDERS, REGISTRATIONS), delete=delete, report=typer.echo)
     except NotMoved as different:
         typer.echo(f"{different} is not the same where it was moved to. Nothing was deleted.")
         raise typer.Exit(1) from None

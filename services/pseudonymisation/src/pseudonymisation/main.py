@@ -204,6 +204,10 @@ class Parts(service.Parts):
         )
 
     @cached_property
+    def people_jobs(self) -> PeopleJobs:
+        return PeopleJobs(self.people)
+
+    @cached_property
     def preparation_uow(self) -> Any:
         return preparation_unit_of_work(self.engine, self.logged)
 
@@ -390,7 +394,7 @@ def jobs(parts: Parts) -> Sequence[Worker]:
             wake=parts.wakes[PREPARATION],
             **pace,
         ),
-        *runners(PEOPLE, PeopleJobs(parts.people), threads=1, wake=parts.wakes[PEOPLE], **pace),
+        *runners(PEOPLE, parts.people_jobs, threads=1, wake=parts.wakes[PEOPLE], **pace),
     ]
 
 

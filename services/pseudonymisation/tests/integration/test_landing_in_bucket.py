@@ -16,6 +16,7 @@ from services.pseudonymisation.tests.api.test_opt_out_checks import (
     reply,
     staff,
 )
+from services.pseudonymisation.tests.asking_back import REGISTERED, Surgery
 from services.pseudonymisation.tests.haven import world
 from services.pseudonymisation.tests.integration.test_preparations import RECORDS
 from services.pseudonymisation.tests.submitting import Intake, sus_row, written
@@ -117,6 +118,7 @@ def test_what_was_landed_in_a_directory_is_moved_into_it_and_read_there(
     """With a file of credentials of its own, and none in the environment."""
     edition = intake.submit(GOOD)["edition_id"]
     rows = intake.landed(edition)
+    assert Surgery(intake).register(REGISTERED, "2018-06-01").status_code == 201
     credentials = tmp_path / "landing.credentials"
     credentials.write_text(
         "[default]\naws_access_key_id = {AWS_ACCESS_KEY_ID}\n"
@@ -138,6 +140,7 @@ def test_what_was_landed_in_a_directory_is_moved_into_it_and_read_there(
     assert done.exit_code == 0, done.output
     assert not [path for path in before.rglob("*") if path.is_file() and "scratch" not in str(path)]
     assert (folder / "of/the/haven/editions").is_dir()
+    assert (folder / "of/the/haven/registrations").is_dir()
     moved = Intake(tmp_path, intake.database_url, intake.clock, intake.issuer, there)
     assert moved.landed(edition) == rows
 
