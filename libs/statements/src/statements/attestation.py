@@ -164,6 +164,26 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """How many people of the file share what could single them out (docs/adr/0098)."""
+
+    __pydantic_config__ = OPEN
+
+    columns: tuple[Text, ...]
+    """The quasi-identifiers of the file, by which its people are grouped."""
+    people: Count
+    smallest: Count | None
+    """People in the smallest group (k); None: the file has nobody."""
+    unique: Count
+    """People of whom a row is the only person's in its group."""
+
+    @property
+    def unique_share(self) -> float:
+        """Return which share of the people is unique in a row of theirs."""
+        return self.unique / self.people if self.people else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
     """By which rule columns of the line cap each other, and what became of which."""
 
@@ -218,6 +238,8 @@ class Attestation:
     """What the file counts; None: it has records."""
     assumed: tuple[AssumedRule, ...] = ()
     """Rules besides columns, by which it was made, that nobody published (docs/adr/0063)."""
+    groups: Annotated[Groups | None, Field()] = field(default=None, hash=False)
+    """Of records: how few people share their quasi-identifiers; None: of a table, or not said."""
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Attestation":

@@ -13,6 +13,7 @@ from statements.attestation import (
     Column,
     Edition,
     EditionForm,
+    Groups,
     OptOut,
     Population,
     Scan,
@@ -103,6 +104,8 @@ class Manifest:
     """What the file counts, and how that is protected; None: it has records."""
     assumed: tuple[AssumedRule, ...] = ()
     """Rules besides columns, by which it was made, that nobody published (docs/adr/0063)."""
+    groups: Annotated[Groups | None, Field()] = field(default=None, hash=False)
+    """Of records: how few people share their quasi-identifiers; None: of a table, or not said."""
     disclosure_rule: Text
     decisions: Decisions
     holding_id: Text

@@ -308,6 +308,18 @@ def test_what_is_assumed_of_a_file_is_in_its_manifest_and_on_the_public_line():
     assert assumed_in_words(read(FILE.attestation).said.columns, ()) == ""
 
 
+def test_how_few_people_share_what_could_single_them_out_is_in_the_manifest():
+    """Guard: `groups` of `release.manifest`. Of a file from before nothing is said."""
+    groups = {"columns": ["Sex"], "people": 40, "smallest": 3, "unique": 2}
+
+    claims = manifest_of(signed({**CLAIMS, "groups": groups})).claims()
+    said = read(signed({**CLAIMS, "groups": groups})).said
+
+    assert claims["groups"] == groups
+    assert said.groups.unique_share == 0.05
+    assert "groups" not in manifest_of(FILE.attestation).claims()
+
+
 def test_each_word_of_a_line_is_in_its_digest_and_what_is_empty_is_not():
     line = register.entry(
         TERMS, reference=REFERENCE, line_id=UUID(int=1), file_id=FILE_ID, at=AT, assumed="a"

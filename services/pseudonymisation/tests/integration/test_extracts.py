@@ -4,7 +4,7 @@ import csv
 import hashlib
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import duckdb
@@ -169,6 +169,53 @@ def test_each_row_of_an_extract_is_what_the_oracle_says(haven, asked, prepare):
     assert outcome.rows_without_reason == outcome.people_left_out == outcome.scan_hits == 0
     columns = [d[0] for d in duckdb.sql(f"DESCRIBE SELECT * FROM '{path}'").fetchall()]
     assert columns == ["Token", "Reason_For_Access", *FIELDS]
+
+
+QUASI = ("Sex", "Year_of_Birth_SUS", "Der_Age_Band")
+
+
+def groups_of(rows, names, quasi):
+    """The slow and obvious way: who stands in which group, and who is alone in one."""
+    at = [names.index(name) for name in quasi]
+    members = defaultdict(set)
+    for row in rows:
+        members[tuple(row[place] for place in at)].add(row[0])
+    alone = {next(iter(people)) for people in members.values() if len(people) == 1}
+    return min(map(len, members.values())), len(alone), len({row[0] for row in rows})
+
+
+@pytest.mark.parametrize("quasi", [QUASI, QUASI[:1], ("Der_Age_Band",)])
+def test_how_few_people_share_what_could_single_them_out_is_counted_in_the_file(
+    haven, asked, prepare, quasi
+):
+    given = records(240)
+    asked = replace(asked, fields=FIELDS | dict.fromkeys(quasi, "as_is"))
+    plan = replace(plan_of(haven, asked, [land(haven, SUS, given)]), quasi_identifiers=quasi)
+
+    path, outcome = prepare(plan)
+
+    names = ["Token", "Reason_For_Access", *asked.fields]
+    smallest, unique, people = groups_of(rows_of(path), names, quasi)
+    groups = outcome.groups
+    assert (groups.columns, groups.people) == (quasi, people)
+    assert (groups.smallest, groups.unique) == (smallest, unique)
+    assert groups.unique_share == unique / people
+
+
+def test_without_quasi_identifiers_everybody_is_in_one_group(haven, asked, prepare):
+    _, outcome = prepare(plan_of(haven, asked, [land(haven, SUS, records(60))]))
+
+    assert outcome.groups.columns == ()
+    assert outcome.groups.smallest == outcome.groups.people == outcome.people
+    assert outcome.groups.unique == 0
+
+
+def test_a_file_of_nobody_has_no_smallest_group(haven, asked, prepare):
+    asked = replace(asked, periods=["2019-01"])
+
+    _, outcome = prepare(plan_of(haven, asked, [land(haven, SUS, records(20))]))
+
+    assert (outcome.groups.people, outcome.groups.smallest, outcome.groups.unique) == (0, None, 0)
 
 
 def test_how_many_rows_are_written_is_said_while_it_goes_on(haven, asked, prepare):

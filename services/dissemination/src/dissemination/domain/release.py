@@ -106,6 +106,7 @@ def manifest(
         filters=said.filters,
         table=said.table,
         assumed=said.assumed,
+        groups=said.groups,
         disclosure_rule=said.disclosure_rule,
         decisions=Decisions(
             request=str(extract.permit.decision_id), release=str(decision.decision_id)

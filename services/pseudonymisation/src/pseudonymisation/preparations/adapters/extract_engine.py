@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from catalogue import DataSet, caps
+from catalogue import DataSet, FieldClass, Treatment, caps
 from common.errors import ObjectStoreUnavailable
 from common.jobs import Report
 from pseudonymisation.engine.errors import EngineFailed
@@ -135,6 +135,12 @@ class DuckDbExtractEngine:
             layout=left_out(work.data_set, (), work.rules.controls if work.rules else ()),
             gathered=gathered(filtered(permit, work.data_set) | treatments, work.data_set),
             record=RecordKey.of(work.rules, work.data_set) if work.rules else None,
+            quasi_identifiers=tuple(
+                f.name
+                for f in permit.fields
+                if work.data_set.releasable(f.name).class_ is FieldClass.QI
+                and treatments[f.name] is not Treatment.PSEUDONYM
+            ),
         )
 
 

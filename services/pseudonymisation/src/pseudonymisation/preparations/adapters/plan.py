@@ -80,6 +80,8 @@ class Plan:
     """Columns that are made of several records, where any is asked for or filtered by."""
     record: RecordKey | None = None
     """What a record is known by; of one that is there twice only one is released."""
+    quasi_identifiers: tuple[str, ...] = ()
+    """Columns by which people are grouped, to say how few share them."""
 
     def __post_init__(self) -> None:
         if self.opt_outs_apply and not (self.opted_out or self.cleared):

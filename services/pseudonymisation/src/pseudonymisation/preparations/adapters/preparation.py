@@ -44,6 +44,7 @@ from pseudonymisation.preparations.domain.attestation import (
     ExtractOutcome,
 )
 from pseudonymisation.preparations.domain.errors import PcdLeak
+from statements.attestation import Groups
 
 ROW_GROUP: Final = 122_880
 COMPRESSION_LEVEL: Final = 1
@@ -169,6 +170,7 @@ class _Extract:
             scanned_columns=tuple(dict.fromkeys(self._guard.columns)),
             scan_hits=0,
             staff_codes_left_out=self._staff_codes.left_out,
+            groups=self._groups(target),
         )
 
     def _statement(self, columns: Sequence[str], target: Path) -> str:
@@ -302,6 +304,24 @@ class _Extract:
             raise
         return int(result[0]) if result else 0
 
+    def _groups(self, target: Path) -> Groups:
+        """Count in the file itself how few people share what could single them out.
+
+        By digests of 64 bits: of ten million groups two are taken for one once in 400,000 files.
+        Without a quasi-identifier everybody is in one group.
+        """
+        columns = self._plan.quasi_identifiers
+        by = f"hash({', '.join(map(identifier, columns))})" if columns else "0::UBIGINT"
+        found = self._connection.sql(
+            f"WITH in_groups AS (SELECT DISTINCT hash({identifier(TOKEN_COLUMN)}) AS person,"
+            f" {by} AS quasi FROM read_parquet({literal(target)})),"
+            " groups AS (SELECT count(*) AS people, any_value(person) AS one FROM in_groups"
+            " GROUP BY quasi) SELECT (SELECT count(DISTINCT person) FROM in_groups), min(people),"
+            f" count(DISTINCT one) FILTER (people = {_ALONE}) FROM groups"
+        ).fetchone()
+        people, smallest, unique = found or (0, None, 0)
+        return Groups(columns=columns, people=people, smallest=smallest, unique=unique)
+
     def _rows_without_reason(self, target: Path) -> int:
         """Count in the file itself, so that a filter that does not filter shows (R08)."""
         if self._plan.is_national:
@@ -314,6 +334,8 @@ class _Extract:
         return int(count[0]) if count else 0
 
 
+_ALONE: Final = 1
+"""Members of a group in which somebody is unique."""
 _PERSON: Final = ("minted__head", "minted__0", "minted__1")
 """A person's token, until it is text."""
 _PLACES: Final = ("minted__place_0", "minted__place_1")

@@ -21,6 +21,7 @@ from statements.attestation import (
     Caps,
     Column,
     EditionForm,
+    Groups,
     OptOut,
     Population,
     Scan,
@@ -62,6 +63,8 @@ class ExtractOutcome:
     """What was counted, and how it is protected; None of records."""
     assumed: Assumed = field(default_factory=lambda: NONE_ASSUMED)
     """Of the rules by which the engine made it, what nobody published."""
+    groups: Groups | None = None
+    """Of records: how few people share their quasi-identifiers."""
 
 
 def columns_of(permit: Permit, data_set: DataSet) -> tuple[Column, ...]:
@@ -148,6 +151,7 @@ def claims(
         filters=permit.filters,
         table=outcome.table,
         assumed=tuple(AssumedRule(rule=rule, parts=parts) for rule, parts in assumed.items()),
+        groups=outcome.groups,
     ).claims()
 
 

@@ -5,7 +5,7 @@ from alembic import op
 from sqlmodel import UTCDateTime
 
 revision: str = "people"
-down_revision: str | None = "ends_of_shown_tables"
+down_revision: str | None = "0092"
 branch_labels: str | None = None
 depends_on: str | None = None
 
