@@ -64,6 +64,8 @@ def test_what_is_public_says_why_and_is_answered(service):
     for method, path, public in declared(service, Public):
         assert isinstance(public, Public)
         assert public.reason
+        if path.endswith("/differences"):
+            continue  # has to be asked with two editions: test_registers.py
         answers = {200, 404} if NAMED & set(re.findall(r"\{(\w+)\}", path)) else {200}
         assert service.client.request(method, example(path)).status_code in answers, path
 

@@ -363,10 +363,8 @@ def test_a_notice_made_of_what_nobody_signed_says_so(seeded):
 # Which DSCRO
 
 
-def test_which_dscro_supports_an_organisation_is_said_as_published(seeded):
-    path = "/v1/registers/relationships/supporting"
-    empty = seeded.client.get(f"{path}/{CCG}").json()
-    assert (empty["edition"], empty["items"]) == (None, [])
+def active(house, **changes):
+    """A relationship in force to which all consented."""
     body = {
         "commissioner": CCG,
         "dscro": "yorkshire",
@@ -375,39 +373,87 @@ def test_which_dscro_supports_an_organisation_is_said_as_published(seeded):
         "effective_from": "2018-04-01",
         "service_contract_reference": "SC-1",
         "contract_signed_on": "2018-01-10",
-    }
-    r = seeded.post("/v1/relationships", Role.CSU_ADVISER, body).json()
+    } | changes
+    r = house.post("/v1/relationships", Role.CSU_ADVISER, body).json()
     at = f"/v1/relationships/{r['id']}"
-    seeded.post(f"{at}/contract-verification", Role.CONTRACT_MANAGER, {})
-    seeded.post(f"{at}/dscro-agreement", Role.DSCRO_APPROVER)
-    seeded.post(f"{at}/activation", Role.CONTRACT_MANAGER)
+    house.post(f"{at}/contract-verification", Role.CONTRACT_MANAGER, {})
+    house.post(f"{at}/dscro-agreement", Role.DSCRO_APPROVER)
+    house.post(f"{at}/activation", Role.CONTRACT_MANAGER)
     for role, party in ((Role.CONTROLLER_SIGNATORY, CCG), (Role.CSU_ADVISER, CSU)):
         given = {"organisation": party, "given": True}
-        seeded.post(f"{at}/consents", role, given, ods=party)
-    published = seeded.post(
-        "/v1/registers/relationships/editions", Role.REGISTER_PUBLISHER, who="publisher"
-    )
+        house.post(f"{at}/consents", role, given, ods=party)
+    return r
+
+
+def publish(service):
+    path = "/v1/registers/relationships/editions"
+    published = service.post(path, Role.REGISTER_PUBLISHER, who="publisher")
     assert published.status_code == 201, published.text
 
+
+SUPPORTING = "/v1/registers/relationships/supporting"
+
+
+def test_which_dscro_supports_an_organisation_is_said_as_published(seeded):
+    empty = seeded.client.get(f"{SUPPORTING}/{CCG}").json()
+    assert (empty["edition"], empty["items"]) == (None, [])
+    active(seeded)
+    assert seeded.client.get(f"{SUPPORTING}/{CCG}").json()["items"] == [], "not published"
+
+    publish(seeded)
+
     for named in (CCG, CSU):
-        said = seeded.client.get(f"{path}/{named}").json()
+        said = seeded.client.get(f"{SUPPORTING}/{named}").json()
         assert (said["edition"], said["day"]) == (1, "2018-06-01")
         assert [row["dscro_name"] for row in said["items"]] == ["yorkshire"]
-    assert seeded.client.get(f"{path}/{OTHER_CSU}").json()["items"] == []
+    assert seeded.client.get(f"{SUPPORTING}/{OTHER_CSU}").json()["items"] == []
 
 
 def test_a_relationship_that_is_over_supports_nobody(seeded):
-    test_which_dscro_supports_an_organisation_is_said_as_published(seeded)
-    ended = seeded.get("/v1/relationships", Role.AUDITOR).json()["items"][0]["id"]
-    seeded.post(
-        f"/v1/relationships/{ended}/ending",
-        Role.CONTRACT_MANAGER,
-        {"last_day": "2018-06-30"},
-    )
-    seeded.post("/v1/registers/relationships/editions", Role.REGISTER_PUBLISHER, who="publisher")
-    path = f"/v1/registers/relationships/supporting/{CCG}"
-    assert len(seeded.client.get(path).json()["items"]) == 1
+    r = active(seeded)
+    ended = {"last_day": "2018-06-30"}
+    seeded.post(f"/v1/relationships/{r['id']}/ending", Role.CONTRACT_MANAGER, ended)
+    publish(seeded)
+    assert len(seeded.client.get(f"{SUPPORTING}/{CCG}").json()["items"]) == 1
 
     seeded.clock.set(datetime(2018, 7, 1, 12, tzinfo=UTC))
 
-    assert seeded.client.get(path).json()["items"] == []
+    assert seeded.client.get(f"{SUPPORTING}/{CCG}").json()["items"] == []
+
+
+def test_two_editions_are_compared_row_by_row(seeded):
+    first, second = active(seeded), active(seeded, service="finance")
+    publish(seeded)
+    ended = {"last_day": "2018-08-31"}
+    seeded.post(f"/v1/relationships/{first['id']}/ending", Role.CONTRACT_MANAGER, ended)
+    withdrawn = {"organisation": CCG, "given": False}
+    path = f"/v1/relationships/{second['id']}/consents"
+    seeded.post(path, Role.CONTROLLER_SIGNATORY, withdrawn, ods=CCG)
+    third = active(seeded, service="audit")
+    publish(seeded)
+
+    asked = {"earlier": 1, "later": 2}
+    said = seeded.client.get("/v1/registers/relationships/differences", params=asked).json()
+
+    assert [row["lcr_ref"] for row in said["added"]] == [third["reference"]]
+    assert [row["lcr_ref"] for row in said["removed"]] == [second["reference"]]
+    assert said["changed"] == [
+        {
+            "lcr_ref": first["reference"],
+            "before": {"effective_to": None},
+            "after": {"effective_to": "2018-08-31"},
+        }
+    ]
+    same = {"earlier": 2, "later": 2}
+    nothing = seeded.client.get("/v1/registers/relationships/differences", params=same).json()
+    assert (nothing["added"], nothing["removed"], nothing["changed"]) == ([], [], [])
+
+
+def test_an_edition_that_was_never_published_is_compared_with_nothing(seeded):
+    active(seeded)
+    publish(seeded)
+
+    asked = {"earlier": 1, "later": 7}
+    answer = seeded.client.get("/v1/registers/relationships/differences", params=asked)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "EDITION_NOT_FOUND")

@@ -52,6 +52,7 @@ SHOWN = {
     "/v1/registers/contracts/{reference}": {"contract"},
     "/v1/registers/agreements": OF_AGREEMENTS,
     "/v1/registers/agreements/{reference}": OF_AGREEMENTS,
+    "/v1/registers/relationships/differences": {"relationship_edition"},
     "/v1/registers/relationships/supporting/{ods}": {"relationship_edition"},
     "/v1/registers/notices/{ods}": OF_AGREEMENTS,
 }
@@ -85,6 +86,7 @@ LISTS = {
     "/v1/submission-rights/recorded": "submission_right",
 }
 QUERIES = {
+    "/v1/registers/relationships/differences": {"earlier": 1, "later": 1},
     "/v1/assurance": {"organisation": CSU},
     "/v1/ico-registrations": {"organisation": CCG},
     "/v1/submission-rights": {"submitter": "RFF", "as_at": "2018-06-01"},

@@ -21,9 +21,11 @@ from agreements.records.domain.errors import ContractNotFound, OrganisationNotFo
 from agreements.records.domain.lists.agreement_register import RegisteredAgreement, registered
 from agreements.records.domain.lists.notice import Use, uses
 from agreements.records.domain.lists.register import (
+    EditionDifference,
     RegisteredContract,
     RelationshipEdition,
     Row,
+    difference,
 )
 from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Compared, World, compared, require_as_sealed
@@ -255,6 +257,21 @@ def relationships(number: int | None, *, ctx: World) -> Compared[RelationshipEdi
         raise EditionNotFound(f"There is no edition {number}.")
     [shown] = compared([found], by=lambda one: [one], ctx=ctx)
     return shown
+
+
+def compare_editions(
+    earlier: int, later: int, *, ctx: World
+) -> tuple[EditionDifference, tuple[str, ...]]:
+    """Return how two editions differ, and the tables whose rows of them are not as sealed.
+
+    Raises:
+        EditionNotFound: one of them was never published.
+
+    """
+    found = [relationships(number, ctx=ctx) for number in (earlier, later)]
+    first, second = (one for one in found if one is not None)
+    unlike = {table for one in (first, second) for table in one.not_as_sealed}
+    return difference(first.one, second.one), tuple(sorted(unlike))
 
 
 # Whole, and how it stands

@@ -18,7 +18,9 @@ from agreements.records.api.dependencies import (
 from agreements.records.api.schemas.contracts import RegisteredContractView
 from agreements.records.api.schemas.registers import (
     AgreementRegisterPage,
+    ChangedRelationshipView,
     ContractRegisterPage,
+    DifferenceView,
     HiddenView,
     NoticeView,
     RegisteredAgreementVersions,
@@ -190,6 +192,42 @@ def register_of_relationships(
         return view
     name = f"relationships-{view.number or 0}"
     return _file(PublicRegister.RELATIONSHIPS, format, view.items, name=name)
+
+
+@router.get(
+    "/relationships/differences",
+    dependencies=[PUBLIC],
+    responses=responses(EditionNotFound),
+)
+def differences_of_relationships(
+    ctx: PublicCtx,
+    earlier: Annotated[
+        int, Query(ge=1, le=1_000_000, description="Number of an edition.", examples=[1])
+    ],
+    later: Annotated[
+        int, Query(ge=1, le=1_000_000, description="Number of the other one.", examples=[2])
+    ],
+) -> DifferenceView:
+    """Say how two published editions of the relationships differ: added, removed, changed.
+
+    An edition that was taken back says nothing, so all of it counts as added or removed.
+    """
+    found, unlike = use_cases.compare_editions(earlier, later, ctx=ctx)
+    return DifferenceView(
+        earlier=earlier,
+        later=later,
+        added=texts.shown_in([*found.added]),
+        removed=texts.shown_in([*found.removed]),
+        changed=[
+            ChangedRelationshipView(
+                lcr_ref=one.reference,
+                before=texts.shown_in(one.before),
+                after=texts.shown_in(one.after),
+            )
+            for one in found.changed
+        ],
+        not_as_sealed=[*unlike],
+    )
 
 
 @router.get("/relationships/supporting/{ods}", dependencies=[PUBLIC])

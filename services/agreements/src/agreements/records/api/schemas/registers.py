@@ -188,6 +188,27 @@ class SupportView(SealedView):
     ]
 
 
+Rows = list[dict[str, JsonValue]]
+
+
+class ChangedRelationshipView(Outgoing):
+    """What two editions say of one relationship, as far as they differ."""
+
+    lcr_ref: Annotated[str, Field(description="The relationship.")]
+    before: Annotated[dict[str, JsonValue], Field(description="Columns that differ, as they were.")]
+    after: Annotated[dict[str, JsonValue], Field(description="The same columns, as they became.")]
+
+
+class DifferenceView(SealedView):
+    """How a later edition of the relationships differs from an earlier one."""
+
+    earlier: Annotated[int, Field(description="Number of the edition.", examples=[1])]
+    later: Annotated[int, Field(description="Number of the edition.", examples=[2])]
+    added: Annotated[Rows, Field(description="Rows that the later one alone has.")]
+    removed: Annotated[Rows, Field(description="Rows that the earlier one alone has.")]
+    changed: list[ChangedRelationshipView]
+
+
 class UseView(Outgoing):
     """One use of one data set."""
 

@@ -158,6 +158,43 @@ class RelationshipEdition:
         return any(row["lcr_ref"] == reference for row in self.rows())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedRow:
+    """What two editions say of one relationship, as far as they differ, column by column."""
+
+    reference: str
+    before: Row
+    after: Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionDifference:
+    """How a later edition differs from an earlier one."""
+
+    added: tuple[Row, ...]
+    removed: tuple[Row, ...]
+    changed: tuple[ChangedRow, ...]
+
+
+def difference(earlier: RelationshipEdition, later: RelationshipEdition) -> EditionDifference:
+    """Compare what two editions say; one that was taken back says nothing."""
+    before = {} if earlier.is_taken_back else earlier.said()
+    after = {} if later.is_taken_back else later.said()
+    return EditionDifference(
+        added=tuple(row for reference, row in after.items() if reference not in before),
+        removed=tuple(row for reference, row in before.items() if reference not in after),
+        changed=tuple(
+            ChangedRow(
+                reference=reference,
+                before={n: v for n, v in before[reference].items() if v != row.get(n)},
+                after={n: v for n, v in row.items() if v != before[reference].get(n)},
+            )
+            for reference, row in after.items()
+            if reference in before and row != before[reference]
+        ),
+    )
+
+
 def _texts(value: JsonValue) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else []
 
