@@ -241,12 +241,13 @@ def scene(
     settings: Mapping[str, Mapping[str, str]] | None = None,
     clock_file: Path | None = None,
     data_sets: Path | None = None,
+    suite_of: type[ForkingSuite] = ForkingSuite,
 ) -> Iterator[Scene]:
     """A suite of its own for a module, from a copy of what was played once."""
     kept = _played(factory)
     directory = factory.mktemp(name)
     shutil.copytree(kept / "state", directory / "state")
-    suite = ForkingSuite(
+    suite = suite_of(
         directory / "state",
         settings=quick(settings),
         clock_file=clock_file,

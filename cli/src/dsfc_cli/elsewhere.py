@@ -52,4 +52,5 @@ class Elsewhere:
         return self._stack.enter_context(Dsfc.from_profile(self.profile_file, client_id, role))
 
     def public(self) -> Dsfc:
-        return self._stack.enter_context(Dsfc(urls=self.profile.services))
+        authority = self.profile.authority_file(beside=self.profile_file.parent)
+        return self._stack.enter_context(Dsfc(urls=self.profile.services, authority=authority))

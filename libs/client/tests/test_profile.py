@@ -92,3 +92,16 @@ def test_a_file_that_is_no_profile_says_so(tmp_path: Path, content: str, said: s
 def test_a_file_that_is_not_there_says_who_writes_one(tmp_path: Path) -> None:
     with pytest.raises(ProfileInvalid, match="`dsfc up` and `dsfc keys` write a profile"):
         Profile.read(tmp_path / "none.json")
+
+
+def test_an_authority_is_found_beside_the_profile_and_said_where_it_is_not(folder: Path) -> None:
+    given = profile(authority="ca.crt")
+    with pytest.raises(ProfileInvalid, match=r"authority .*ca\.crt is not there"):
+        given.authority_file(beside=folder)
+
+    (folder / "ca.crt").write_text("anything", "ascii")
+    given.write(folder / "profile.json")
+
+    assert Profile.read(folder / "profile.json") == given
+    assert given.authority_file(beside=folder) == folder / "ca.crt"
+    assert profile().authority_file(beside=folder) is None

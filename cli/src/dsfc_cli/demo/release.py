@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
-
 from common import ids
 from common.clock import SystemClock
 from common.security import keys
@@ -257,8 +255,7 @@ class ReleaseStory:
         )
 
     def _the_manifest(self, jws: str, manifest: Mapping[str, Any], file: Path) -> None:
-        url = f"{self.suite.urls['dissemination']}/.well-known/jwks.json"
-        jwks = httpx.get(url, timeout=60).json()
+        jwks = self.suite.public().dissemination.call("GET", "/.well-known/jwks.json").json()
         verifier = keys.SignedVerifier(keys.MANIFEST, lambda: jwks, clock=SystemClock())
         signed = verifier.verify(jws)
         digest = ids.digest(file.read_bytes())

@@ -13,6 +13,7 @@ done = dsfc.dissemination.wait(asked.id)
 dsfc.dissemination.download(done.files[0].id, Path("extract.parquet"))
 """
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -84,14 +85,21 @@ class Dsfc:
         urls: Mapping[str, str] = URLS,
         token_url: str | None = None,
         assertion_audience: str | None = None,
+        authority: Path | None = None,
         timeout_seconds: float = 30.0,
     ) -> None:
         """Ask the services at `urls`.
 
+        `authority` is a file (PEM) of whom to trust for https addresses besides those whom the
+        system trusts. Raises OSError where it cannot be read.
+
         `token_url` is the issuer's `/oauth2/token` unless said; `assertion_audience` is the token
         URL unless said, and some providers want their issuer there.
         """
-        self._http = httpx.Client(timeout=httpx.Timeout(timeout_seconds, connect=5.0))
+        self._http = httpx.Client(
+            verify=True if authority is None else _trusting(authority),
+            timeout=httpx.Timeout(timeout_seconds, connect=5.0),
+        )
         source = (
             TokenSource(
                 token_url or f"{urls['issuer']}/oauth2/token",
@@ -133,6 +141,7 @@ class Dsfc:
             urls=profile.services,
             token_url=profile.token_url,
             assertion_audience=profile.assertion_audience,
+            authority=profile.authority_file(beside=Path(path).parent),
             timeout_seconds=timeout_seconds,
         )
 
@@ -145,6 +154,12 @@ class Dsfc:
     def close(self) -> None:
         """Give back the connections."""
         self._http.close()
+
+
+def _trusting(authority: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.load_verify_locations(authority)
+    return context
 
 
 __all__ = [

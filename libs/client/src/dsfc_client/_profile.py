@@ -42,6 +42,9 @@ class Profile:
     services: Mapping[str, str]
     """The base URL of each service."""
     clients: Mapping[str, ProfileClient]
+    authority: str | None = None
+    """A file (PEM) of whom to trust for https addresses besides those whom the system trusts; a
+    relative path is one from the folder of the profile."""
 
     @classmethod
     def read(cls, path: Path) -> "Profile":
@@ -75,6 +78,7 @@ class Profile:
                 str(client): ProfileClient(tuple(map(str, known["roles"])), str(known["key_file"]))
                 for client, known in document["clients"].items()
             },
+            authority=None if document.get("authority") is None else str(document["authority"]),
         )
 
     def write(self, path: Path) -> None:
@@ -82,6 +86,17 @@ class Profile:
         staged = path.with_name(f".{path.name}.{os.getpid()}")
         staged.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
         staged.replace(path)
+
+    def authority_file(self, *, beside: Path) -> Path | None:
+        """Return where the authority is, from the folder `beside`. Raises ProfileInvalid."""
+        if self.authority is None:
+            return None
+        path = beside / self.authority
+        if not path.is_file():
+            raise ProfileInvalid(
+                f"The authority {path} is not there; take it out, or put it there."
+            )
+        return path
 
     def credentials(
         self, client: str | None = None, role: str | None = None, *, beside: Path
