@@ -24,6 +24,7 @@ from common.security.roles import Role
 from common.settings import ServiceSettings
 from common.web import app as web
 from common.web import auth, server
+from common.web.connections import Exchange
 from common.web.fast import FastRoute
 
 ASK = auth.Permission("things:ask", frozenset({Role.CSU_SYSTEM}), "Ask")
@@ -198,6 +199,30 @@ def test_the_bytes_are_those_of_an_answer_by_send(served, monkeypatch):
         client = served()
         client.send(client.written("/fast", size=7))
         assert json.loads(client.answer()[2])["size"] == 7
+
+
+def test_an_answer_has_the_date_that_the_server_has_by_then(served, monkeypatch):
+    client = served()
+    found = []
+    for date in (b"Thu, 01 Mar 2018 00:00:00 GMT", b"Thu, 01 Mar 2018 00:00:01 GMT"):
+        monkeypatch.setattr(Exchange, "answer", dated(Exchange.answer, date))
+        for _ in range(2):
+            client.send(client.written("/fast", size=1))
+            found.append(client.answer()[1]["date"][-6:-4])
+        monkeypatch.undo()
+
+    assert found == ["00", "00", "01", "01"]
+
+
+def dated(answer, date: bytes):
+    """Have the server's headers be others, as it makes them anew each second."""
+    headers = [(b"date", date)]
+
+    def answered(exchange, *told: bytes) -> bool:
+        exchange._cycle().default_headers = headers
+        return answer(exchange, *told)
+
+    return answered
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,16 @@ def test_canonical_json_is_rfc_8785s(value):
     assert ids.canonical(value) == rfc8785.dumps(value)
 
 
+@pytest.mark.parametrize("depth", [1, 100, 199, 200, 201, 202, 203, 255, 300])
+@pytest.mark.parametrize("inmost", [1, 0.5, {"\u20ac": 1, "\U0001f600": 2}])
+def test_canonical_json_is_the_same_however_deep_it_is(depth, inmost):
+    value = inmost
+    for n in range(depth):
+        value = {"a": value} if n % 2 else [value]
+
+    assert ids.canonical(value) == rfc8785.dumps(value)
+
+
 @given(st.dictionaries(TEXT, WHOLE | TEXT | st.lists(TEXT)))
 def test_canonical_json_means_the_same(value):
     assert json.loads(ids.canonical(value)) == value

@@ -70,6 +70,16 @@ def test_rows_are_written_and_read_as_sqlalchemy_does_it(connection):
         assert tuple(READ.row(connection, {"thing": row["id"]})) == found[row["id"]]
 
 
+def test_rows_may_stand_in_an_order_of_ones_own(connection):
+    order = ("said", "packed", "at", "id", "many")
+    rows = [thing(), thing(at=None, said=None), thing(many=7)]
+
+    Prepared(insert(THING), order).run_in_order(connection, [[r[n] for n in order] for r in rows])
+
+    found = {row.id: dict(row._mapping) for row in connection.execute(select(*THING.c))}
+    assert found == {row["id"]: row for row in rows}
+
+
 def test_what_is_not_there_is_none(connection):
     assert READ.row(connection, {"thing": UUID(int=1)}) is None
 

@@ -84,9 +84,10 @@ def _is_plain(value: object, depth: int = 0) -> bool:
         return kind in _SIMPLE
     if _SIMPLE.issuperset(map(type, inner)):
         return True
-    return depth < _DEPTH_MAX and all(
-        _is_plain(one, depth + 1) for one in inner if type(one) not in _SIMPLE
-    )
+    for one in inner:
+        if type(one) not in _SIMPLE and (depth > _DEPTH_MAX or not _is_plain(one, depth + 1)):
+            return False
+    return True
 
 
 def _has_plain_keys(value: dict[Any, object]) -> bool:

@@ -5,6 +5,7 @@ from sqlalchemy import event, func, select
 from sqlmodel import Session
 
 from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.db.decisions.rows import DECISION, INSERT_DECISIONS
 from agreements.decision.use_cases.ports import Batch
 from agreements.records.domain.events import FileVoided, VoidCause
 from common.db import outbox
@@ -46,6 +47,12 @@ def told(engine):
     event.listen(Session, "after_commit", committed)
     yield found
     event.remove(Session, "after_commit", committed)
+
+
+def test_every_column_of_a_decision_is_written():
+    written = INSERT_DECISIONS._columns
+
+    assert sorted(written) == sorted(DECISION.c.keys())
 
 
 def test_an_event_of_a_decision_wakes_the_relay_once_it_is_committed(engine, told):

@@ -47,15 +47,15 @@ def append(session: Session | Connection, entries: Sequence[Entry]) -> list[Leaf
     frontier = _frontier(connection)
     before = frontier.size
     leaves: list[Leaf] = []
-    rows: list[dict[str, object]] = []
+    rows: list[tuple[object, ...]] = []
     for entry in entries:
         index = frontier.size
         data = canonical(entry.as_json(index))
         hashed = leaf_hash(data)
         frontier.append(hashed)
         leaves.append(leaf := Leaf(index, written(hashed), frontier.copy()))
-        rows.append({"index": index, "entry": data.decode(), "hash": leaf.hash})
-    _WRITE.run(connection, rows)
+        rows.append((index, data.decode(), leaf.hash))
+    _WRITE.run_in_order(connection, rows)
     _write_frontier(connection, frontier, before)
     return leaves
 

@@ -35,7 +35,14 @@ class Prepared:
     def run(self, connection: Connection, rows: Sequence[Values]) -> int:
         """Run it for each of these; return how many rows it changed, as far as that is known."""
         composed = self._for(connection.dialect)
-        given = composed.written(rows)
+        return self._run(connection, composed, composed.written(rows))
+
+    def run_in_order(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> int:
+        """Do the same for rows whose values stand in the order of the columns."""
+        composed = self._for(connection.dialect)
+        return self._run(connection, composed, composed.written(rows, by=composed.in_order))
+
+    def _run(self, connection: Connection, composed: "_Composed", given: Sequence[Any]) -> int:
         cursor = _cursor(connection)
         try:
             cursor.executemany(composed.text, given)
@@ -80,7 +87,9 @@ class _Composed:
 
     text: str
     names: tuple[str, ...]
-    values_of: Callable[[Values], tuple[Any, ...]]
+    values_of: Callable[[Any], tuple[Any, ...]]
+    in_order: Callable[[Any], tuple[Any, ...]]
+    """The same of values that stand in the order of the columns."""
     is_positional: bool
     _write: tuple[tuple[int, Convert], ...]
     """Parameters that the driver does not take as they are."""
@@ -102,16 +111,19 @@ class _Composed:
             text=str(compiled),
             names=names,
             values_of=_values_of(names),
+            in_order=_values_of([columns.index(name) for name in names] if columns else ()),
             is_positional=compiled.positional,
             _write=tuple((n, convert) for n, convert in enumerate(converts) if convert),
             _types=tuple(column.type.dialect_impl(dialect) for column in found),
             _dialect=dialect,
         )
 
-    def written(self, rows: Sequence[Values]) -> list[Any]:
+    def written(
+        self, rows: Sequence[Any], by: Callable[[Any], tuple[Any, ...]] | None = None
+    ) -> list[Any]:
         """Write the parameters as the driver takes them."""
         names = self.names
-        given = [list(self.values_of(row)) for row in rows]
+        given = [list(values) for values in map(by or self.values_of, rows)]
         for number, convert in self._write:
             # Rows of one transaction have their instants in common.
             last = written = None
@@ -140,7 +152,7 @@ class _Composed:
         return values
 
 
-def _values_of(names: Sequence[str]) -> Callable[[Values], tuple[Any, ...]]:
+def _values_of(names: Sequence[str] | Sequence[int]) -> Callable[[Any], tuple[Any, ...]]:
     if len(names) > 1:
         return itemgetter(*names)
     return lambda row: tuple(row[name] for name in names)

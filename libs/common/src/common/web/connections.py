@@ -8,7 +8,7 @@ nothing make room for those that ask. A refusal is a problem, as everywhere.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from http import HTTPStatus
 from typing import Any, Protocol, Self
@@ -105,7 +105,7 @@ class Exchange:
         if cycle is None or cycle.flow.write_paused or cycle.disconnected or cycle.response_started:
             return False
         cycle.response_started = cycle.response_complete = True
-        added = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
+        added = _lines(cycle.default_headers)
         closing = b"" if cycle.keep_alive else b"connection: close\r\n"
         head = b"%b%b%bcontent-length: %d\r\n%b\r\n" % (OK, added, headers, len(body), closing)
         cycle.transport.write(head + body)
@@ -113,6 +113,25 @@ class Exchange:
             cycle.transport.close()
         cycle.on_response()
         return True
+
+
+class _Lines:
+    """The lines of the headers that the server adds: another list each second, for all the same."""
+
+    __slots__ = ("_of", "_written")
+
+    def __init__(self) -> None:
+        self._of: Sequence[tuple[bytes, bytes]] = ()
+        self._written = b""
+
+    def __call__(self, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+        if headers is not self._of:
+            self._written = b"".join([b"%b: %b\r\n" % header for header in headers])
+            self._of = headers
+        return self._written
+
+
+_lines = _Lines()
 
 
 class OverLimit(Exception):
@@ -244,8 +263,9 @@ class ConnectionInScope(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is None:
             return
-        has_body = any(name in FRAMING for name, _ in self.headers)
-        self._is_body_skipped = has_body and self.parser.should_upgrade()
+        self._is_body_skipped = self.parser.should_upgrade() and any(
+            name in FRAMING for name, _ in self.headers
+        )
         self.scope["extensions"][EXCHANGE] = Exchange(self.cycle)  # type: ignore[assignment]  # as above
         app = self.config.app
         if isinstance(app, Service) and app.fast_path is not None:

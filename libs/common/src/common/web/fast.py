@@ -156,6 +156,7 @@ class FastPath:
     def __init__(self, app: FastAPI, observed: Observed) -> None:
         """Find them. Raises LookupError where a router adds a dependency that would be skipped."""
         self._app = app
+        self._audience: str = app.state.audience
         self._observed = observed
         self._general = Surroundings(self._judged)
         self._endpoints: dict[tuple[str, str], FastEndpoint] = {}
@@ -176,9 +177,8 @@ class FastPath:
         began = time.perf_counter()
         fast = self._endpoints[scope["method"], scope["path"]]
         usual = Usual.of(scope)
-        audience = self._app.state.audience
         principal = (
-            None if usual is None else fast.guard.known(scope, usual.token, audience=audience)
+            None if usual is None else fast.guard.known(scope, usual.token, audience=self._audience)
         )
         if usual is None or principal is None:
             await self._general(scope, receive, send)

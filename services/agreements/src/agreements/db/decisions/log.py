@@ -337,7 +337,7 @@ class SqlDecisionLog:
             written = self._keep(batch)
             if batch.decisions:
                 sealer = self.remembered.ledger.book.sealer
-                INSERT_DECISIONS.run(
+                INSERT_DECISIONS.run_in_order(
                     self.connection, [row_of_decision(d, sealer) for d in batch.decisions]
                 )
             if batch.renewed:

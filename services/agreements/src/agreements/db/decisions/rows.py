@@ -18,7 +18,7 @@ from statements import attestation
 from statements.permit import Permit
 
 DECISION = table_of(DecisionRow)
-INSERT_DECISIONS = Prepared(insert(DECISION), DECISION.c.keys())
+INSERT_DECISIONS = Prepared(insert(DECISION), (*NAMES, "last_at", "renewals", "seal"))
 INSERT_PERMITS = Prepared(insert(PERMIT), PERMIT.c.keys())
 INSERT_HOLDINGS = Prepared(insert(HOLDING), HOLDING.c.keys())
 LAST_AT = Prepared(select(func.max(DECISION.c.last_at)))
@@ -119,10 +119,9 @@ def permit_of(row: Any) -> GivenPermit:
     )
 
 
-def row_of_decision(decision: LoggedDecision, sealer: Sealer) -> dict[str, object]:
-    values = dict(zip(NAMES, MEMBERS(decision), strict=True))
-    mark = sealer.mark(decision.row_digest)
-    return {**values, "last_at": decision.at, "renewals": 0, "seal": mark}
+def row_of_decision(decision: LoggedDecision, sealer: Sealer) -> tuple[object, ...]:
+    """Return its values in the order of `INSERT_DECISIONS`."""
+    return (*MEMBERS(decision), decision.at, 0, sealer.mark(decision.row_digest))
 
 
 def decision_of(row: DecisionRow | Row[Any]) -> LoggedDecision:

@@ -33,7 +33,7 @@ from agreements.db.written import Changed
 from common import audit as audit_log
 from common.audit import Entry
 from common.db.tables import audit_leaf, table_of
-from common.ids import canonical, digest
+from common.ids import canonical, digest, new_id
 from common.security import keys
 from common.security.jwks import KeySet
 from common.security.jws import NotGenuine, open_compact, unverified
@@ -82,7 +82,8 @@ class Sealer:
         self._keys = KeySet(lambda: {"keys": every})
 
     def seal(self, link: Mapping[str, Any], *, at: datetime) -> str:
-        return keys.issue(self._own(), SEAL, link, at=at)
+        said, jti = canonical(dict(link)), str(new_id())
+        return keys.issue_written(self._own(), SEAL, said, jti=jti, at=at)
 
     def open_seal(self, statement: str) -> Mapping[str, Any]:
         """Return its claims. Raises NotGenuine."""

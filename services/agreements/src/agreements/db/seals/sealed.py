@@ -6,9 +6,9 @@ over their parts, so that what was inserted, changed or deleted past the service
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from agreements.db.relationship_tables import (
     RelationshipRow,
 )
 from agreements.db.seals.tables import SignatureReceiptRow
+from common.clock import instant_text
 from common.db.tables import table_of
 from common.ids import canonical, digest_of
 
@@ -153,7 +154,7 @@ def record(columns: Mapping[str, object]) -> dict[str, JsonValue]:
     What is empty is left out, so that a column which is added later, empty, changes nothing.
     """
     return {
-        name: value if type(value) is str else _plain(value)
+        name: value if type(value) is str else _AS_TEXT.get(type(value), _plain)(value)
         for name, value in columns.items()
         if value is not None
     }
@@ -244,10 +245,14 @@ def _plain(value: object) -> JsonValue:
         case UUID():
             return str(value)
         case datetime():
-            return value.astimezone(UTC).isoformat()
+            return instant_text(value)
         case date():
             return value.isoformat()
         case dict() | list():
             return value
         case _:
             raise TypeError(f"a sealed column holds a {type(value).__name__}")
+
+
+_AS_TEXT: Mapping[type, Callable[[Any], JsonValue]] = {UUID: UUID.__str__, datetime: instant_text}
+"""What comes most often, without asking what it is."""

@@ -104,9 +104,9 @@ class AskReidentify:
 Ask = AskRequest | AskRelease | AskFetch | AskReidentify
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Answer:
-    """What was decided, and what it gives."""
+    """What was decided, and what it gives. Nobody changes it; not frozen, as `LoggedDecision`."""
 
     decision_id: UUID
     epoch: int

@@ -16,11 +16,9 @@ from agreements.decision.use_cases.asking import Answer, AskRequest
 from agreements.decision.use_cases.decision_batch import DecisionBatch
 from agreements.decision.use_cases.permission_cache import Written, joined, written
 from agreements.decision.use_cases.ports import DecisionLog
-from catalogue import Treatment
 from common.ids import digest, digest_of, new_id
 from statements.document import Terms
-from statements.line import Line, MapVersions
-from statements.permit import OptOut, Permit, Population
+from statements.permit import Permit
 from statements.request import ExtractRequest
 
 REQUESTS_KEPT_MAX = 256
@@ -111,10 +109,6 @@ def _order_inputs(ask: AskRequest) -> Written:
     return {} if ask.earlier is None else written({"on_decision": str(ask.earlier.decision_id)})
 
 
-def _has_identity(allowed: Permission) -> bool:
-    return any(one.treatment == Treatment.IDENTIFIED for one in allowed.fields)
-
-
 def _permit(
     ask: AskRequest,
     asker: Asker,
@@ -124,7 +118,7 @@ def _permit(
     batch: DecisionBatch,
 ) -> GivenPermit:
     """Permit, and take the opt-out treatment for each period in the same transaction."""
-    line, request = allowed.line, ask.request
+    request, texts = ask.request, batch.texts(allowed)
     said = Permit(
         id=new_id(),
         client_id=asker.client_id,
@@ -132,46 +126,18 @@ def _permit(
         extract_id=request.extract_id,
         decision_id=decision_id,
         epoch=batch.epoch,
-        agreement=allowed.agreement,
-        line=Line(
-            number=line.number,
-            purpose=line.key.purpose,
-            data_set=line.key.data_set,
-            catalogue_version=line.catalogue_version,
-            catalogue_digest=line.catalogue_digest,
-            classification=line.key.classification,
-            sensitivity=line.sensitivity,
-        ),
-        fields=allowed.fields,
         periods=request.periods,
         formats=request.formats,
-        population=Population(
-            rule=line.population_rule,
-            codes=allowed.codes,
-            reasons=line.reasons,
-            map_versions=MapVersions(
-                practice=allowed.practice_maps, postcode=allowed.postcode_maps
-            ),
-        ),
-        domain=allowed.domain,
-        opt_out=OptOut(
-            applied=line.opt_outs_applied,
-            list_age_days_max=allowed.list_days_max,
-            by=allowed.opt_out_by,
-        ),
-        disclosure_rule=line.disclosure_rule or "",
-        caps=allowed.caps,
-        filters=allowed.filters,
-        table=allowed.table,
-        route=line.route if _has_identity(allowed) else None,
+        **texts.members,
     )
     permit = GivenPermit(
         said=said,
-        written=batch.texts(allowed).claims(said),
+        written=texts.claims(said),
         organisation=asker.organisation,
         environment_id=allowed.environment_id,
         issued_at=batch.at,
     )
+    line = allowed.line
     treatment = treatment_of(line.opt_outs_applied)
     for month in request.periods:
         place = (permit.environment_id, line.key.data_set, month)

@@ -66,7 +66,8 @@ class Decider:
         self._clock = clock
         self._cache = PermissionCache()
         self._waiting: deque[_Waiting] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._stopping = False
         self._waking: set[asyncio.AbstractEventLoop] = set()
         """Loops that are about to."""
@@ -100,7 +101,7 @@ class Decider:
         return answered.result(timeout_seconds)
 
     def _put(self, waiting: _Waiting) -> None:
-        with self._changed:
+        with self._lock:
             if self._stopping or len(self._waiting) >= WAITING_MAX:
                 raise DecisionUnavailable("Too many questions are waiting; try again.")
             if self._thread is None:

@@ -4,13 +4,16 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import orjson
 from pydantic import JsonValue
 
 from agreements.decision.domain.decide import Permission
+from catalogue import Treatment
 from common.ids import canonical
-from statements.permit import Permit
+from statements.line import Line, MapVersions
+from statements.permit import OptOut, Permit, Population
 
 Written = Mapping[str, JsonValue | orjson.Fragment]
 
@@ -35,6 +38,44 @@ class PermissionTexts:
                 "environment": str(self.permission.environment_id),
             }
         )
+
+    @cached_property
+    def members(self) -> Mapping[str, Any]:
+        """Return what every permit of it says alike, by the names of its members."""
+        allowed, line = self.permission, self.permission.line
+        has_identity = any(one.treatment == Treatment.IDENTIFIED for one in allowed.fields)
+        return {
+            "agreement": allowed.agreement,
+            "line": Line(
+                number=line.number,
+                purpose=line.key.purpose,
+                data_set=line.key.data_set,
+                catalogue_version=line.catalogue_version,
+                catalogue_digest=line.catalogue_digest,
+                classification=line.key.classification,
+                sensitivity=line.sensitivity,
+            ),
+            "fields": allowed.fields,
+            "population": Population(
+                rule=line.population_rule,
+                codes=allowed.codes,
+                reasons=line.reasons,
+                map_versions=MapVersions(
+                    practice=allowed.practice_maps, postcode=allowed.postcode_maps
+                ),
+            ),
+            "domain": allowed.domain,
+            "opt_out": OptOut(
+                applied=line.opt_outs_applied,
+                list_age_days_max=allowed.list_days_max,
+                by=allowed.opt_out_by,
+            ),
+            "disclosure_rule": line.disclosure_rule or "",
+            "caps": allowed.caps,
+            "filters": allowed.filters,
+            "table": allowed.table,
+            "route": line.route if has_identity else None,
+        }
 
     @cached_property
     def outcome(self) -> str:

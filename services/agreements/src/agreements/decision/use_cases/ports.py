@@ -33,9 +33,12 @@ class Fate(StrEnum):
     """Another file took its place before; it is never fetched."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, unsafe_hash=True)
 class LoggedDecision:
-    """One answer, as it is logged before it is given."""
+    """One answer, as it is logged before it is given. Nobody changes it.
+
+    It is not frozen: a class of twenty members that is takes more than twice as long to make.
+    """
 
     id: UUID
     at: datetime

@@ -109,7 +109,8 @@ async def evaluate(
         return await _dry(question, request, caller)
     if caller.role is not FOR_OTHERS:
         raise OnlyAboutOneself("Only dissemination asks for permits, releases and leases.")
-    decider: Decider = request.state.decider
+    state = request.state
+    decider: Decider = state.decider
     match question:
         case RequestQuestion(context=context, resource=resource):
             if context.extract_id is None or context.request_digest is None:
@@ -133,7 +134,7 @@ async def evaluate(
             answer = await decider.ask(await _release(question, request, caller))
         case FetchQuestion():
             answer = await decider.ask(await _fetch(question, request, caller))
-    return Decided(answer, request.state.signer)
+    return Decided(answer, state.signer)
 
 
 @router.post(
