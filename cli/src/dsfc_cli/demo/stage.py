@@ -31,8 +31,13 @@ ORGANISATIONS: Mapping[str, tuple[str, str]] = {
     "X26": ("NHS England", "BODY"),
     "13Q": ("NHS England, national commissioning hub 1", "NHS_ENGLAND"),
     "E08000016": ("Barnsley Metropolitan Borough Council", "LOCAL_AUTHORITY"),
+    "R0A": ("NHS trust R0A", "NHS_TRUST"),
 }
-PREFIXES: Mapping[str, str] = {"NHS_ENGLAND": "nhse", "LOCAL_AUTHORITY": "la"}
+PREFIXES: Mapping[str, str] = {
+    "NHS_ENGLAND": "nhse",
+    "LOCAL_AUTHORITY": "la",
+    "NHS_TRUST": "trust",
+}
 """How identities of an organisation begin, by its kind; a CCG's with `ccg`."""
 SUBMITTERS = ("RR8", "R0A")
 """Providers with a client here: each sends the synthetic file, which has records of all."""
@@ -77,7 +82,7 @@ class Stage:
                 *(threads.submit(self._load_map, loader, *each, maps_from) for each in maps),
                 *(threads.submit(self._assure, loader, ods) for ods in PARTIES),
                 *(threads.submit(self._register, loader, ods) for ods in PARTIES),
-                *(threads.submit(self._environment, *each) for each in ENVIRONMENTS.items()),
+                *(threads.submit(self.environment, *each) for each in ENVIRONMENTS.items()),
                 threads.submit(self._rights, loader, set(submitters), known),
             ]
             signed = {ods: threads.submit(self._contract, ods) for ods in CONTROLLERS}
@@ -157,11 +162,13 @@ class Stage:
 
     def signers(self, wanted: Wanted) -> list[tuple[str, str]]:
         """Return who signs: identity and party. The Body signs first (domain.md 2.2, state 9)."""
-        return [
+        parties = [
             ("body-approver", "X26"),
             (identity_of(wanted.controller, "signatory"), wanted.controller),
-            (f"csu-{wanted.processor.lower()}-contact", wanted.processor),
         ]
+        if wanted.processor != wanted.controller:  # else nobody works for it
+            parties.append((f"csu-{wanted.processor.lower()}-contact", wanted.processor))
+        return parties
 
     def sign(self, reference: str, signers: Iterable[tuple[str, str]]) -> None:
         for identity, party in signers:
@@ -189,7 +196,7 @@ class Stage:
         writer.writerow(["ods", "name", "kind", "legal_entity", "parent", "valid_from", "valid_to"])
         for ods, (name, kind) in ORGANISATIONS.items():
             writer.writerow([ods, name, kind, "", "", BEGUN, ""])
-        for ods in providers:
+        for ods in sorted(set(providers) - ORGANISATIONS.keys()):
             writer.writerow([ods, f"NHS trust {ods}", "NHS_TRUST", "", "", BEGUN, ""])
         return text.getvalue().encode()
 
@@ -240,7 +247,7 @@ class Stage:
             },
         )
 
-    def _environment(self, organisation: str, client: str) -> None:
+    def environment(self, organisation: str, client: str) -> None:
         body = self.actor("body-contracts").agreements
         for known in _all(body, "/v1/recipient-environments"):
             if (known["organisation"], known["clients"]) == (organisation, [client]):
