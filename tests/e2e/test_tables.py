@@ -196,6 +196,22 @@ def test_several_measures_are_one_request_one_permit_and_one_file(played: Scene)
 
 
 @pytest.mark.scenario("D07")
+def test_tables_that_are_to_stand_beside_one_another_are_by_the_strictest_rule(
+    played: Scene,
+) -> None:
+    """Each is asked for by its own line, decided, permitted and released by itself."""
+    linked = {"linked_data_sets": ["COMMUNITY"], "periods": [MORTALITY], "data_set": "SHMI"}
+    table = made(played, "PROCODE3", measure="deaths_percent", profile="as_published", **linked)
+    shown = lines(played, table)
+    said = played.csu.dissemination.manifest(table.files[0].id).manifest["table"]
+
+    assert shown["RAE",] == ("*", "40", "*")  # nobody: the rule of SHMI shows it, CSDS's does not
+    assert shown["RA2",][:2] == ("10", "40")
+    assert said["rule"] == "SHMI+CSDS"
+    assert table.linked_data_sets == ("COMMUNITY",)
+
+
+@pytest.mark.scenario("D07")
 @pytest.mark.scenario("D09")
 def test_what_recipients_link_or_say_is_about_a_learning_disability_is_by_the_strictest(
     played: Scene,
@@ -230,6 +246,7 @@ def codes(no: Refused) -> set[str]:
             {"measure": "beds"}, {"DISCLOSURE_RULE_MISSING"}, marks=pytest.mark.scenario("D08")
         ),
         ({"further_measures": ["beds"]}, {"DISCLOSURE_RULE_MISSING"}),
+        ({"linked_data_sets": ["ECDS"]}, {"LINE_NOT_IN_DSA"}),
         ({"dimensions": [{"column": "Der_Age_Band"}]}, {"DIMENSION_NOT_IN_DSA"}),
         (
             {"dimensions": [{"column": "GP_Practice_Code"}]},

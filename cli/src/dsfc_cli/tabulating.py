@@ -42,6 +42,12 @@ def command(
         list[str] | None,
         typer.Option(help="What is counted; `records` if none is named. Again for each."),
     ] = None,
+    linked: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with", help="A data set with whose table it is to be shown. Again for each."
+        ),
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,6 +93,7 @@ def command(
         "periods": list(period),
         "measure": (measure or ["records"])[0],
         "further_measures": (measure or [])[1:],
+        "linked_data_sets": linked or [],
         "dimensions": [dimension_of(one) for one in by],
         "formats": form or ["csv"],
         "filters": [filter_of(one) for one in only or ()],

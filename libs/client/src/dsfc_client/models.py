@@ -391,6 +391,7 @@ class Tabulation(Extract):
 
     measure: str
     further_measures: tuple[str, ...] = ()
+    linked_data_sets: tuple[str, ...] = ()
     dimensions: tuple[dict[str, Any], ...] = ()
 
 

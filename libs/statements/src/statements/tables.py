@@ -16,7 +16,8 @@ from statements.form import CLOSED, OPEN
 from statements.parameters import RuleParameters
 from statements.vocabulary import Count, Text
 
-DIMENSIONS_MAX, LEVELS_MAX, MEASURES_MAX = 6, 6, 8
+DIMENSIONS_MAX, LEVELS_MAX, MEASURES_MAX, LINKED_MAX = 6, 6, 8, 8
+DATA_SET = r"^[A-Z][A-Z0-9_]*$"
 MEASURE = r"^[a-z][a-z0-9_]{0,39}$"
 MONTH, QUARTER, FINANCIAL_YEAR = "Period_Month", "Period_Quarter", "Period_Financial_Year"
 PERIOD_LEVELS: Final = (MONTH, QUARTER, FINANCIAL_YEAR)
@@ -26,6 +27,7 @@ GROUPED: Final = "__"
 CATEGORY_ORDER: Final = "category"
 """Rows of a table stand in the order of their categories, never in that of people."""
 
+DataSetName = Annotated[str, Field(pattern=DATA_SET, max_length=64)]
 MeasureName = Annotated[str, Field(pattern=MEASURE)]
 Column = Annotated[str, Field(pattern=COLUMN, max_length=64)]
 Profile = Literal["protected", "as_published"]
@@ -79,6 +81,8 @@ class TableRequest:
     profile: Profile = "protected"
     further_measures: tuple[MeasureName, ...] = ()
     """Counted as well, by the same categories, and printed beside it."""
+    linked_data_sets: tuple[DataSetName, ...] = ()
+    """With whose tables it is to stand: the strictest rule of all of them holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,12 @@ class PermittedTable:
     parameters: RuleParameters | None = None
     """Of the rule, where they are the agreement's."""
     further_measures: tuple[MeasureName, ...] = ()
+    linked_rules: tuple[Text, ...] = ()
+    """Rules of the data sets with whose tables it is to stand, besides the line's own."""
+
+    def rule_of(self, own: str) -> str:
+        """Name the rule that holds beside the line's own: of several the strictest."""
+        return "+".join(dict.fromkeys((own, *self.linked_rules)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +200,19 @@ FurtherMeasures = Annotated[
 ]
 
 
+LinkedDataSets = Annotated[
+    tuple[Annotated[str, Field(pattern=DATA_SET, max_length=64), Scanned(code=True)], ...],
+    Field(
+        max_length=LINKED_MAX,
+        description="Data sets of the same agreement, with whose tables this one is to be shown:"
+        " the strictest of all their disclosure rules holds for it. Each is asked for by its own"
+        " line.",
+        examples=[["SHMI"]],
+        exclude_if=is_empty,
+    ),
+]
+
+
 class WantedTable(BaseModel):
     """What is counted, and by what."""
 
@@ -212,10 +235,12 @@ class WantedTable(BaseModel):
     ]
     profile: WantedProfile = "protected"
     further_measures: FurtherMeasures = ()
+    linked_data_sets: LinkedDataSets = ()
 
     @property
     def said(self) -> TableRequest:
         return TableRequest(
+            linked_data_sets=self.linked_data_sets,
             measure=self.measure,
             further_measures=self.further_measures,
             dimensions=tuple(one.said for one in self.dimensions),

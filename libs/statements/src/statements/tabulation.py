@@ -19,6 +19,7 @@ from statements.tables import (
     DIMENSIONS_MAX,
     MEASURE,
     FurtherMeasures,
+    LinkedDataSets,
     WantedDimension,
     WantedProfile,
     WantedTable,
@@ -84,6 +85,7 @@ class WantedTabulation(OfOneLine):
         ),
     ] = ()
     profile: WantedProfile = "protected"
+    linked_data_sets: LinkedDataSets = ()
 
     @field_validator("dimensions")
     @classmethod
@@ -98,6 +100,12 @@ class WantedTabulation(OfOneLine):
             raise Invalid("each measure may be named once")
         return self
 
+    @model_validator(mode="after")
+    def _each_data_set_once(self) -> Self:
+        if len({self.data_set, *self.linked_data_sets}) != 1 + len(self.linked_data_sets):
+            raise Invalid("each data set may be named once")
+        return self
+
     @property
     def table(self) -> WantedTable:
         return WantedTable(
@@ -105,6 +113,7 @@ class WantedTabulation(OfOneLine):
             further_measures=self.further_measures,
             dimensions=self.dimensions,
             profile=self.profile,
+            linked_data_sets=self.linked_data_sets,
         )
 
     def months_in(self, known: Catalogue) -> tuple[str, ...]:

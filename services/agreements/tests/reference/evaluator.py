@@ -514,7 +514,8 @@ class Evaluation:
                 all(made[n] == allowed[n] for n in ("measure", "dimensions", "disclosure"))
                 and made.get("further_measures", []) == allowed.get("further_measures", [])
                 and made.get("parameters") == allowed.get("parameters")
-                and made["rule"] == permit["disclosure_rule"]
+                and made["rule"].split("+")
+                == [permit["disclosure_rule"], *allowed.get("linked_rules", [])]
                 and (made["disclosure"] != "protected" or made["certificate"] != "none")
                 and (made["disclosure"] == "as_published" or not made.get("recovered"))
             )
@@ -789,8 +790,25 @@ class Evaluation:
             "further_measures": list(table.get("further_measures", [])),
             "dimensions": table["dimensions"],
             "disclosure": self.how_shown(table),
+            "linked_rules": sorted(
+                {
+                    other["disclosure_rule"]
+                    for name in table.get("linked_data_sets", [])
+                    for other in self.lines_on_tables_of(name)
+                }
+                - {line["disclosure_rule"]}
+            ),
             "parameters": line.get("disclosure_parameters"),
         }
+
+    def lines_on_tables_of(self, data_set: str) -> list[Json]:
+        """[7.1] Which lines of the same purpose give tables of another data set."""
+        return [
+            x
+            for x in self.snapshot()["lines"]
+            if (x["data_set"], x["purpose"]) == (data_set, self.purpose)
+            and str(x["classification"]).startswith("AGGREGATE")
+        ]
 
     def how_shown(self, table: Json) -> str:
         if self.classification == "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED":
@@ -804,6 +822,12 @@ class Evaluation:
     def by_which_rule(self, table: Json, line: Json, entry: Json) -> Found:
         """[7.7, ruling 15] A rule set by application is set; one alone is applied by a reason."""
         found: Found = set()
+        for name in [] if self.file else table.get("linked_data_sets", []):
+            others = self.lines_on_tables_of(name)
+            if not others:
+                found.add(("LINE_NOT_IN_DSA", name))
+            if any(x.get("disclosure_parameters") or not x["disclosure_rule"] for x in others):
+                found.add(("DISCLOSURE_RULE_MISSING", name))
         said = line.get("disclosure_parameters")
         said = said if said is not None and self.makes_a_rule(said) else None
         if entry["set_by_agreement"] == (said is None):

@@ -247,6 +247,7 @@ def question_of(question: Json) -> Question:
                     else TableRequest(
                         measure=question["table"]["measure"],
                         further_measures=tuple(question["table"].get("further_measures", ())),
+                        linked_data_sets=tuple(question["table"].get("linked_data_sets", ())),
                         dimensions=dimensions_of(question["table"]),
                         profile=question["table"].get("profile", "protected"),
                     ),
@@ -307,6 +308,7 @@ def permit_of(permit: Json) -> GivenPermit:
         else PermittedTable(
             measure=permit["table"]["measure"],
             further_measures=tuple(permit["table"].get("further_measures", ())),
+            linked_rules=tuple(permit["table"].get("linked_rules", ())),
             dimensions=dimensions_of(permit["table"]),
             disclosure=permit["table"]["disclosure"],
             parameters=parameters_of(permit["table"]),

@@ -580,6 +580,8 @@ def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, P
         question["table"], question["fields"] = asked, list(columns)
         if alone:
             question["table"] = asked | {"profile": "as_published"}
+        if draw(st.integers(0, 9)) == 0:
+            question["table"] |= {"linked_data_sets": ["SHMI"]}
         return
     if is_said:
         asked["parameters"] = draw(st.sampled_from([good, good, good | {"round_base": 1}]))

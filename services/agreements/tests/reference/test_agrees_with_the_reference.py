@@ -155,6 +155,7 @@ def is_granted(decision, world, question, now):
                 {"column": d.column, "within": list(d.within)} for d in decision.table.dimensions
             ],
             "disclosure": decision.table.disclosure,
+            "linked_rules": list(decision.table.linked_rules),
             "parameters": None
             if decision.table.parameters is None
             else PARAMETERS.claims(decision.table.parameters),

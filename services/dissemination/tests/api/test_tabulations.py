@@ -86,6 +86,17 @@ def test_several_measures_are_asked_for_at_once_each_of_them_once(house):
     assert (again.status_code, same.status_code) == (422, 422)
 
 
+def test_a_table_that_is_to_stand_beside_others_says_with_which(house):
+    answer = ask(house, linked_data_sets=["SHMI"])
+    itself = ask(house, linked_data_sets=["SUS_APC"])
+    twice = ask(house, linked_data_sets=["SHMI", "SHMI"])
+
+    assert answer.json()["linked_data_sets"] == ["SHMI"]
+    assert {one.status_code for one in (itself, twice)} == {422}
+    (asked,) = house.agreements.asked
+    assert asked.resource["properties"]["table"]["linked_data_sets"] == ["SHMI"]
+
+
 def test_tables_and_extracts_are_listed_each_by_themselves(house):
     table, extract = ask(house).json()["id"], house.ask().json()["id"]
 

@@ -10,6 +10,7 @@ from pseudonymisation.preparations.adapters.tables import table_engine
 from pseudonymisation.preparations.adapters.tables.table_engine import assumed_of
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from services.pseudonymisation.tests.haven import CATALOGUE, world
+from services.pseudonymisation.tests.integration.test_shown_tables import elsewhere
 from services.pseudonymisation.tests.integration.test_tables import ask, attested, cells_of, rows_of
 from services.pseudonymisation.tests.landed import day
 
@@ -388,3 +389,26 @@ def test_a_further_measure_without_a_rule_is_refused_by_its_name(mortality):
     made = ask(mortality, TRUST, measure="deaths", further_measures=["wait"])
 
     assert (made.code, made.subject) == ("DISCLOSURE_RULE_MISSING", "wait")
+
+
+def test_a_table_that_is_to_stand_beside_others_is_by_the_strictest_of_their_rules(hospital):
+    """domain.md 7.1, linked outputs: what any of the rules hides is hidden."""
+    days = [("9990000018", unit, 1) for unit, n in (("RH8", 9), ("RJE", 30)) for _ in range(n)]
+    hospital.land(admissions(days))
+    alone = ask(hospital, PROVIDER, SEX)
+
+    beside = ask(hospital, PROVIDER, SEX, linked_rules=["CSDS"], **elsewhere("environment-2"))
+
+    assert numbers_of(hospital, alone, 2)["RJE", "2"] == ("0",)
+    assert numbers_of(hospital, beside, 2)["RJE", "2"] == ("*",)  # nobody is hidden by CSDS
+    said = attested(hospital, beside).table
+    assert said.rule == f"{attested(hospital, alone).table.rule}+CSDS"
+    assert any("strictest" in note for note in said.footnotes)
+
+
+def test_a_rule_that_nobody_has_is_not_left_out(hospital):
+    hospital.land(admissions([("9990000018", "RH8", 1)] * 9))
+
+    made = ask(hospital, PROVIDER, linked_rules=["NONE_SUCH"])
+
+    assert (made.state, made.code) == (PreparationState.FAILED, "DISCLOSURE_RULE_MISSING")

@@ -63,6 +63,7 @@ def ask(haven, *dimensions, disclosure="protected", periods=("2018-04",), parame
     table = {"measure": more.pop("measure", "records"), "dimensions": list(dimensions)}
     if "further_measures" in more:
         table["further_measures"] = more.pop("further_measures")
+    linked = {"linked_rules": more.pop("linked_rules")} if "linked_rules" in more else {}
     columns = [
         level.split("__")[0]
         for d in dimensions
@@ -89,6 +90,7 @@ def ask(haven, *dimensions, disclosure="protected", periods=("2018-04",), parame
         "formats": request["formats"],
         "table": table
         | {"disclosure": disclosure}
+        | linked
         | ({} if parameters is None else {"parameters": parameters}),
         **more,
     }

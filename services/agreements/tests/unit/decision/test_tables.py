@@ -167,6 +167,61 @@ def test_every_measure_of_a_table_has_a_rule_and_is_in_the_permit(world, line):
     assert decided(world, question).table.further_measures == ("beds",)
 
 
+@pytest.fixture
+def linked(world, line):
+    """The agreement has tables of another data set too, by another rule."""
+    lines = world["agreement"]["versions"][0]["snapshot"]["lines"]
+    lines.append(line | {"number": 2, "data_set": "SUS_OP", "disclosure_rule": "CSDS"})
+    return lines[-1]
+
+
+def beside(*data_sets):
+    question = asked(("Sex",))
+    question["table"]["linked_data_sets"] = list(data_sets)
+    return question
+
+
+def test_a_table_that_is_to_stand_beside_others_is_by_the_rules_of_all(world, linked):
+    assert codes(world, beside("SUS_OP")) == set()
+    permitted = decided(world, beside("SUS_OP")).table
+    assert permitted.linked_rules == ("CSDS",)
+    assert permitted.rule_of("HES") == "HES+CSDS"
+
+
+def test_what_has_the_same_rule_adds_none(world, linked):
+    linked["disclosure_rule"] = "HES"
+
+    assert decided(world, beside("SUS_OP")).table.linked_rules == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"classification": "PSEUDO_ANONYMISED"},
+        {"data_set": "SUS_AE"},
+        {"purpose": "RS"},
+    ],
+)
+def test_what_the_agreement_gives_no_tables_of_stands_beside_none(world, linked, other):
+    linked |= other
+
+    assert codes(world, beside("SUS_OP")) == {("LINE_NOT_IN_DSA", "SUS_OP")}
+
+
+def test_a_rule_that_is_set_for_another_line_is_not_known_here(world, linked):
+    linked["disclosure_parameters"] = {"suppress_min": 1, "suppress_max": 4, "round_base": 5}
+
+    assert codes(world, beside("SUS_OP")) == {("DISCLOSURE_RULE_MISSING", "SUS_OP")}
+
+
+@pytest.mark.parametrize(("rule", "released"), [("HES+CSDS", True), ("HES", False)])
+def test_a_file_by_fewer_rules_than_were_permitted_is_not_released(world, line, rule, released):
+    question = made(("Sex",), rule=rule)
+    question["permit"]["table"]["linked_rules"] = ["CSDS"]
+
+    assert codes(world, question) == (set() if released else {("ATTESTATION_INVALID", "table")})
+
+
 def test_a_file_with_a_measure_more_than_the_permit_has_is_not_released(world, line):
     question = made(("Sex",), further_measures=["people"])
     world["catalogue"][0]["measures"] = ["records", "people"]

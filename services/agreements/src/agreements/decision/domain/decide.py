@@ -12,7 +12,11 @@ from uuid import UUID
 
 from agreements.decision.domain.case import Case, LineCase
 from agreements.decision.domain.clauses import AGREEMENT_CLAUSES, LINE_CLAUSES
-from agreements.decision.domain.clauses.table_clauses import disclosure_of, parameters_of
+from agreements.decision.domain.clauses.table_clauses import (
+    disclosure_of,
+    linked_rules_of,
+    parameters_of,
+)
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.question import AboutALine, Question, Reidentify, UnattestedRelease
@@ -225,6 +229,7 @@ def _table(case: LineCase) -> PermittedTable | None:
     return PermittedTable(
         measure=asked.measure,
         further_measures=asked.further_measures,
+        linked_rules=linked_rules_of(case),
         dimensions=asked.dimensions,
         disclosure=disclosure_of(case.key.classification, asked),
         parameters=parameters_of(case.line, case.data_set),

@@ -14,6 +14,13 @@ class TabulationView(ExtractStanding):
     further_measures: Annotated[
         list[str], Field(description="What is counted besides.", examples=[["people"]])
     ]
+    linked_data_sets: Annotated[
+        list[str],
+        Field(
+            description="Data sets with whose tables it is to be shown: the strictest rule holds.",
+            examples=[["SHMI"]],
+        ),
+    ]
     dimensions: Annotated[list[WantedDimension], Field(description="What it is cut by.")]
 
     @classmethod
@@ -24,5 +31,6 @@ class TabulationView(ExtractStanding):
             **cls.standing(shown),
             measure=asked.measure,
             further_measures=list(asked.further_measures),
+            linked_data_sets=list(asked.linked_data_sets),
             dimensions=[WantedDimension.model_validate(one) for one in asked.dimensions],
         )

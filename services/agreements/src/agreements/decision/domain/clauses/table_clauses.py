@@ -1,6 +1,6 @@
 """The clause of tables: what an aggregate line may be asked to count (docs/adr/0056)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agreements.decision.domain.case import LineCase
 from agreements.decision.domain.codes import Code, refusal
@@ -35,6 +35,43 @@ def disclosure_of(classification: str, asked: TableRequest | AttestedTable) -> D
 def parameters_of(line: Terms, data_set: DataSetFacts | None) -> RuleParameters | None:
     """Return the agreement's parameters of a rule that has none of its own."""
     return line.parameters if data_set is not None and data_set.takes_parameters else None
+
+
+def linked_rules_of(case: LineCase) -> tuple[str, ...]:
+    """Name the disclosure rules of the lines with whose tables it is to stand, its own left out."""
+    asked = case.table
+    if not isinstance(asked, TableRequest):
+        return ()
+    rules = {
+        line.disclosure_rule or ""
+        for name in asked.linked_data_sets
+        for line in _tables_of(case, name)
+    }
+    return tuple(sorted(rules - {case.line.disclosure_rule}))
+
+
+def _tables_of(case: LineCase, data_set: str) -> Sequence[Terms]:
+    """Return the lines of the agreement on tables of a data set, for the same purpose."""
+    return [
+        line
+        for line in case.document.lines
+        if isinstance(line, Terms)
+        and (line.key.data_set, line.key.purpose) == (data_set, case.key.purpose)
+        and line.key.classification in AGGREGATES
+    ]
+
+
+def _linked(case: LineCase, asked: TableRequest) -> Iterator[Refusal]:
+    """Of each data set that it is to stand beside, the agreement has a line on tables."""
+    for name in asked.linked_data_sets:
+        lines = _tables_of(case, name)
+        if not lines:
+            yield refusal(
+                Code.LINE_NOT_IN_DSA, "The agreement has no line on tables of this data set.", name
+            )
+        if any(line.parameters is not None or not line.disclosure_rule for line in lines):
+            detail = "Its disclosure rule is set for that line: ask for its table with this one's."
+            yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, name)
 
 
 def _is_as_published(asked: TableRequest | AttestedTable) -> bool:
@@ -81,6 +118,8 @@ def _by_another_rule(
     case: LineCase, asked: TableRequest | AttestedTable, data_set: DataSetFacts
 ) -> Iterator[Refusal]:
     """A rule that is set for each application is set, and one alone is applied by a reason."""
+    if isinstance(asked, TableRequest):
+        yield from _linked(case, asked)
     said = case.line.parameters
     if data_set.takes_parameters != (said is not None):
         detail = (
@@ -138,7 +177,7 @@ def is_another_table(file: Attestation, permit: Permit) -> bool:
     return (
         (measures_of(made), made.dimensions, made.disclosure)
         != (measures_of(allowed), allowed.dimensions, allowed.disclosure)
-        or made.rule != permit.disclosure_rule
+        or made.rule != allowed.rule_of(permit.disclosure_rule)
         or made.parameters != allowed.parameters
         or (made.disclosure == "protected" and not made.certificate.startswith("sha256:"))
         or (made.disclosure != "as_published" and made.recovered > 0)

@@ -18,7 +18,7 @@ from catalogue.assuming import WORD
 from common.ids import digest
 from common.jobs import Report
 from common.personal_data import find_in_record
-from disclosure import DisclosureProblem, Rule
+from disclosure import DisclosureProblem, Rule, strictest
 from disclosure import rule as rule_of
 from disclosure.outputs import written
 from pseudonymisation.engine.errors import EngineFailed
@@ -346,7 +346,8 @@ def _rule(work: ExtractOrder, table: PermittedTable, measures: Sequence[CountOf]
     """Return the rule, with the agreement's parameters where it has none of its own."""
     code, said = work.permit.disclosure_rule, table.parameters
     try:
-        found = rule_of(code, parameters=None if said is None else said.as_told())
+        own = rule_of(code, parameters=None if said is None else said.as_told())
+        found = strictest([own, *(rule_of(other) for other in table.linked_rules)])
         for measure in measures:
             found.require(measure.counts)
             if found.measures is not None:
