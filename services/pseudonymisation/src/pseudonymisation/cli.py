@@ -28,10 +28,23 @@ def sweep() -> None:
 
 
 @app.command()
-def rewrap() -> None:
-    """Wrap all keys under the newest key-encryption key."""
+def rewrap(
+    *,
+    preview: Annotated[
+        bool, typer.Option(help="Say how many keys would be wrapped anew, and change none.")
+    ] = False,
+) -> None:
+    """Wrap all keys under the newest key-encryption key; no key changes, and so no token.
+
+    A key-encryption key is given up by its line in the file, when no key is wrapped under it.
+    """
     with closing(Parts(SERVICE.started())) as parts:
-        typer.echo(f"{parts.keys.rewrap()} keys were rewrapped.")
+        newest = parts.keys.newest_version()
+        if not preview:
+            typer.echo(f"{parts.keys.rewrap()} keys were rewrapped.")
+        for version, count in sorted(parts.keys.wrapped_under().items()):
+            stays = "the newest" if version == newest else "an older one"
+            typer.echo(f"{count} keys are wrapped under key-encryption key {version}, {stays}.")
 
 
 @app.command()

@@ -7,7 +7,9 @@ import shutil
 import threading
 
 import pytest
+from typer.testing import CliRunner
 
+from pseudonymisation import cli
 from pseudonymisation.engine.keystore import (
     FileWrapping,
     KeyClosed,
@@ -201,6 +203,64 @@ def test_keys_are_wrapped_anew_and_stay_what_they_are(store, directory, kek, tmp
         store.get("edition/9")
 
 
+class Overtaken:
+    """Wraps as the other does; while a key is read, somebody else does something to it."""
+
+    def __init__(self, wrapping, meanwhile):
+        self._inner, self._meanwhile = wrapping, meanwhile
+        self.wrap = wrapping.wrap
+        self.threads = []
+
+    def unwrap(self, wrapped, *, context):
+        if not self.threads:
+            self.threads.append(threading.Thread(target=self._meanwhile))
+            self.threads[0].start()
+            # Whoever is not kept out is done by then; who is has to wait for the one who reads.
+            self.threads[0].join(0.5)
+        return self._inner.unwrap(wrapped, context=context)
+
+
+@pytest.mark.parametrize(("what", "becomes"), [("close", KeyClosed), ("destroy", KeyDestroyed)])
+def test_a_key_that_is_closed_or_destroyed_while_it_is_wrapped_anew_stays_so(
+    store, directory, kek, tmp_path, what, becomes
+):
+    """Guard: the lock. Otherwise the record that was read is written over what it became."""
+    store.create("domain/abc")
+    newer = tmp_path / "newer"
+    generate_key_encryption_key(newer)
+    kek.write_text(kek.read_text() + newer.read_text())
+    wrapping = Overtaken(FileWrapping(kek), lambda: getattr(store, what)("domain/abc"))
+
+    assert KeyStore(directory, wrapping).rewrap() == 1
+
+    wrapping.threads[0].join(20)
+    with pytest.raises(becomes):
+        store.get("domain/abc")
+    assert (directory / "domain/abc.key").exists() is (what == "close")
+
+
+def test_under_which_key_encryption_key_keys_are_wrapped_is_counted(store, kek, tmp_path):
+    store.create("domain/abc")
+    newer = tmp_path / "newer"
+    generate_key_encryption_key(newer)
+    kek.write_text(kek.read_text() + newer.read_text())
+    store.create("domain/abd")
+
+    assert (store.wrapped_under(), store.newest_version()) == ({1: 1, 2: 1}, 2)
+    store.rewrap()
+    assert store.wrapped_under() == {2: 2}
+
+
+def test_a_key_that_was_destroyed_is_not_one_that_never_was(store):
+    """Guard: the tombstone in `find`."""
+    store.create("domain/abc")
+    store.destroy("domain/abc")
+
+    assert store.find("domain/abd") is None
+    with pytest.raises(KeyDestroyed):
+        store.find("domain/abc")
+
+
 def test_a_file_that_is_there_is_not_overwritten(kek):
     before = kek.read_bytes()
     generate_key_encryption_key(kek)
@@ -222,3 +282,30 @@ def test_a_crash_while_a_key_is_made_leaves_no_key(store, directory, monkeypatch
     with pytest.raises(KeyUnavailable):
         store.create("domain/abc")
     assert [p for p in directory.rglob("*") if p.is_file()] == []
+
+
+def test_the_command_says_before_and_after_what_is_wrapped_under_which(
+    intake, monkeypatch, tmp_path
+):
+    settings = intake.settings
+    for name in ("database_url", "key_store", "key_encryption_key_file", "landing_store"):
+        monkeypatch.setenv(f"PSEUDONYMISATION_{name.upper()}", str(getattr(settings, name)))
+    monkeypatch.setenv("PSEUDONYMISATION_ENVIRONMENT", "development")
+    intake.parts.keys.ensure("domain/abc")
+    held = sum(intake.parts.keys.wrapped_under().values())
+    newer = tmp_path / "newer"
+    generate_key_encryption_key(newer)
+    kek = settings.key_encryption_key_file
+    kek.write_text(kek.read_text() + newer.read_text())
+
+    before = CliRunner().invoke(cli.app, ["rewrap", "--preview"])
+    unchanged = intake.parts.keys.wrapped_under()
+    after = CliRunner().invoke(cli.app, ["rewrap"])
+
+    older = f"{held} keys are wrapped under key-encryption key 1, an older one."
+    assert (before.exit_code, unchanged) == (0, {1: held})
+    assert older in before.output
+    assert "were rewrapped" not in before.output
+    assert after.exit_code == 0
+    assert f"{held} keys were rewrapped." in after.output
+    assert f"{held} keys are wrapped under key-encryption key 2, the newest." in after.output

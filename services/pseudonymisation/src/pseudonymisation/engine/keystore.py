@@ -10,10 +10,12 @@ Nothing is cached: with the store or the key-encryption key away, the answer is 
 
 import base64
 import binascii
+import fcntl
 import json
 import os
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -206,9 +208,10 @@ class KeyStore:
             KeyDestroyed, KeyUnavailable
 
         """
-        key, state = self._read(name)
-        if state is KeyState.OPEN:
-            self._overwrite(name, self._record(name, key, KeyState.CLOSED))
+        with self._alone():
+            key, state = self._read(name)
+            if state is KeyState.OPEN:
+                self._overwrite(name, self._record(name, key, KeyState.CLOSED))
 
     def ensure_closed(self, name: str) -> None:
         """Close a key, made for that where there was none: then it never makes anything.
@@ -231,7 +234,7 @@ class KeyStore:
 
         """
         path = self._path(name)
-        with self._there():
+        with self._alone(), self._there():
             tombstone = _tombstone(path)
             tombstone.parent.mkdir(parents=True, exist_ok=True)
             tombstone.touch()
@@ -248,23 +251,50 @@ class KeyStore:
     def rewrap(self) -> int:
         """Wrap every key under the newest key-encryption key; return how many were changed.
 
+        One that is closed or destroyed meanwhile stays so: each is read and written alone.
+
         Raises:
             KeyUnavailable
 
         """
-        changed = 0
-        with self._there():
-            paths = sorted(self._directory.rglob("*.key"))
-        newest = self._wrapping.wrap(b"", context=b"").version
-        for path in paths:
+        changed, newest = 0, self.newest_version()
+        for path in self._records():
             name = str(path.relative_to(self._directory)).removesuffix(".key")
-            with self._there():
-                version = json.loads(path.read_text())["version"]
-            if version != newest:
+            with self._alone():
+                if self._version(path) in {None, newest}:
+                    continue
                 key, state = self._read(name)
                 self._overwrite(name, self._record(name, key, state))
                 changed += 1
         return changed
+
+    def newest_version(self) -> int:
+        """Return the version of the key-encryption key that wraps now. Raise KeyUnavailable."""
+        return self._wrapping.wrap(b"", context=b"").version
+
+    def wrapped_under(self) -> Mapping[int, int]:
+        """Count the keys by the version of the key-encryption key that they are wrapped under.
+
+        Raises:
+            KeyUnavailable
+
+        """
+        versions = map(self._version, self._records())
+        return Counter(version for version in versions if version is not None)
+
+    def _records(self) -> list[Path]:
+        with self._there():
+            return sorted(self._directory.rglob("*.key"))
+
+    def _version(self, path: Path) -> int | None:
+        """Return under which version a key is wrapped; None: it was destroyed meanwhile."""
+        with self._there():
+            try:
+                return int(json.loads(path.read_text())["version"])
+            except FileNotFoundError:
+                return None
+            except (ValueError, KeyError, TypeError):
+                raise KeyUnavailable("A record of the key store cannot be read.") from None
 
     def _path(self, name: str) -> Path:
         if NAME.fullmatch(name) is None:
@@ -306,6 +336,20 @@ class KeyStore:
         with self._there(), _staged(path, record) as staged:
             staged.replace(path)
             sync_directory(path.parent)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let nobody else change a key that is there: what is overwritten is what was read.
+
+        The directory itself is locked, for all processes of the machine.
+        """
+        with self._there():
+            descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     @contextmanager
     def _there(self) -> Iterator[None]:
