@@ -9,8 +9,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 import catalogue
-from catalogue import Protocol
-from dsfc_cli.synthetic import World, aggregate, generate, generate_directory, read_ods
+from catalogue import DataSet, Protocol
+from dsfc_cli.synthetic import (
+    World,
+    aggregate,
+    generate,
+    generate_directory,
+    generate_tables,
+    read_ods,
+)
 
 err = Console(stderr=True)
 SYNTHETIC = Path("var/synthetic")
@@ -59,6 +66,10 @@ def generate_input(
             return
         people = max(50, min(rows // 4, 400_000))
         world = World.create(people=people, seed=seed, ods=read_ods(ods) if ods else None)
+        described = catalogue.load().get(data_set)
+        if described.tables:
+            _several(described, rows, seed, days, world, output)
+            return
         path = output / f"{data_set.lower()}.csv"
         with Progress(console=err) as progress:
             task = progress.add_task(str(path), total=rows)
@@ -80,6 +91,28 @@ def generate_input(
         raise typer.Exit(2) from None
     planted.write(output / "planted.json")
     for written in (path, *maps, output / "planted.json"):
+        typer.echo(written)
+
+
+def _several(
+    data_set: DataSet,
+    rows: int,
+    seed: int,
+    days: tuple[date, date],
+    world: World,
+    output: Path,
+) -> None:
+    """Write each table of a data set of several, with the maps."""
+    tables = generate_tables(
+        data_set,
+        rows=rows,
+        seed=seed,
+        first=days[0],
+        last=days[1],
+        world=world,
+        directory=output / data_set.data_set.lower(),
+    )
+    for written in (*tables.values(), *world.write_maps(output)):
         typer.echo(written)
 
 

@@ -150,7 +150,14 @@ def test_the_lengths_of_the_rule_are_columns_of_their_data_sets():
         assert {fields[n].type for n in (length.first, length.last)} == {catalogue.ColumnType.DATE}
 
 
-TELL_NO_END = {("HES_CC", "CCLEV2DAYS"), ("HES_CC", "CCLEV3DAYS"), ("HES_AE", "DEPDUR")}
+TELL_NO_END = {
+    ("HES_CC", "CCLEV2DAYS"),
+    ("HES_CC", "CCLEV3DAYS"),
+    ("HES_AE", "DEPDUR"),
+    ("CSDS", "Care_Activities.CareActivity_Duration"),
+    ("CSDS", "Care_Activities.CareContact_Duration"),
+    ("CSDS", "Group_Sessions.GroupSession_Duration"),
+}
 """Days of a part of a stay, and minutes where only the arrival has a date."""
 
 

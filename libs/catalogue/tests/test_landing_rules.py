@@ -8,6 +8,7 @@ import pytest
 
 import catalogue
 from catalogue import Catalogue, Effect, LandingRules
+from catalogue.relations import split
 from catalogue.store import RULES
 
 ROOT = Path(catalogue.__file__).parent
@@ -259,6 +260,8 @@ def test_a_record_is_known_by_columns_that_are_there_and_kept():
 
 def test_every_data_set_says_by_what_its_records_are_known_again():
     for rules in catalogue.load().landing_rules:
+        if catalogue.load().get(rules.data_set).tables:
+            continue  # each table says its key
         assert rules.record is not None, rules.name
         assert rules.record.source
 
@@ -267,14 +270,14 @@ def test_every_data_set_says_by_what_its_records_are_known_again():
 def test_every_date_is_held_against_today_or_declared_to_be_rightly_ahead(name: str) -> None:
     """B11: booked and expected dates are declared so; no data set that is known has one."""
     known = catalogue.load()
-    data_set = known.get(name)
+    data_set = known.get(name).as_sent
     rules = known.rules_of(name, date(2026, 11, 27))
     assert rules is not None
     limited = {
         rule.column for rule in rules.validity if rule.is_ == "above" and rule.than == "today"
     }
-    limited |= {f.name for f in data_set.fields if f.check == "not_in_future"}
-    dates = {f.name for f in data_set.fields if f.type in catalogue.DAYS}
+    limited |= {split(f.name)[1] for f in data_set.fields if f.check == "not_in_future"}
+    dates = {split(f.name)[1] for f in data_set.fields if f.type in catalogue.DAYS}
 
     assert dates == (limited - rules.controls) | set(rules.ahead)
     assert not limited & set(rules.ahead)

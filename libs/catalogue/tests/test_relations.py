@@ -418,7 +418,13 @@ def test_rules_hold_for_the_tables_that_have_their_columns() -> None:
     of_sessions = rules.of_table(whole.by_table["SESSIONS"])
     assert [rule.names for rule in of_sessions.fields] == [("SIZE",)]
     assert of_sessions.measures == ()
-    assert rules.taken_in(whole) is whole.as_sent
+    assert rules.taken_in(whole) is whole
+    assert (
+        not rules.of_table(whole.by_table["VISITS"])
+        .taken_in(whole.by_table["VISITS"])
+        .by_name["MINUTES"]
+        .mandatory
+    )
 
 
 @pytest.mark.parametrize(

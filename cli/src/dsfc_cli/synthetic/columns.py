@@ -72,12 +72,12 @@ class Maker:
         self._seen = seen
         self._count = len(seen)
         self._serial = np.arange(start, start + self._count)
-        self._person = rng.integers(0, len(world.nhs_numbers), self._count)
+        self.person = rng.integers(0, len(world.nhs_numbers), self._count)
 
     def leave_out(self) -> None:
         """Put others in the place of the people whom the sender leaves out."""
         gone = left_out(len(self._world.nhs_numbers))
-        self._person = np.where(gone[self._person], self._person - 1, self._person)
+        self.person = np.where(gone[self.person], self.person - 1, self.person)
 
     def columns(self) -> dict[str, Strings]:
         """Give every column by its name in the catalogue, in the file's order."""
@@ -117,23 +117,23 @@ class Maker:
         world = self._world
         match kind:
             case Identifier.NHS_NUMBER:
-                return world.nhs_numbers[self._person].astype("U10")
+                return world.nhs_numbers[self.person].astype("U10")
             case Identifier.DATE_OF_BIRTH:
                 return as_text(self._births)
             case Identifier.POSTCODE:
-                return world.postcodes[world.postcode_of[self._person]].astype("U8")
+                return world.postcodes[world.postcode_of[self.person]].astype("U8")
             case Identifier.LOCAL_PATIENT:
-                return np.char.add("L", np.char.zfill(self._person.astype(str), 7))
+                return np.char.add("L", np.char.zfill(self.person.astype(str), 7))
             case Identifier.LOCAL:
                 return self._keys()
             case Identifier.STAFF:
                 pool = np.array(list(samples(field.pattern or "[A-Z][0-9]{6}", POOL)))
-                return pool[self._person % len(pool)]
+                return pool[self.person % len(pool)]
 
     @property
     def _births(self) -> Days:
         """Nobody is born after what is recorded."""
-        return np.minimum(self._world.births[self._person], self._seen)
+        return np.minimum(self._world.births[self.person], self._seen)
 
     def _keys(self) -> Strings:
         """Make numbers that no other month has: a record is known again by its key."""
@@ -162,14 +162,14 @@ class Maker:
             case Derivation.MONTH_OF_YEAR:
                 return (self._births.astype("datetime64[M]").astype(np.int64) % 12 + 1).astype(str)
             case Derivation.LSOA:
-                return world.lsoas[world.postcode_of[self._person]].astype("U9")
+                return world.lsoas[world.postcode_of[self.person]].astype("U9")
             case Derivation.DEPRIVATION_DECILE:
-                lsoas = world.lsoas[world.postcode_of[self._person]]
+                lsoas = world.lsoas[world.postcode_of[self.person]]
                 return np.array([str(world.deciles[str(lsoa)]) for lsoa in lsoas])
             case area if area in AREAS:
-                return world.areas[area.value][world.postcode_of[self._person]].astype("U9")
+                return world.areas[area.value][world.postcode_of[self.person]].astype("U9")
             case _:
-                homes = world.postcodes[world.postcode_of[self._person]]
+                homes = world.postcodes[world.postcode_of[self.person]]
                 cut = 2 if form is Derivation.POSTCODE_SECTOR else 4
                 return np.array([home[:-cut] for home in homes])
 
@@ -207,7 +207,7 @@ class Maker:
         if organisation is not None:
             return organisation
         if field.codes is not None and set(field.codes) >= SEXES:
-            return self._world.sexes[self._person]
+            return self._world.sexes[self.person]
         pool = list(field.examples or field.codes or ())
         if not pool:
             pool = list(samples(field.pattern or "[A-Z]{1,8}", POOL, field.length_max))
@@ -221,9 +221,9 @@ class Maker:
     def _organisation(self, field: CatalogueField) -> Strings | None:
         """Give the world's organisations, where a column names some."""
         data_set, world = self._data_set, self._world
-        practice = world.practice_of[self._person]
+        practice = world.practice_of[self.person]
         providers = self._rng.choice(np.array(world.providers), self._count)
-        homes = world.postcode_commissioners[world.postcode_of[self._person]]
+        homes = world.postcode_commissioners[world.postcode_of[self.person]]
         sources = {
             reason.source for reason in data_set.population.values() if reason.field == field.name
         }

@@ -352,10 +352,10 @@ class LandingRules(Strict):
         """The data set as its files are read: formats of these rules, and control columns.
 
         Its digest stays that of the published file, which is what lines and editions name. Of
-        several tables it is what was sent of all; each is read by its own (`of_table`).
+        several tables each is read by its own rules (`of_table`).
         """
         if data_set.by_table:
-            return data_set.as_sent
+            return data_set
         said = data_set.model_dump(by_alias=True)
         said["fields"] = [self._taken_in(field) for field in data_set.fields] + [
             {

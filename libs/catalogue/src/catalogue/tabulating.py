@@ -107,7 +107,8 @@ class Tabulating(Strict):
     """Columns that say a practice: what is counted by them is output at practice level."""
 
     def measures_of(self, data_set: DataSet) -> Sequence[CountOf]:
-        return [one for one in self.measures if one.is_of(data_set)]
+        """Return what can be counted of it; of groups nothing, since a row stands in several."""
+        return [one for one in self.measures if one.is_of(data_set) and not data_set.groups]
 
     def measure(self, data_set: DataSet, name: str) -> CountOf | None:
         return next((one for one in self.measures_of(data_set) if one.name == name), None)

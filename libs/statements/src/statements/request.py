@@ -41,7 +41,8 @@ from statements.vocabulary import (
 )
 
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
-FIELD = r"^[0-9_]*[A-Za-z][A-Za-z0-9_]*$"
+FIELD = r"^([A-Z][A-Za-z0-9_]*\.)?[0-9_]*[A-Za-z][A-Za-z0-9_]*$"
+"""A column; of several groups with the group before it, `Care_Activities.Contact_Date`."""
 CODE = r"^[A-Z][A-Z0-9_]{0,63}$"
 AGREEMENT = r"^DARS-NIC-[0-9]{5,6}-[A-Z0-9]{5}$"
 DIGEST = r"^sha256:[0-9a-f]{64}$"

@@ -45,6 +45,7 @@ from pseudonymisation.intake.api.routes import (
     opt_out_checks,
     opt_outs,
     submissions,
+    tables,
     uploads,
 )
 from pseudonymisation.intake.use_cases.context import IntakeContext, IntakeLimits
@@ -282,6 +283,7 @@ def create_app(
         summary=SUMMARY,
         routers=[
             submissions.router,
+            tables.router,
             uploads.router,
             file_checks.router,
             editions.router,

@@ -17,6 +17,14 @@ EXPECTED = {
         Role.PROVIDER_SYSTEM,
         Role.DSCRO_OPERATOR,
     },
+    ("PUT", "/v1/submissions/{submission_id}/tables/{table}/content"): {
+        Role.PROVIDER_SYSTEM,
+        Role.DSCRO_OPERATOR,
+    },
+    ("POST", "/v1/submissions/{submission_id}/closing"): {
+        Role.PROVIDER_SYSTEM,
+        Role.DSCRO_OPERATOR,
+    },
     ("POST", "/v1/file-checks"): {Role.PROVIDER_SYSTEM, Role.DSCRO_OPERATOR},
     ("POST", "/v1/submissions/{submission_id}/uploads"): {
         Role.PROVIDER_SYSTEM,

@@ -20,7 +20,8 @@ from pseudonymisation.intake.domain.edition import Edition, MapVersion, Place, S
 from pseudonymisation.intake.domain.errors import SubmissionNotFound
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
-from pseudonymisation.intake.domain.submission import Content, Submission, SubmissionState
+from pseudonymisation.intake.domain.submission import Submission, SubmissionState
+from pseudonymisation.intake.domain.written import Content
 from pseudonymisation.intake.use_cases.ports import Scope
 
 AT = datetime(2018, 6, 1, 9, tzinfo=UTC)

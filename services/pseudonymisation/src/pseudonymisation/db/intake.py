@@ -24,6 +24,7 @@ from pseudonymisation.db.tables import (
     PartialUploadRow,
     SubmissionRow,
 )
+from pseudonymisation.intake.domain.written import quarantines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,12 @@ class SqlIntake:
     def object_keys(self) -> Iterator[str]:
         for parts in self.session.exec(select(PartialUploadRow.parts)):
             yield from (str(key) for key, _ in parts)
+        of_tables = select(SubmissionRow.tables, SubmissionRow.quarantine_key)
+        for tables, quarantine in self.session.exec(
+            of_tables.where(col(SubmissionRow.tables).is_not(None))
+        ):
+            yield from (str(one["key"]) for one in (tables or {}).values())
+            yield from quarantines_of(quarantine, tables or {}) if quarantine else ()
         for column in (
             SubmissionRow.content_key,
             SubmissionRow.quarantine_key,

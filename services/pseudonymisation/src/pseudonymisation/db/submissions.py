@@ -1,7 +1,7 @@
 """Submissions in a relational database."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -31,9 +31,10 @@ from pseudonymisation.intake.domain.errors import SubmissionNotFound
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
-from pseudonymisation.intake.domain.submission import DECIDED, Content, Submission, SubmissionState
+from pseudonymisation.intake.domain.submission import DECIDED, Submission, SubmissionState
 from pseudonymisation.intake.domain.written import (
     BulkPart,
+    Content,
     ContentForm,
     Delimiter,
     Dialect,
@@ -249,6 +250,7 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "content_header": None if content is None else content.header,
         "content_records": None if content is None else content.records,
         "content_form": None if content is None else content.form.value,
+        "tables": {name: _of_content(one) for name, one in submission.tables.items()} or None,
         "received_at": submission.received_at,
         "received_by": submission.received_by,
         "decided_at": submission.decided_at,
@@ -264,6 +266,14 @@ def _of_submission(submission: Submission) -> dict[str, Any]:
         "replaced": None if submission.replaced is None else submission.replaced.as_json(),
         "rows_done": submission.rows_done,
     }
+
+
+def _of_content(content: Content) -> dict[str, Any]:
+    return {**asdict(content), "form": content.form.value}
+
+
+def _to_content(said: dict[str, Any]) -> Content:
+    return Content(**{**said, "form": ContentForm(said["form"])})
 
 
 @from_row
@@ -304,6 +314,7 @@ def _to_submission(row: SubmissionRow) -> Submission:
         created_at=row.created_at,
         state=SubmissionState(row.state),
         content=content,
+        tables={name: _to_content(one) for name, one in (row.tables or {}).items()},
         received_at=row.received_at,
         received_by=row.received_by,
         decided_at=row.decided_at,

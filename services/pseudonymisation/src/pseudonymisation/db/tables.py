@@ -58,6 +58,8 @@ class SubmissionRow(Row, table=True):
     content_records: int | None = Field(default=None, sa_type=BigInteger)
     content_form: str | None = None
     """`csv`, `csv.gz` or `parquet`; null: CSV, before others were taken."""
+    tables: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    """What came of each of several tables, by its name; null: the data set is one."""
     received_at: datetime | None = None
     received_by: str | None = None
     decided_at: datetime | None = Field(default=None, index=True)

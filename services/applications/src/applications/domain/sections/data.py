@@ -37,7 +37,11 @@ class Periods(Answer):
 
 
 class LineField(Answer):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$"), Scanned(code=True)]
+    name: Annotated[
+        str,
+        Field(pattern=r"^([A-Z][A-Za-z0-9_]{0,30}\.)?[A-Za-z0-9_]{1,64}$", max_length=64),
+        Scanned(code=True),
+    ]
     treatment: Literal["as_is", "pseudonym", "month", "year", "derived", "identified"]
     reason: Annotated[str, Field(max_length=1000, pattern=NO_CONTROLS), Scanned()] = ""
     """Why no less will do; empty refuses (A19)."""

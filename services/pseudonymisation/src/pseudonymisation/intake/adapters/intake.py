@@ -30,6 +30,7 @@ from pseudonymisation.intake.adapters.landing.judged.statement import (
     LandingTask,
 )
 from pseudonymisation.intake.adapters.landing.quarantine import handed_back
+from pseudonymisation.intake.adapters.landing.related import landing as related
 from pseudonymisation.intake.adapters.uploads.header import columns_of
 from pseudonymisation.intake.adapters.uploads.parts import SealedUploadPart
 from pseudonymisation.intake.adapters.uploads.receiving import receiver
@@ -41,7 +42,12 @@ from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
 from pseudonymisation.intake.domain.partial_upload import Part
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.intake.domain.submission import Submission
-from pseudonymisation.intake.domain.written import ContentForm
+from pseudonymisation.intake.domain.written import (
+    RELATED,
+    ContentForm,
+    quarantine_of,
+    quarantines_of,
+)
 from pseudonymisation.intake.use_cases.ports import (
     DatedMapFile,
     LandingOrder,
@@ -83,18 +89,41 @@ class SealedHaven:
         return self.objects.read(part.key, self.keys.get(part.key))
 
     def land(self, order: LandingOrder, report: Report) -> LandingOutcome:
+        resources = landing.LandingResources(
+            objects=self.objects,
+            key=self.keys.ensure,
+            scratch=self.scratch,
+            limits=self.limits,
+            quarantine_entries_max=self.quarantine_entries_max,
+            report=report,
+        )
         with self.files() as files:
-            return landing.land(
-                self.task_of(order, files),
-                landing.LandingResources(
-                    objects=self.objects,
-                    key=self.keys.ensure,
-                    scratch=self.scratch,
-                    limits=self.limits,
-                    quarantine_entries_max=self.quarantine_entries_max,
-                    report=report,
+            if order.tables:
+                return related.land(self._tables_of(order, files), resources)
+            return landing.land(self.task_of(order, files), resources)
+
+    def _tables_of(self, order: LandingOrder, files: LandedFiles) -> related.TablesTask:
+        """Say to the engine what an order of several tables says."""
+        submission = order.submission
+        tables = {}
+        for name, table in order.tables.items():
+            of_table = replace(submission, content=table.content)
+            task = self.task_of(
+                replace(
+                    order,
+                    submission=of_table,
+                    data_set=table.data_set,
+                    rules=table.rules,
+                    tables={},
                 ),
+                files,
             )
+            tables[name] = replace(
+                task, quarantine_key=quarantine_of(self.quarantine_key(submission), name)
+            )
+        return related.TablesTask(
+            data_set=order.data_set, tables=tables, object_key=self.edition_key(submission)
+        )
 
     @contextmanager
     def files(self) -> Iterator[LandedFiles]:
@@ -155,15 +184,20 @@ class SealedHaven:
         return f"{QUARANTINE}/{submission.id}/{submission.attempt}"
 
     def quarantined(self, object_key: str, header: str, data_set: DataSet) -> Iterator[bytes]:
-        yield from handed_back(
-            self.objects.read(object_key, self.keys.get(object_key)),
-            columns_of(header, data_set),
-        )
+        columns = columns_of(header, data_set)
+        yield from handed_back(self.objects.read(object_key, self.keys.get(object_key)), columns)
+        # Of one of several tables: rows that others are the reason for, behind those, if any.
+        beside = f"{object_key}{RELATED}"
+        if (key := self.keys.find(beside)) is not None:
+            rows = handed_back(self.objects.read(beside, key), columns)
+            next(rows)  # its header was written
+            yield from rows
 
     def discard_attempt(self, submission: Submission) -> None:
         self.objects.delete(self.edition_key(submission))
         self.objects.delete(self.deleted_key(submission))
-        self.destroy(self.quarantine_key(submission))
+        for key in quarantines_of(self.quarantine_key(submission), submission.tables):
+            self.destroy(key)
 
     def discard_edition(self, edition_id: UUID) -> None:
         self.keys.destroy(f"edition/{edition_id}")

@@ -8,6 +8,23 @@ class SubmissionNotFound(NotFound):
     title = "No such submission"
 
 
+class TableUnknown(NotFound):
+    code = "TABLE_UNKNOWN"
+    title = "The data set has no such table"
+
+
+class TableNotNamed(Conflict):
+    """What is of several tables is sent, and handed back, table by table."""
+
+    code = "TABLE_NOT_NAMED"
+    title = "The data set has several tables, and none is named"
+
+
+class TablesMissing(Conflict):
+    code = "TABLES_MISSING"
+    title = "The submission has not all of its tables"
+
+
 class QuarantineGone(NotFound):
     """Nothing was set aside, or it was kept as long as it is to be kept."""
 

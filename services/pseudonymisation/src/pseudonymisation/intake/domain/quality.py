@@ -3,14 +3,17 @@
 Counts, names of columns and numbers of lines; never a value.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 from pydantic import JsonValue
 
 import catalogue
 from catalogue import DataSet
+from catalogue.relations import qualified
 from pseudonymisation.intake.domain.measures import Sums
 
 OUTSIDE_PERIOD = "OUTSIDE_PERIOD"
@@ -48,6 +51,9 @@ QUARANTINE_REASONS: Mapping[str, str] = {
     "VALUE_VOID": "A placeholder for unknown, taken as no value; leave it empty.",
     "SIGNAL_UNKNOWN": "Not one of the codes of this control field; the stricter meaning is taken.",
     "PROTOCOL_CONTRADICTED": "The row says that it came by another protocol than the file.",
+    "KEY_REPEATED": "Another row of the table has the same key: nobody can say which counts.",
+    "PARENT_NOT_LANDED": "The row that it belongs to is not among the good rows of its table: it is"
+    " missing, or was set aside itself.",
     "IDENTIFIER_LEFT_IN": "The record withholds the identity; this was left in, and was dropped.",
 }
 """What the provider can do about each reason. The landing rules have texts of their own."""
@@ -149,6 +155,50 @@ class LandingOutcome:
     """Of data sets that are held against another (`catalogue.substantiations`)."""
     bytes: int = 0
     """Of the landed object."""
+    tables: Mapping[str, "LandingOutcome"] = field(default_factory=dict)
+    """Where several tables were landed, what became of each; the counts above are of all."""
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, "LandingOutcome"], *, bytes_: int) -> "LandingOutcome":
+        """Count several tables together, each column with its table."""
+        every = tuple(tables.items())
+        entries = [
+            replace(one, column=_of_table(name, one.column))
+            for name, o in every
+            for one in o.entries
+        ]
+        return cls(
+            columns=[qualified(name, column) for name, o in every for column in o.columns],
+            records=sum(o.records for _, o in every),
+            landed=sum(o.landed for _, o in every),
+            quarantined=sum(o.quarantined for _, o in every),
+            left_out=_added(o.left_out for _, o in every),
+            entries=entries,
+            reasons={
+                (_of_table(name, column), code): lines
+                for name, o in every
+                for (column, code), lines in o.reasons.items()
+            },
+            bytes=bytes_,
+            tables=tables,
+        )
+
+    def without(
+        self, lost: Mapping[tuple[str, str], int], entries: Sequence[QuarantineEntry], lines: int
+    ) -> "LandingOutcome":
+        """Take off rows that were good by themselves, and not beside the rows of other tables."""
+        reasons, columns = Counter(self.reasons), Counter(self.set_aside)
+        for (column, code), count in lost.items():
+            reasons[column, code] += count
+            columns[column] += count
+        return replace(
+            self,
+            landed=self.landed - lines,
+            quarantined=self.quarantined + lines,
+            reasons=dict(reasons),
+            set_aside=dict(columns),
+            entries=sorted([*self.entries, *entries]),
+        )
 
     @property
     def main_reason(self) -> str:
@@ -185,6 +235,8 @@ def report(
     good = {"landed": outcome.landed}
     if is_rejected:
         good = {"landed": 0, "not_landed": outcome.landed}
+    if outcome.tables:
+        return _of_several(outcome, data_set, is_rejected=is_rejected)
     return {
         "schema": "dsfc-quality-report/1",
         "data_set": data_set.data_set,
@@ -237,6 +289,73 @@ def report(
             "lines": [[pair.first_line, pair.last_line] for pair in outcome.contradicting],
         },
     }
+
+
+def _of_several(
+    outcome: LandingOutcome, data_set: DataSet, *, is_rejected: bool
+) -> dict[str, JsonValue]:
+    """Write one report of several tables: their counts together, and each column with its table."""
+    reports = {
+        name: report(one, data_set=data_set.by_table[name], is_rejected=is_rejected)
+        for name, one in outcome.tables.items()
+    }
+    about = [name for name in reports if data_set.by_table[name].person.nhs_number is not None]
+    whole: dict[str, Any] = {}
+    for name, one in reports.items():
+        # Who a row is about says the table of people; other rows only whom they belong to.
+        whole = _joined(whole, _with_table(name, one) if name in about else _nobody(name, one))
+    whole |= {"data_set": data_set.data_set, "catalogue_version": data_set.version}
+    whole["tables"] = [{"table": name, **one["totals"]} for name, one in reports.items()]  # type: ignore[dict-item]
+    return whole
+
+
+def _nobody(table: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = {"present": 0, "missing": 0, "invalid": 0, "status": {}}
+    return _with_table(table, said) | {"nhs_number": numbers, "without_commissioner": 0}
+
+
+def _with_table(table: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the table with each column of a report."""
+    named = {
+        name: [
+            one | {"column": _of_table(table, one["column"])}
+            if isinstance(one, dict) and "column" in one
+            else one
+            for one in value
+        ]
+        if isinstance(value, list)
+        else value
+        for name, value in said.items()
+    }
+    return named | {SENDER_ONLY: said[SENDER_ONLY] | {"lines": []}}
+
+
+def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Add up two reports: numbers are added, lists stand one behind the other."""
+    joined = dict(one)
+    for name, value in other.items():
+        match joined.get(name), value:
+            case dict(before), dict(more):
+                joined[name] = _joined(before, more)
+            case list(before), list(more):
+                joined[name] = before + more
+            case int(before), int(more):
+                joined[name] = before + more
+            case _:
+                joined[name] = value
+    return joined
+
+
+def _of_table(table: str, column: str | None) -> str:
+    """Name a column with its table; of a whole line, the table alone."""
+    return qualified(table, column) if column else table
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for one in counts:
+        found.update(one)
+    return dict(found)
 
 
 def _of_change(merged: Merged | None) -> dict[str, JsonValue]:

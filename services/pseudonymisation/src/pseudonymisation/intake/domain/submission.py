@@ -16,6 +16,7 @@ from catalogue import Protocol
 from common.errors import ClaimLost, TransitionRefused
 from common.replacement import SecondPersonNeeded
 from pseudonymisation.intake.domain.edition import Place, Replaced
+from pseudonymisation.intake.domain.errors import TablesMissing
 from pseudonymisation.intake.domain.events import (
     SubmissionAccepted,
     SubmissionDecided,
@@ -27,9 +28,10 @@ from pseudonymisation.intake.domain.right import Basis
 from pseudonymisation.intake.domain.written import (
     AS_CATALOGUED,
     BulkPart,
-    ContentForm,
+    Content,
     Declaration,
     Dialect,
+    quarantines_of,
 )
 
 ATTEMPTS_MAX: Final = 3
@@ -69,21 +71,6 @@ TRANSITIONS: Mapping[SubmissionState, frozenset[SubmissionState]] = {
 DECIDED = frozenset({SubmissionState.ACCEPTED, SubmissionState.REJECTED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """The upload as it is kept: sealed, until it is destroyed."""
-
-    key: str
-    bytes: int
-    digest: str
-    header: str
-    """The first line: names of columns, in the order of the file."""
-    records: int
-    """Lines behind the header; some may turn out to be empty."""
-    form: ContentForm = ContentForm.CSV
-    """As what it was sent."""
-
-
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a file is read."""
@@ -115,6 +102,8 @@ class Submission:
     created_at: datetime
     state: SubmissionState = SubmissionState.OPEN
     content: Content | None = None
+    tables: Mapping[str, Content] = field(default_factory=dict)
+    """Of several tables what came of each; `content` is then of all together."""
     received_at: datetime | None = None
     received_by: str | None = None
     """The subject who sent the content; null before it was received."""
@@ -159,6 +148,42 @@ class Submission:
             code=None,
             detail=None,
         )
+
+    def put_table(self, table: str, content: Content) -> Self:
+        """Take the content of one of several tables, in the place of what came of it before."""
+        if self.state is not SubmissionState.OPEN:
+            raise TransitionRefused(f"The submission is {self.state} and accepts no content.")
+        return replace(self, tables={**self.tables, table: content})
+
+    def close(
+        self, needed: Sequence[str], *, edition_id: UUID, at: datetime, by: str | None
+    ) -> Self:
+        """Be whole: all tables came that have to. Raise TablesMissing where one did not."""
+        if self.state is not SubmissionState.OPEN:
+            raise TransitionRefused(f"The submission is {self.state} and is not closed again.")
+        missing = [table for table in needed if table not in self.tables]
+        if missing or not self.tables:
+            named = ", ".join(missing) or "every table"
+            raise TablesMissing(
+                f"{named} did not come yet. Send what is missing, then close the submission.",
+                tables=[*missing],
+            )
+        whole = Content.of_tables(self.tables)
+        return self.receive(whole, edition_id=edition_id, at=at, by=by)
+
+    @property
+    def content_keys(self) -> tuple[str, ...]:
+        """Name the objects of what was sent."""
+        if self.tables:
+            return tuple(one.key for one in self.tables.values())
+        return () if self.content is None or not self.content.key else (self.content.key,)
+
+    @property
+    def quarantine_keys(self) -> tuple[str, ...]:
+        """Name the objects of rows that were set aside: of several tables two for each."""
+        if self.quarantine_key is None:
+            return ()
+        return quarantines_of(self.quarantine_key, self.tables)
 
     @property
     def place(self) -> Place:
@@ -386,7 +411,7 @@ class Submission:
             version=0,
         )
         received = other.receive(self.content, edition_id=edition_id, at=at)
-        return replace(self, content=None), received
+        return replace(self, content=None, tables={}), received
 
     def is_over(self, kept: timedelta, *, at: datetime) -> bool:
         """Return whether its content was kept as long as it is to be kept after the decision."""
@@ -394,7 +419,7 @@ class Submission:
 
     def forget_content(self) -> Self:
         """Drop the destroyed upload and quarantined rows; what was counted stays."""
-        return replace(self, content=None, quarantine_key=None)
+        return replace(self, content=None, tables={}, quarantine_key=None)
 
     def _decided(self, state: SubmissionState, at: datetime) -> Self:
         self._require_transition(state)

@@ -3,11 +3,13 @@
 See docs/adr/0047 and docs/adr/0054.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, Self
 
 from catalogue import DataSet, LandingRules, Protocol
+from common.ids import digest_of
 from pseudonymisation.intake.domain import errors
 
 Delimiter = Literal[",", ";", "|", "\t"]
@@ -134,3 +136,53 @@ UNDECLARED: Final = Declaration()
 def is_bomb(*, stored: int, opened: int) -> bool:
     """Return whether what was opened is out of all proportion to what was sent."""
     return opened > EXPANDED_FREE_BYTES and opened > EXPANSION_MAX * stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The upload as it is kept: sealed, until it is destroyed."""
+
+    key: str
+    bytes: int
+    digest: str
+    header: str
+    """The first line: names of columns, in the order of the file."""
+    records: int
+    """Lines behind the header; some may turn out to be empty."""
+    form: ContentForm = ContentForm.CSV
+    """As what it was sent."""
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, "Content"]) -> "Content":
+        """Count what came of several tables together; it lies in the objects of these."""
+        return cls(
+            key="",
+            bytes=sum(one.bytes for one in tables.values()),
+            digest=digest_of({name: one.digest for name, one in tables.items()}),
+            header="",
+            records=sum(one.records for one in tables.values()),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableAsSent:
+    """One of several tables: as its file is read, by which rules, and what came."""
+
+    data_set: DataSet
+    rules: LandingRules
+    content: Content
+
+
+RELATED: Final = "-related"
+"""How the quarantine ends of rows that were set aside because of rows of other tables."""
+
+
+def quarantine_of(key: str, table: str) -> str:
+    """Name the object of the rows of one of several tables, which is also the name of its key."""
+    return f"{key}/{table.lower()}"
+
+
+def quarantines_of(key: str, tables: Iterable[str]) -> tuple[str, ...]:
+    """Name the objects of a quarantine; of a flat file it is one."""
+    every = [quarantine_of(key, table) for table in tables]
+    return tuple(name for one in every for name in (one, f"{one}{RELATED}")) or (key,)

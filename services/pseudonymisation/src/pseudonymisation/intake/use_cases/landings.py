@@ -21,12 +21,18 @@ from pseudonymisation.engine.errors import EngineFailed, KeyDestroyed, ObjectDam
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.quality import report
 from pseudonymisation.intake.domain.submission import Submission
+from pseudonymisation.intake.domain.written import TableAsSent
 from pseudonymisation.intake.use_cases import landing_results, measuring, relanding, rights
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.edition_replacements import base_of
 from pseudonymisation.intake.use_cases.landing_results import EVERYTHING, audit_entry
-from pseudonymisation.intake.use_cases.ports import DatedMapFile, LandingOrder, MapFile, MapKind
-from pseudonymisation.intake.use_cases.submissions import require_collected
+from pseudonymisation.intake.use_cases.ports import (
+    DatedMapFile,
+    LandingOrder,
+    MapFile,
+    MapKind,
+)
+from pseudonymisation.intake.use_cases.submissions import require_collected, table_as_read
 from pseudonymisation.intake.use_cases.uploads import resumable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -151,6 +157,7 @@ class LandingJobs:
             data_set, legal_day(ctx.clock.now()), submission.protocol
         )
         submission.declared.require_taken(rules)
+        data_set = data_set.as_sent
         order = LandingOrder(
             submission=submission,
             data_set=submission.dialect.of(taken_in),
@@ -162,6 +169,14 @@ class LandingJobs:
             later_postcode_maps=self._later(submission, data_set),
             deprivation_maps=self._deciles(submission, data_set),
             organisation_map=self._governing("organisation", submission, data_set),
+            tables={
+                name: TableAsSent(
+                    data_set=table_as_read(submission, taken_in.by_table[name], rules),
+                    rules=rules.of_table(taken_in.by_table[name]),
+                    content=content,
+                )
+                for name, content in submission.tables.items()
+            },
         )
         if submission.protocol is not Protocol.NET_CHANGE:
             return order
@@ -254,9 +269,8 @@ def _destroy_decided(*, ctx: IntakeContext) -> int:
     with ctx.uow.reading() as tx:
         old = tx.submissions.decided_before(at - ctx.limits.keep_uploads, limit=BATCH)
     for submission in old:
-        for key in (submission.content and submission.content.key, submission.quarantine_key):
-            if key:
-                ctx.haven.destroy(key)
+        for key in (*submission.content_keys, *submission.quarantine_keys):
+            ctx.haven.destroy(key)
         with ctx.uow.writing() as tx:
             present = tx.submissions.get(submission.id, EVERYTHING)
             tx.submissions.save(

@@ -1,8 +1,8 @@
 """What the intake's use cases need from outside, in their own words."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -27,7 +27,7 @@ from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry
 from pseudonymisation.intake.domain.right import ProviderStanding
 from pseudonymisation.intake.domain.submission import Submission
-from pseudonymisation.intake.domain.written import ContentForm
+from pseudonymisation.intake.domain.written import ContentForm, TableAsSent
 from pseudonymisation.intake.use_cases.uploads.ports import SealedPart, Upload
 
 
@@ -330,12 +330,15 @@ class LandingOrder:
     """With which edition in force a net change is merged; None: there is none."""
     deprivation_maps: tuple[DatedMapFile, ...] = ()
     """Deciles in force when the period begins, and those that come later in it."""
+    tables: Mapping[str, TableAsSent] = field(default_factory=dict)
+    """Of several tables each that came; none: the data set is one."""
 
     @property
     def areas_untold(self) -> tuple[str, ...]:
         """Name what the data set derives of postcodes, and the maps that were there do not tell."""
-        needed = {d.derivation for d in self.data_set.derived if d.derivation in AREAS}
-        if "L" in self.data_set.population:
+        sent = self.data_set.as_sent
+        needed = {d.derivation for d in sent.derived if d.derivation in AREAS}
+        if "L" in sent.population:
             needed |= {Derivation.LOCAL_AUTHORITY, Derivation.UPPER_LOCAL_AUTHORITY}
         maps = [self.postcode_map, *(one.file for one in self.later_postcode_maps)]
         told = [set(one.columns()) for one in maps if one is not None]
@@ -445,7 +448,6 @@ class Haven(Protocol):
         """Open a request: `number,` and a line feed for each."""
 
     def cleared(self, reply_id: UUID) -> "ListImport": ...
-
     def not_asked(self, check: OptOutCheck, reply_id: UUID, reply_key: str) -> int:
         """Count the people of a reply who are not in the request."""
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from catalogue import DataSet, UnknownDataSet, in_force
+from catalogue import DataSet, LandingRules, UnknownDataSet, in_force
 from common.audit import require_as_logged
 from common.audit.entries import entry_for
 from common.clock import legal_day
@@ -21,15 +21,18 @@ from pseudonymisation.intake.domain.edition import Edition
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
-from pseudonymisation.intake.domain.submission import Content, Submission, SubmissionState
+from pseudonymisation.intake.domain.submission import Submission, SubmissionState
 from pseudonymisation.intake.domain.written import (
     UNDECLARED,
     BulkPart,
+    Content,
     ContentForm,
     Declaration,
+    quarantine_of,
 )
 from pseudonymisation.intake.use_cases import rights
 from pseudonymisation.intake.use_cases.context import IntakeContext
+from pseudonymisation.intake.use_cases.ports import Transaction
 from pseudonymisation.intake.use_cases.uploads.ports import Upload
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -158,19 +161,19 @@ def _part(declared: Declaration, sender: str, *, ctx: IntakeContext) -> BulkPart
 
 
 def begin_upload(
-    submission_id: UUID, form: ContentForm, *, ctx: IntakeContext
+    submission_id: UUID, form: ContentForm, *, ctx: IntakeContext, table: str | None = None
 ) -> tuple[Submission, Upload]:
-    """Prepare to take a submission's content.
+    """Prepare to take a submission's content, or that of one of several tables.
 
     Raises:
-        SubmissionNotFound, TransitionRefused
+        SubmissionNotFound, TransitionRefused, TableUnknown, TableNotNamed
 
     """
     with ctx.uow.reading() as tx:
         submission = tx.submissions.get(submission_id, ctx.scope)
     if submission.state is not SubmissionState.OPEN:
         raise TransitionRefused(f"The submission is {submission.state} and accepts no content.")
-    data_set = as_read(submission, ctx=ctx)
+    data_set = as_read(submission, ctx=ctx, table=table)
     return submission, ctx.haven.upload(submission_id, new_id(), data_set, form)
 
 
@@ -188,27 +191,11 @@ def finish_upload(
         ContentRefused, DigestMismatch, TransitionRefused, EditedMeanwhile
 
     """
-    uploaded = upload.finish()
-    if any(digest != uploaded.digest for digest in announced):
-        raise errors.DigestMismatch(
-            "The received content does not have the announced digest. Send it again."
-        )
-    content = Content(
-        key=upload.key,
-        bytes=uploaded.bytes,
-        digest=uploaded.digest,
-        header=uploaded.header,
-        records=uploaded.records,
-        form=form,
-    )
+    content = whole(upload, form, announced)
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
         present = tx.submissions.get(submission.id, ctx.scope)
-        other = tx.submissions.same_content(present, content.digest)
-        if other is not None:
-            raise errors.DuplicateUpload(
-                f"Submission {other} has the same content.", submission_id=str(other)
-            )
+        require_new(tx, present, content.digest)
         stored = tx.submissions.save(
             present.receive(content, edition_id=new_id(), at=at, by=ctx.principal.subject),
             audit=entry_for(
@@ -223,6 +210,32 @@ def finish_upload(
     log.info("submission_received", submission_id=str(submission.id), bytes=content.bytes)
     ctx.wake()
     return stored
+
+
+def whole(upload: Upload, form: ContentForm, announced: Collection[str]) -> Content:
+    """Say what came, when all of it did. Raise ContentRefused, DigestMismatch."""
+    uploaded = upload.finish()
+    if any(digest != uploaded.digest for digest in announced):
+        raise errors.DigestMismatch(
+            "The received content does not have the announced digest. Send it again."
+        )
+    return Content(
+        key=upload.key,
+        bytes=uploaded.bytes,
+        digest=uploaded.digest,
+        header=uploaded.header,
+        records=uploaded.records,
+        form=form,
+    )
+
+
+def require_new(tx: Transaction, submission: Submission, digest: str) -> None:
+    """Raise DuplicateUpload where another submission has the same content."""
+    other = tx.submissions.same_content(submission, digest)
+    if other is not None:
+        raise errors.DuplicateUpload(
+            f"Submission {other} has the same content.", submission_id=str(other)
+        )
 
 
 def refuse_upload(submission_id: UUID, refusal: AppError, *, ctx: IntakeContext) -> None:
@@ -279,7 +292,9 @@ def quarantine(
         return tx.submissions.entries(submission_id, after=after, limit=limit)
 
 
-def quarantined_rows(submission_id: UUID, *, ctx: IntakeContext) -> Iterator[bytes]:
+def quarantined_rows(
+    submission_id: UUID, *, ctx: IntakeContext, table: str | None = None
+) -> Iterator[bytes]:
     """Give the rows back that were set aside, to the organisation that sent them.
 
     They identify people, and nobody but their sender has a use for them. That they were asked
@@ -287,6 +302,7 @@ def quarantined_rows(submission_id: UUID, *, ctx: IntakeContext) -> Iterator[byt
 
     Raises:
         SubmissionNotFound, QuarantineGone, RecordNotAsLogged, Unavailable
+        TableUnknown, TableNotNamed: of several tables, each has rows of its own
 
     """
     at = ctx.clock.now()
@@ -295,7 +311,10 @@ def quarantined_rows(submission_id: UUID, *, ctx: IntakeContext) -> Iterator[byt
     require_as_logged(f"submissions/{submission_id}")  # its row says whose rows are handed out
     with ctx.uow.writing() as tx:
         submission = tx.submissions.sent_by(submission_id, ctx.own)
+        data_set = as_read(submission, ctx=ctx, table=table)
         key, content = submission.quarantine_key, submission.content
+        if table is not None:
+            key, content = key and quarantine_of(key, table), submission.tables.get(table)
         if key is None or content is None or submission.is_over(ctx.limits.keep_uploads, at=at):
             raise errors.QuarantineGone("No quarantined rows of this submission are stored.")
         tx.log(
@@ -307,7 +326,7 @@ def quarantined_rows(submission_id: UUID, *, ctx: IntakeContext) -> Iterator[byt
                 on_behalf_of=submission.provider,
             )
         )
-    rows = ctx.haven.quarantined(key, content.header, as_read(submission, ctx=ctx))
+    rows = ctx.haven.quarantined(key, content.header, data_set)
     try:
         # What cannot be opened is said now: once an answer has begun it can only be cut.
         first = next(rows)
@@ -359,12 +378,34 @@ def require_collected(data_set: DataSet, on: date, *, ctx: IntakeContext) -> Non
     )
 
 
-def as_read(submission: Submission, *, ctx: IntakeContext) -> DataSet:
-    """Return the data set as the file is read today: by the landing rules, as it is written."""
+def as_read(submission: Submission, *, ctx: IntakeContext, table: str | None = None) -> DataSet:
+    """Return the data set as the file is read today: by the landing rules, as it is written.
+
+    Of several tables each is read by itself.
+
+    Raises:
+        TableUnknown, TableNotNamed
+
+    """
     published = ctx.catalogue.by_digest(submission.catalogue_digest)
     today = legal_day(ctx.clock.now())
-    taken_in = ctx.catalogue.intake_of(published, today, submission.protocol)[1]
-    return submission.dialect.of(taken_in)
+    rules, taken_in = ctx.catalogue.intake_of(published, today, submission.protocol)
+    if table is None and taken_in.by_table:
+        raise errors.TableNotNamed(
+            f"{submission.data_set} has the tables {', '.join(taken_in.by_table)}; name one.",
+            tables=[*taken_in.by_table],
+        )
+    if table is None:
+        return submission.dialect.of(taken_in)
+    if table not in taken_in.by_table:
+        there = ", ".join(taken_in.by_table) or "one alone, and is sent to `/content`"
+        raise errors.TableUnknown(f"The tables of {submission.data_set} are {there}.")
+    return table_as_read(submission, taken_in.by_table[table], rules)
+
+
+def table_as_read(submission: Submission, table: DataSet, rules: LandingRules) -> DataSet:
+    """Return one of several tables as its file is read."""
+    return submission.dialect.of(rules.of_table(table).taken_in(table))
 
 
 def _period(text: str, data_set: DataSet) -> Period:

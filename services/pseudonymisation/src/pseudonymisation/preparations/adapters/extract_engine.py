@@ -14,8 +14,8 @@ from common.jobs import Report
 from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.objects import AtHand, Objects
 from pseudonymisation.engine.repeats import RecordKey
-from pseudonymisation.engine.session import EngineLimits
-from pseudonymisation.intake.adapters.landing.layout import left_out
+from pseudonymisation.engine.session import EngineLimits, literal
+from pseudonymisation.intake.adapters.landing.layout import GROUP, left_out
 from pseudonymisation.intake.adapters.lists import named
 from pseudonymisation.preparations.adapters.caps import capped_columns
 from pseudonymisation.preparations.adapters.filters import conditions
@@ -115,7 +115,9 @@ class DuckDbExtractEngine:
                 ExtractColumn(f.name, treatments[f.name], _codes_of(f.name, work.data_set))
                 for f in permit.fields
             ),
-            opt_outs_apply=permit.opt_out.applied,
+            # Of rows that are about nobody nobody can object.
+            opt_outs_apply=permit.opt_out.applied and not work.data_set.is_about_nobody,
+            has_token=not work.data_set.is_about_nobody,
             opted_out=tuple(_list(landed, *listed) for listed in work.opted_out),
             cleared=tuple(_list(landed, *listed) for listed in work.cleared),
             domain_id=permit.domain.id,
@@ -128,7 +130,10 @@ class DuckDbExtractEngine:
                 identity=work.identity_keys,
             ),
             capped=capped,
-            conditions=conditions(permit.filters, work.data_set, capped),
+            conditions=(
+                *conditions(permit.filters, work.data_set, capped),
+                *of_group(work.data_set.part),
+            ),
             nhs_number=person.nhs_number,
             date_of_birth=person.date_of_birth,
             postcode=person.postcode,
@@ -142,6 +147,11 @@ class DuckDbExtractEngine:
                 and treatments[f.name] is not Treatment.PSEUDONYM
             ),
         )
+
+
+def of_group(group: str) -> tuple[str, ...]:
+    """Select the rows of one group, in SQL, where an edition has several."""
+    return (f"{GROUP} = {literal(group)}",) if group else ()
 
 
 def _list(landed: AtHand, listed: PinnedOptOutList, key: bytes) -> Source:

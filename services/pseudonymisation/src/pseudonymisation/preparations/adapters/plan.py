@@ -69,6 +69,8 @@ class Plan:
     """SQL in place of columns that others of the line cap (`caps`)."""
     conditions: tuple[str, ...] = ()
     """SQL that a row `s` has to meet besides: the permit's filters (`filters`)."""
+    has_token: bool = True
+    """Whether each row has its person's token: of rows that are about nobody none has."""
     date_of_birth: str | None
     """The sealed field of the person's date of birth, where the data set has one."""
     postcode: str | None

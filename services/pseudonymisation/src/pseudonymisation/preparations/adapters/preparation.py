@@ -170,7 +170,7 @@ class _Extract:
             scanned_columns=tuple(dict.fromkeys(self._guard.columns)),
             scan_hits=0,
             staff_codes_left_out=self._staff_codes.left_out,
-            groups=self._groups(target),
+            groups=self._groups(target) if self._plan.has_token else None,
         )
 
     def _statement(self, columns: Sequence[str], target: Path) -> str:
@@ -244,7 +244,8 @@ class _Extract:
         """
         columns, sealed = self._plan.columns, self._sealed_cells
         words = [*_PERSON, *(word for column in sealed for word in _words_of(column))]
-        forms = {TOKEN_COLUMN: "minted__tokens.t0", REASON_COLUMN: self._selection.reason_text()}
+        forms = {TOKEN_COLUMN: "minted__tokens.t0"} if self._plan.has_token else {}
+        forms[REASON_COLUMN] = self._selection.reason_text()
         forms |= {column.name: _form_of(column) for column in columns}
         forms |= {
             column.name: f"minted__tokens.t{place}" for place, column in enumerate(sealed, start=1)

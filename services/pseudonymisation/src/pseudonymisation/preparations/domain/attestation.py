@@ -67,10 +67,14 @@ class ExtractOutcome:
     """Of records: how few people share their quasi-identifiers."""
 
 
-def columns_of(permit: Permit, data_set: DataSet) -> tuple[Column, ...]:
-    """Name all columns of the file in their order, with the two that every file of records has."""
+def columns_of(permit: Permit, data_set: DataSet, *, has_token: bool = True) -> tuple[Column, ...]:
+    """Name all columns of the file in their order, with the two that every file of records has.
+
+    A group of rows that are about nobody has no token.
+    """
+    token = Column(name=TOKEN_COLUMN, treatment=Treatment.PSEUDONYM.value, class_=DERIVED)
     own = (
-        Column(name=TOKEN_COLUMN, treatment=Treatment.PSEUDONYM.value, class_=DERIVED),
+        *((token,) if has_token else ()),
         Column(name=REASON_COLUMN, treatment=Treatment.DERIVED.value, class_=DERIVED),
     )
     return (
@@ -97,6 +101,7 @@ def claims(
     outcome: ExtractOutcome,
     form: Callable[[str | None], str] = str,
     assumed: Assumed = NONE_ASSUMED,
+    has_token: bool = True,
 ) -> dict[str, JsonValue]:
     """Return what is in one file; whoever signs adds issuer, audience and times.
 
@@ -111,7 +116,7 @@ def claims(
         extract_id=permit.extract_id,
         file=file,
         line=permit.line,
-        columns=columns_of(permit, data_set),
+        columns=columns_of(permit, data_set, has_token=has_token),
         periods=permit.periods,
         editions=tuple(edition.attested for edition in editions),
         forms=forms_of(editions, form),

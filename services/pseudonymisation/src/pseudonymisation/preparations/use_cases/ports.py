@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from catalogue import DataSet, LandingRules
+from catalogue.relations import split
 from common.audit.entries import Entry
 from common.jobs import Report, SignOfLife
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome
+from pseudonymisation.preparations.domain.groups import FileOf
 from pseudonymisation.preparations.domain.preparation import (
     PinnedEdition,
     PinnedOptOutList,
@@ -200,6 +202,17 @@ class ExtractOrder:
     """Of a table: what its recipient has already."""
     beside: tuple[tuple[PinnedEdition, bytes], ...] = field(default=(), repr=False)
     """Further editions that those were made of and that are still there."""
+
+    def of(self, one: FileOf) -> Self:
+        """Return what is to be made of one of the permit's files."""
+        if not one.group:
+            return self
+        keys = {
+            split(name)[1]: keys
+            for name, keys in self.identity_keys.items()
+            if split(name)[0] == one.group
+        }
+        return replace(self, data_set=one.data_set, permit=one.inside, identity_keys=keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from pseudonymisation.preparations.domain.errors import (
     ReleaseStoreUnavailable,
     ShownMeanwhile,
 )
+from pseudonymisation.preparations.domain.groups import FileOf, files_of
 from pseudonymisation.preparations.domain.permit import require_releasable
 from pseudonymisation.preparations.domain.preparation import (
     OBJECTS,
@@ -150,16 +151,21 @@ class PreparationJobs:
         data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
         self._require_safe(preparation, data_set)
         work, opt_outs = self._work(preparation, data_set)
-        with self.engine.make(work, attempt=claim.attempt, report=report) as made:
-            report(made.outcome.rows, made.outcome.rows)
-            try:
-                files = tuple(
-                    self._file(claim.job, data_set, made, format_, opt_outs)
-                    for format_ in preparation.permit.formats
-                )
-                return _Made(files, opt_outs, work.shown, made.shown)
-            except ReleaseStoreUnavailable:
-                raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
+        files: list[PreparedFile] = []
+        shown: Mapping[str, ShownCells] = {}
+        for one in files_of(preparation.permit, data_set):
+            order = work.of(one)
+            with self.engine.make(order, attempt=claim.attempt, report=report) as made:
+                report(made.outcome.rows, made.outcome.rows)
+                shown = made.shown
+                try:
+                    files += [
+                        self._file(claim.job, data_set, one, made, format_, opt_outs)
+                        for format_ in preparation.permit.formats
+                    ]
+                except ReleaseStoreUnavailable:
+                    raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
+        return _Made(tuple(files), opt_outs, work.shown, shown)
 
     def _require_safe(self, preparation: Preparation, data_set: DataSet) -> None:
         """Refuse editions that became unsafe since they were pinned, or are not what was landed."""
@@ -176,6 +182,7 @@ class PreparationJobs:
         self,
         preparation: Preparation,
         data_set: DataSet,
+        one: FileOf,
         made: PreparedFiles,
         format_: str,
         opt_outs: tuple[PinnedOptOutList, ...],
@@ -195,11 +202,12 @@ class PreparationJobs:
         signed = self.attest(
             attestation.claims(
                 file,
-                permit=preparation.permit,
+                permit=one.permit,
                 data_set=data_set,
                 editions=preparation.editions,
                 opt_outs=opt_outs,
-                outcome=made.outcome,
+                outcome=one.attested(made.outcome),
+                has_token=not one.data_set.is_about_nobody,
                 form=self._form,
                 assumed={**self._assumed(preparation, data_set), **made.outcome.assumed},
             )

@@ -11,7 +11,7 @@ Both end in one file (`writing`), and memory does not grow with it. LAYOUT.md sa
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -96,7 +96,7 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
     parquet_key = resources.key(f"edition/{task.edition_id}")
     with (
         _scratch(resources.scratch, task.attempt) as scratch,
-        resources.objects.made(task.object_key, scratch) as path,
+        _place(task, resources.objects, scratch) as path,
         resources.objects.writer(task.quarantine_key, resources.key(task.quarantine_key)) as writer,
         session(
             directories=[
@@ -117,7 +117,7 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
             data_set=task.data_set,
             entries_max=resources.quarantine_entries_max,
         )
-        with _translated():
+        with translated():
             read_by = _load_maps(connection, task)
         is_change = task.protocol is Protocol.NET_CHANGE
         left_out = LeftOut(task.rules, task.data_set, keys, is_dated=is_change)
@@ -145,7 +145,7 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
         writing = Writing(
             connection, schema_of(statement), statement.into(path, statement.whole(BATCHES))
         )
-        with _translated(), writing.open() as write:
+        with translated(), writing.open() as write:
             with others.kept() as keep:
                 plain = _plain_rows(statement, keys, connection)
                 for rows, rest in sorted_out(lines.blocks(chunks), plain, resources.limits.threads):
@@ -159,7 +159,7 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
                     write(rows)
         written = writing.result
         faults.reach("L1")
-        with _translated():
+        with translated():
             if written is None:
                 raise EngineFailed
             from_file, change = int(written[1]), None
@@ -205,6 +205,11 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
     )
 
 
+def _place(task: LandingTask, objects: Objects, scratch: Path) -> AbstractContextManager[Path]:
+    """Give the path to which the engine writes: of a table that is to be flattened, our own."""
+    return objects.made(task.object_key, scratch) if task.into is None else nullcontext(task.into)
+
+
 def _plain_rows(
     statement: Statement, keys: Mapping[str, bytes], connection: duckdb.DuckDBPyConnection
 ) -> PlainRows | None:
@@ -239,7 +244,7 @@ class _Judged:
         schema = schema_of(self._statement)
         feed = Feed(self._statement.pipe, others.read())
         try:
-            with _translated(), feed.flowing():
+            with translated(), feed.flowing():
                 found = self._connection.execute(self._statement.rows)
                 for batch in found.to_arrow_reader(ROWS_AT_ONCE):
                     yield as_in(schema, batch.columns)
@@ -249,7 +254,7 @@ class _Judged:
             if self._failures:
                 raise self._failures[0] from None
             raise
-        with _translated():
+        with translated():
             _set_unreadable_aside(
                 self._connection, self._quarantine, self._statement.data_set.file.delimiter
             )
@@ -437,7 +442,7 @@ def _scratch(root: Path, attempt: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Say that the engine failed without its words, which may quote values."""
     try:
         yield

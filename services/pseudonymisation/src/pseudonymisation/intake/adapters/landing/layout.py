@@ -23,6 +23,10 @@ TYPES: Final[Mapping[ColumnType, str]] = {
 }
 
 
+GROUP: Final = "landed__group"
+"""Of which group a row is, in an edition of several tables."""
+
+
 @dataclass(frozen=True, slots=True)
 class LandedColumn:
     """A landed column: its name, the engine's type, and what it is made of."""

@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from common.audit import RecordNotAsLogged, is_as_logged
 from common.errors import AppError, TransitionRefused
+from common.texts import Scanned
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import LIMIT_DEFAULT, LIMIT_MAX, Page, Paging
 from common.web.problems import responses
@@ -32,8 +33,42 @@ from pseudonymisation.intake.use_cases.uploads.ports import Upload
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+TABLE = r"^[A-Z][A-Za-z0-9_]{0,30}$"
 UPLOAD_BYTES_MAX = 1 << 40
 """What HTTP lets through; how large a file may be, the catalogue says."""
+
+CONTENT_REFUSALS = (
+    errors.SubmissionNotFound,
+    TransitionRefused,
+    errors.DuplicateUpload,
+    errors.ContentIsArchive,
+    errors.ContentTypeUnsupported,
+    errors.ContentTypeMismatch,
+    errors.ContentDamaged,
+    errors.ContentExpands,
+    errors.ColumnTypeUnsupported,
+    errors.OtherDataSet,
+    errors.ContentIsWebPage,
+    errors.ContentNotCsv,
+    errors.EncodingNotUtf8,
+    errors.ContentNotText,
+    errors.LineEndsWrong,
+    errors.DelimiterWrong,
+    errors.LinesQuoted,
+    errors.SeparatorLine,
+    errors.HeaderNotFirst,
+    errors.IndexColumn,
+    errors.TrailingDelimiter,
+    errors.ColumnsWrong,
+    errors.FileEmpty,
+    errors.LineTooLong,
+    errors.FileTooLarge,
+    errors.UploadIncomplete,
+    errors.DigestMismatch,
+    errors.DigestUnreadable,
+    errors.TooManyUploads,
+)
+"""Of what is sent: of a file, or of one of several tables."""
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
 
@@ -75,37 +110,7 @@ def open_submission(
     "/{submission_id}/content",
     status_code=HTTPStatus.ACCEPTED,
     max_body_size=UPLOAD_BYTES_MAX,
-    responses=responses(
-        errors.SubmissionNotFound,
-        TransitionRefused,
-        errors.DuplicateUpload,
-        errors.ContentIsArchive,
-        errors.ContentTypeUnsupported,
-        errors.ContentTypeMismatch,
-        errors.ContentDamaged,
-        errors.ContentExpands,
-        errors.ColumnTypeUnsupported,
-        errors.OtherDataSet,
-        errors.ContentIsWebPage,
-        errors.ContentNotCsv,
-        errors.EncodingNotUtf8,
-        errors.ContentNotText,
-        errors.LineEndsWrong,
-        errors.DelimiterWrong,
-        errors.LinesQuoted,
-        errors.SeparatorLine,
-        errors.HeaderNotFirst,
-        errors.IndexColumn,
-        errors.TrailingDelimiter,
-        errors.ColumnsWrong,
-        errors.FileEmpty,
-        errors.LineTooLong,
-        errors.FileTooLarge,
-        errors.UploadIncomplete,
-        errors.DigestMismatch,
-        errors.DigestUnreadable,
-        errors.TooManyUploads,
-    ),
+    responses=responses(errors.TableNotNamed, *CONTENT_REFUSALS),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -187,17 +192,35 @@ def get_quarantine(
 @router.get(
     "/{submission_id}/quarantine/rows",
     response_class=StreamingResponse,
-    responses=responses(errors.SubmissionNotFound, errors.QuarantineGone, RecordNotAsLogged)
+    responses=responses(
+        errors.SubmissionNotFound,
+        errors.QuarantineGone,
+        errors.TableUnknown,
+        errors.TableNotNamed,
+        RecordNotAsLogged,
+    )
     | {200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
 )
-def get_quarantined_rows(submission_id: UUID, ctx: RowsCtx) -> StreamingResponse:
+def get_quarantined_rows(
+    submission_id: UUID,
+    ctx: RowsCtx,
+    table: Annotated[
+        str | None,
+        Query(
+            pattern=TABLE,
+            description="Of several tables which, as the catalogue names it.",
+            examples=["CYP101"],
+        ),
+        Scanned(code=True),
+    ] = None,
+) -> StreamingResponse:
     """Return the rows that were set aside: line, reasons, and the values as they were sent.
 
     Only to the organisation that sent them, and only as long as they are kept. A damaged
     object ends the connection before the end of the body.
     """
     return StreamingResponse(
-        use_cases.quarantined_rows(submission_id, ctx=ctx),
+        use_cases.quarantined_rows(submission_id, ctx=ctx, table=table),
         media_type="text/csv",
         headers={
             "Content-Disposition": f'attachment; filename="quarantine-{submission_id}.csv"',

@@ -33,6 +33,7 @@ BODY: Final = {
     "example": "2,9990000026,1\n",
 }
 FILE_REFUSALS: Final = (
+    errors.TableNotNamed,
     errors.ContentIsArchive,
     errors.ContentTypeMismatch,
     errors.ContentDamaged,

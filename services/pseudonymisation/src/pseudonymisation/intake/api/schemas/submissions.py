@@ -17,7 +17,7 @@ from pseudonymisation.intake.domain.edition import Edition, Replaced
 from pseudonymisation.intake.domain.opt_out import OptOutList
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.submission import Submission
-from pseudonymisation.intake.domain.written import Declaration, Delimiter, Dialect, Quoting
+from pseudonymisation.intake.domain.written import Content, Declaration, Delimiter, Dialect, Quoting
 
 ODS = r"^[A-Z0-9]{3,12}$"
 DATA_SET = r"^[A-Z][A-Z0-9_]{1,31}$"
@@ -204,6 +204,28 @@ class ProgressView(BaseModel):
     rows_total: int | None
 
 
+class TableView(BaseModel):
+    """What came of one of several tables."""
+
+    table: Annotated[str, Field(description="As the catalogue names it.")]
+    bytes: Annotated[int, Field(description="Of what was sent.")]
+    digest: Annotated[str, Field(description="`sha256:` and the hash of what was sent.")]
+    records: Annotated[int, Field(description="Lines behind the header.")]
+    content_form: Annotated[
+        Literal["csv", "csv.gz", "parquet"], Field(description="As what it was sent.")
+    ]
+
+    @classmethod
+    def of(cls, table: str, content: Content) -> Self:
+        return cls(
+            table=table,
+            bytes=content.bytes,
+            digest=content.digest,
+            records=content.records,
+            content_form=content.form.value,
+        )
+
+
 class SubmissionView(BaseModel):
     id: UUID
     data_set: str
@@ -260,6 +282,10 @@ class SubmissionView(BaseModel):
         RefusalView | None,
         Field(description="Of a refused file: where it is wrong; null where it is not said."),
     ]
+    tables: Annotated[
+        list[TableView],
+        Field(description="Of several tables those that came; empty where the data set is one."),
+    ]
     is_as_logged: IsAsLogged
 
     @classmethod
@@ -280,6 +306,7 @@ class SubmissionView(BaseModel):
             bytes=None if content is None else content.bytes,
             digest=None if content is None else content.digest,
             content_form=None if content is None else content.form.value,
+            tables=[TableView.of(name, one) for name, one in submission.tables.items()],
             delimiter=submission.dialect.delimiter,
             quoting=submission.dialect.quoting,
             protocol=submission.protocol,

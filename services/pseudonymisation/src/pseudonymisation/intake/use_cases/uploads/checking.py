@@ -12,8 +12,8 @@ from common.ids import new_id
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Replaced
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry, report
-from pseudonymisation.intake.domain.submission import Content, Submission
-from pseudonymisation.intake.domain.written import ContentForm, Declaration
+from pseudonymisation.intake.domain.submission import Submission
+from pseudonymisation.intake.domain.written import Content, ContentForm, Declaration
 from pseudonymisation.intake.use_cases import landing_results, submissions
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.landings import LandingJobs

@@ -109,6 +109,7 @@ class LandingTask:
     protocol: Protocol = Protocol.WHOLE_PERIOD
     base: "Base | None" = None
     """With what a net change is merged; None: nothing is in force of its place."""
+    into: Path | None = None  # of one of several tables: where it is written meanwhile
     deprivation_maps: tuple[DatedMap, ...] = ()
     """Deciles, the first of those that are in force when the period begins."""
 

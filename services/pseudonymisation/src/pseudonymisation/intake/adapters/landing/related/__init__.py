@@ -1,0 +1,1 @@
+"""Several tables that belong together: each landed by itself, then held against the others."""
