@@ -165,6 +165,62 @@ def test_what_is_hidden_of_a_line_and_stops_nothing_is_a_warning():
     assert "COLUMN_WITHHELD" in codes(examine(with_areas(classification="IDENTIFIABLE")), "warn")
 
 
+CSDS_FIELDS = (
+    "Referrals.Unique_ServiceRequestID",
+    "Referrals.Gender",
+    "Care_Activities.Unique_ServiceRequestID",
+    "Care_Activities.Unique_CareActivityID",
+    "Assessments.Unique_ServiceRequestID",
+    "Assessments.Unique_CareActivityID",
+    "Group_Sessions.NumberOfParticipants",
+)
+
+
+def with_groups(*left_out):
+    treatments = {True: "pseudonym", False: "as_is"}
+    fields = [
+        field(name=name, treatment=treatments["Unique" in name])
+        for name in CSDS_FIELDS
+        if name not in left_out
+    ]
+    asked = line(data_set="CSDS", fields=fields, sensitivity="SENSITIVE", periods=SINCE_CSDS)
+    return edited([7, "lines", 0], asked)
+
+
+SINCE_CSDS = {"from": "2018-04", "to": "2024-05"}
+
+
+@pytest.mark.scenario("R16")
+@pytest.mark.parametrize(
+    ("left_out", "missing"),
+    [
+        ((), []),
+        (["Referrals.Gender", "Group_Sessions.NumberOfParticipants"], []),
+        (
+            ["Care_Activities.Unique_ServiceRequestID"],
+            ["Add Care_Activities.Unique_ServiceRequestID."],
+        ),
+        (
+            ["Assessments.Unique_CareActivityID"],
+            ["Add Assessments.Unique_CareActivityID."],
+        ),
+        (
+            ["Referrals.Unique_ServiceRequestID"],
+            ["Add Referrals.Unique_ServiceRequestID."] * 2,
+        ),
+    ],
+)
+def test_groups_without_the_fields_that_link_them_are_a_warning(left_out, missing):
+    """Each pair is told once; group sessions are linked with nothing."""
+    found = [f for f in examine(with_groups(*left_out)) if f.code == "GROUPS_NOT_LINKED"]
+
+    assert [f.offer for f in found] == missing
+    assert {(f.pointer, f.refuses) for f in found} <= {(f"{LINE}/fields", False)}
+    assert not {"FIELD_UNKNOWN", "TREATMENT_NOT_ALLOWED"} & set(
+        codes(examine(with_groups(*left_out)), "refuse")
+    )
+
+
 def second_line(**changes):
     raw = complete()
     raw[7]["lines"].append(line(2, data_set="DIDS", fields=[DIDS_FIELD], **changes))

@@ -60,6 +60,7 @@ CHECKS: tuple[Check, ...] = (
     data.lines,
     data.catalogue,
     data.groups,
+    data.links,
     data.fields,
     filters.filters,
     tables.parameters,

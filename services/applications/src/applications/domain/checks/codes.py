@@ -63,6 +63,7 @@ CODES: Mapping[str, str] = {
     "FLOW_NOT_BETWEEN_PARTIES": "every flow is between parties, or with the Body",
     "FORM_NOT_ALLOWED": "the purpose allows data in that form, in that environment",
     "GAP_BEFORE_RENEWAL": "a renewal starts on the day after the agreement's end",
+    "GROUPS_NOT_LINKED": "(warning) groups asked for together have the fields that link them",
     "GROUP_UNKNOWN": "a group of a data set is one that the catalogue has",
     "ICO_EXPIRES_IN_TERM": "(warning) the registration lasts as long as the agreement",
     "ICO_EXPIRY_CORRECTED": "(warning) a registration is said to last no longer than it does",
@@ -188,6 +189,7 @@ PROMISES: Mapping[str, str] = {
 
 NO_PROMISE = frozenset(
     {
+        "GROUPS_NOT_LINKED",
         "MARK_NOT_ASKED_FOR",
         "NOT_CONSULTED",
         "REASON_NOT_IN_DATA_SET",

@@ -9,6 +9,7 @@ from applications.domain.rules import Ceiling
 from applications.domain.sections.data import LineAnswer, LineField, Minimisation
 from applications.domain.sections.forms import Kind, Sensitivity
 from catalogue import DataSet, FieldClass, Treatment
+from catalogue.relations.linking import unlinked
 from statements.vocabulary import Classification
 
 
@@ -107,6 +108,22 @@ def groups(case: Case) -> Iterator[Finding]:
         if line.group:
             yield refuse(
                 "GROUP_UNKNOWN", 7, f"{pointer}/group", f"{line.data_set} has no such group."
+            )
+
+
+def links(case: Case) -> Iterator[Finding]:
+    """Check that groups which are asked for together can be joined (domain.md 6.6; R16)."""
+    for pointer, line in case.answers.numbered_lines():
+        data_set = case.data_set(line)
+        names = {field.name for field in line.fields}
+        for one in unlinked(data_set, names) if data_set is not None else ():
+            yield warn(
+                "GROUPS_NOT_LINKED",
+                7,
+                f"{pointer}/fields",
+                f"{one.group} and {one.other} of line {line.number} lack fields that link them:"
+                " their rows can be joined by person only.",
+                offer=f"Add {', '.join(one.missing)}.",
             )
 
 
