@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from pseudonymisation.preparations.adapters.preparation import prepare
@@ -30,6 +31,17 @@ NO_DATE = "2018-02-30"
 MEGABYTE = 1_000_000
 
 
+class Peak(NamedTuple):
+    """What one process told."""
+
+    bytes: int
+    """The most of memory that it ever had."""
+    rows: int
+    """That were landed, or came out."""
+    entries: int = 0
+    """Reasons that are told one by one."""
+
+
 def run(scale: float, scratch: Path) -> list[Result]:
     return [_extracts(scale, scratch / "haven"), *_landings(scale, scratch)]
 
@@ -41,7 +53,7 @@ def _extracts(scale: float, directory: Path) -> Result:
     editions = [edition, *bench.replicate(edition, max(SIZES) - 1)]
     peaks, rows = {}, {}
     for size in SIZES:
-        peaks[size], rows[size] = _child(bench, editions[:size])
+        peaks[size], rows[size], _ = _child(bench, editions[:size])
     told = ", ".join(
         f"{int(size * ROWS_AN_EDITION * scale):,} rows ({rows[size]:,} out)"
         f" {peaks[size] / MEGABYTE:,.0f} MB"
@@ -58,7 +70,7 @@ def _extracts(scale: float, directory: Path) -> Result:
 
 def _landings(scale: float, scratch: Path) -> list[Result]:
     """Land one million and ten, of each kind."""
-    told: dict[str, list[tuple[int, int]]] = {}
+    told: dict[str, list[Peak]] = {}
     for size in LANDED:
         rows = int(size * ROWS_AN_EDITION * scale)
         for kind, found in landing_peaks(scratch / f"landed-{size}", rows).items():
@@ -66,38 +78,42 @@ def _landings(scale: float, scratch: Path) -> list[Result]:
     return [
         Result(
             name=f"memory landing{kind}",
-            ratio=peaks[1][0] / peaks[0][0],
+            ratio=peaks[1].bytes / peaks[0].bytes,
             goal=1.1,
             better="lower",
             told=", ".join(
-                f"{int(size * ROWS_AN_EDITION * scale):,} rows ({rows:,} landed)"
-                f" {peak / MEGABYTE:,.0f} MB"
-                for size, (peak, rows) in zip(LANDED, peaks, strict=True)
+                f"{int(size * ROWS_AN_EDITION * scale):,} rows ({peak.rows:,} landed)"
+                f" {peak.bytes / MEGABYTE:,.0f} MB"
+                for size, peak in zip(LANDED, peaks, strict=True)
             ),
         )
         for kind, peaks in told.items()
     ]
 
 
-def landing_peaks(directory: Path, rows: int) -> dict[str, tuple[int, int]]:
+def landing_peaks(
+    directory: Path, rows: int, kinds: Sequence[str] = ("", " suspects", " refused")
+) -> dict[str, Peak]:
     """Land so many rows of each kind; tell the most of memory that it took, and what was landed."""
     bench = Bench.create(directory)
     bench.submission(rows)
-    peaks = {"": _child(bench, ())}
-    bench.spoil("Der_Diagnosis_All", lambda _: CLOSE)
-    peaks[" suspects"] = _child(bench, ())
-    bench.spoil("Admission_Date", lambda _: NO_DATE)
-    peaks[" refused"] = _child(bench, ())
+    peaks = {}
+    for kind in kinds:
+        if kind == " suspects":
+            bench.spoil("Der_Diagnosis_All", lambda _: CLOSE)
+        elif kind == " refused":
+            bench.spoil("Admission_Date", lambda _: NO_DATE)
+        peaks[kind] = _child(bench, ())
     return peaks
 
 
-def _child(bench: Bench, editions: Sequence[UUID]) -> tuple[int, int]:
+def _child(bench: Bench, editions: Sequence[UUID]) -> Peak:
     command = [sys.executable, "-m", "tests.benchmarks.memory", str(bench.directory)]
     done = subprocess.run(
         [*command, *map(str, editions)], check=True, stdout=subprocess.PIPE, text=True
     )
     told = json.loads(done.stdout)
-    return told["peak_bytes"], told["rows"]
+    return Peak(told["peak_bytes"], told["rows"], told.get("entries", 0))
 
 
 def main(directory: Path, editions: Sequence[UUID]) -> None:
@@ -105,7 +121,8 @@ def main(directory: Path, editions: Sequence[UUID]) -> None:
     if not editions:
         landed, rows = bench.land()
         bench.objects.delete(f"editions/{landed}/1.parquet")
-        json.dump({"peak_bytes": peak_bytes(), "rows": rows.landed}, sys.stdout)
+        told = {"rows": rows.landed, "entries": len(rows.entries)}
+        json.dump({"peak_bytes": peak_bytes(), **told}, sys.stdout)
         return
     target = bench.directory / "made" / "extract.parquet"
     outcome = prepare(

@@ -1,6 +1,8 @@
 """What the haven attests is read as it is, and the manifest repeats it."""
 
 import base64
+import csv
+import io
 import json
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -8,6 +10,8 @@ from uuid import UUID
 
 import pytest
 
+import catalogue
+from catalogue import Derivation
 from common.errors import TransitionRefused
 from common.security.jws import unverified
 from dissemination.domain import register
@@ -18,6 +22,7 @@ from dissemination.domain.errors import AttestationMalformed
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.register import COLUMNS, entry
 from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
+from dissemination.domain.zips.explaining import NO_NAMES, data_dictionary
 from statements.attestation import assumed_in_words
 from statements.decision import JudgedLine, RegisterTerms
 from statements.line import AgreementVersion
@@ -318,6 +323,25 @@ def test_how_few_people_share_what_could_single_them_out_is_in_the_manifest():
     assert claims["groups"] == groups
     assert said.groups.unique_share == 0.05
     assert "groups" not in manifest_of(FILE.attestation).claims()
+
+
+def test_the_dictionary_says_why_codes_of_areas_have_no_names():
+    """Guard: `explaining._codes`. A column with codes of its own has their meanings there."""
+    known = catalogue.load().get("SUS_APC")
+    made = {derived.derivation: derived.name for derived in known.derived}
+    names = [made[Derivation.LSOA], made[Derivation.POSTCODE_SECTOR], "Sex"]
+    columns = [{"name": name, "treatment": "as_is", "class": "QI"} for name in names]
+    claims = manifest_of(signed({**CLAIMS, "columns": columns}))
+
+    told: dict[str, set[str]] = {}
+    for row in csv.DictReader(io.StringIO(data_dictionary(claims, known))):
+        told.setdefault(row["column"], set()).add(row["meaning"])
+
+    area, sector, sex = (told[name] for name in names)
+    assert area == {NO_NAMES}
+    assert sector == {""}
+    assert NO_NAMES not in sex
+    assert len(sex) > 2
 
 
 def test_each_word_of_a_line_is_in_its_digest_and_what_is_empty_is_not():

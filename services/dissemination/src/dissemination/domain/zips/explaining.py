@@ -5,7 +5,8 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from catalogue import DataSet, Treatment
+from catalogue import DataSet, Derivation, Treatment
+from catalogue.words import AREAS
 from statements.attestation import assumed_in_words
 from statements.filters import in_words
 from statements.manifest import Manifest
@@ -33,6 +34,11 @@ REASONS: Final[Mapping[str, str]] = {
     "R": "the commissioner that is responsible by the record",
     "C": "the commissioner that the record names",
 }
+WITHOUT_NAMES: Final = AREAS - {Derivation.DEPRIVATION_DECILE}
+NO_NAMES: Final = (
+    "codes of the Office for National Statistics; their names are not here yet: the postcode"
+    " directory that areas are read from has codes only"
+)
 
 
 def data_dictionary(manifest: Manifest, data_set: DataSet | None) -> str:
@@ -125,9 +131,9 @@ def _type(name: str, treatment: str, data_set: DataSet) -> str:
 
 
 def _codes(name: str, treatment: str, data_set: DataSet) -> Iterator[tuple[str, str]]:
-    field = data_set.by_name.get(name)
+    field, made = data_set.by_name.get(name), data_set.forms.get(name)
     if field is None or not field.codes or treatment != Treatment.AS_IS:
-        yield "", ""
+        yield "", NO_NAMES if made and made.derivation in WITHOUT_NAMES else ""
         return
     for code in field.codes:
         yield code, field.labels.get(code, "")
