@@ -10,7 +10,7 @@ against each other); what is not left out is nearly always innocent, and judged 
 from collections.abc import Sequence
 from datetime import date
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,7 @@ Bytes = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
 Cells = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
+Value = TypeVar("Value", bound=np.generic)
 
 
 def _classes() -> Bytes:
@@ -100,6 +101,11 @@ def _held(column: pa.Array) -> tuple[Bytes, Numbers]:
     if column.null_count:
         sizes = np.where(column.is_valid().to_numpy(zero_copy_only=False), sizes, 0)
     return blocks[:, 4:], sizes
+
+
+def _at(values: npt.NDArray[Value], places: Places | Cells | Bytes) -> npt.NDArray[Value]:
+    """Return the values at places that there are: `values[places]`, in a third of the time."""
+    return values.take(places, mode="clip")
 
 
 def _pair(digits: Bytes, at: int) -> Bytes:
@@ -160,18 +166,22 @@ class _Cells:
     def _leave_out_short(self) -> None:
         long = self._lengths >= SHORTEST
         if not long.all():
-            self._data = self._data[np.repeat(long, self._lengths)]
+            self._data = _at(self._data, np.flatnonzero(np.repeat(long, self._lengths)))
             self._lengths, self._cells = self._lengths[long], self._cells[long]
 
     def _make_normal(self) -> None:
-        classes = _CLASS[self._data]
+        classes = _at(_CLASS, self._data)
         solid = classes != _SEPARATOR
         cell_of = np.repeat(np.arange(len(self._lengths), dtype=np.int32), self._lengths)
-        self._is_parted = not solid.all()
-        self._places = np.flatnonzero(solid) if self._is_parted else None
-        self._text = self._data[solid] if self._is_parted else self._data
-        self._class = classes[solid] if self._is_parted else classes
-        self._cell = cell_of[solid] if self._is_parted else cell_of
+        self._places: Places | None = None
+        self._text: Bytes = self._data
+        self._class: Bytes = classes
+        self._cell: Cells = cell_of
+        if not solid.all():
+            self._places = np.flatnonzero(solid)
+            self._text = _at(self._text, self._places)
+            self._class = _at(self._class, self._places)
+            self._cell = _at(self._cell, self._places)
         self._is_digit = self._class == _DIGIT
 
     def suspects(self) -> Mask:
@@ -253,9 +263,9 @@ class _Cells:
             known[rows, part] = True
         known[:, _PAIRS] = False
         row_of_cell = (self._cells % self._rows * (_PAIRS + 1)).astype(np.int32)
-        index = row_of_cell[self._cell[:-1]]
+        index = _at(row_of_cell, self._cell[:-1])
         index += pair
-        own = known.ravel()[index]
+        own = _at(known.ravel(), index)
         at = self._whole(np.flatnonzero(own[:-2] & own[2:]), 4)
         cells = self._cell[at]
         row = self._row(cells)
