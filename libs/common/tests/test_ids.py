@@ -1,6 +1,7 @@
 """Names, references and digests."""
 
 import json
+from uuid import UUID
 
 import pytest
 import rfc8785
@@ -23,6 +24,13 @@ def test_ids_are_in_the_order_in_which_they_were_made():
 
     assert made == sorted(made)
     assert {one.version for one in made} == {7}
+
+
+def test_the_text_of_an_id_is_that_of_any_other():
+    before, text, after = ids.new_id(), ids.new_id_text(), ids.new_id()
+
+    assert str(UUID(text)) == text
+    assert before < UUID(text) < after
 
 
 def test_references_have_the_published_form():

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 import rfc8785
+import uuid_utils
 import uuid_utils.compat
 from pydantic import JsonValue
 
@@ -32,6 +33,11 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 def new_id() -> UUID:
     """Return a UUIDv7: unique, and in order of creation, so that pages can follow it."""
     return uuid_utils.compat.uuid7()
+
+
+def new_id_text() -> str:
+    """Return the text of one, for who needs no more: it takes a third of the time."""
+    return str(uuid_utils.uuid7())
 
 
 def dars_reference() -> str:

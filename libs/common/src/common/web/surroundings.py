@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.audit import begin_answer
 from common.http import CORRELATION_HEADER
-from common.ids import new_id
+from common.ids import new_id_text
 from common.web import problems
 
 SAFETY = (
@@ -81,7 +81,7 @@ def added_headers(request_id: str) -> list[tuple[bytes, bytes]]:
 
 def request_id_of(told: bytes | None) -> str:
     """Return the caller's id if it is one: whatever else was sent would end up in logs."""
-    return str(told, "ascii") if told and _CORRELATION_ID.fullmatch(told) else str(new_id())
+    return str(told, "ascii") if told and _CORRELATION_ID.fullmatch(told) else new_id_text()
 
 
 def _request_id(scope: Scope) -> str:

@@ -33,7 +33,7 @@ from agreements.db.written import Changed
 from common import audit as audit_log
 from common.audit import Entry
 from common.db.tables import audit_leaf, table_of
-from common.ids import canonical, digest, new_id
+from common.ids import canonical, digest, new_id_text
 from common.security import keys
 from common.security.jwks import KeySet
 from common.security.jws import NotGenuine, open_compact, unverified
@@ -82,7 +82,7 @@ class Sealer:
         self._keys = KeySet(lambda: {"keys": every})
 
     def seal(self, link: Mapping[str, Any], *, at: datetime) -> str:
-        said, jti = canonical(dict(link)), str(new_id())
+        said, jti = canonical(dict(link)), new_id_text()
         return keys.issue_written(self._own(), SEAL, said, jti=jti, at=at)
 
     def open_seal(self, statement: str) -> Mapping[str, Any]:

@@ -92,7 +92,9 @@ _TEXT_OF: Mapping[type, Callable[[Any], str]] = {
     str: encode_basestring_ascii,
     UUID: UUID.__str__,
     int: int.__repr__,
+    bool: str,
     NoneType: str,
+    datetime: instant_text,
 }
 """Of what comes most often, the same without asking what it is."""
 
