@@ -50,6 +50,10 @@ LAZY = {
         "dsfc_cli.reidentifying:command",
         "As a GP practice: ask which of its own patients tokens are, and print them as CSV.",
     ),
+    "orders": Lazy(
+        "dsfc_cli.ordering:app",
+        "Standing orders: each month of a line is asked for when its time has come.",
+    ),
     "up": Lazy(
         "dsfc_cli.running:command",
         "Start the four services with a sandbox in them, say what to do next, and stay until"

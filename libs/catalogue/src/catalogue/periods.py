@@ -322,9 +322,9 @@ class Calendar(Strict):
             first = date(year, YEAR_BEGINS - 1, 1)
         return tuple(stage.last_day(first) for stage in self.stages)
 
-    def closes_at(self, month: str) -> datetime:
-        """Give the instant at which the last stage of a month is over."""
-        return datetime.combine(self.last_days(month)[-1], self.until, LONDON)
+    def closes_at(self, month: str) -> tuple[datetime, ...]:
+        """Give the instants at which the stages of a month are over, in their order."""
+        return tuple(datetime.combine(day, self.until, LONDON) for day in self.last_days(month))
 
     def stage_of(self, month: str, received_at: datetime) -> Stage:
         """Say in which stage of a month something is that came at an instant."""

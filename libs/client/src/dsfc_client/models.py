@@ -384,6 +384,8 @@ class Extract(Wire):
     progress: Progress | None = None
     files: tuple[ExtractFile, ...] = ()
     availability: Availability | None = None
+    editions: tuple[dict[str, Any], ...] = ()
+    """That it was made of, and what replaced them."""
 
 
 class Tabulation(Extract):
@@ -393,6 +395,31 @@ class Tabulation(Extract):
     further_measures: tuple[str, ...] = ()
     linked_data_sets: tuple[str, ...] = ()
     dimensions: tuple[dict[str, Any], ...] = ()
+
+
+class OrderedPeriod(Wire):
+    """What became of one month of a standing order."""
+
+    month: str
+    state: str
+    refusals: tuple[dict[str, Any], ...] = ()
+    attempts: int = 0
+    extract_id: UUID | None = None
+    extract_state: str | None = None
+
+
+class StandingOrder(Wire):
+    """One instruction for a line: each month is asked for when its time has come."""
+
+    id: UUID
+    agreement: str
+    data_set: str
+    when: str
+    state: str
+    counts: dict[str, int]
+    ended: dict[str, Any] | None = None
+    periods: tuple[OrderedPeriod, ...] = ()
+    """None in a list."""
 
 
 class Manifest(Wire):

@@ -4,14 +4,14 @@ Every method raises `Problem` where the service says no, and `ConnectionLost` wh
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
 
 from dsfc_client import _downloads
 from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._http import Service
+from dsfc_client._ordering import Id, Json, Ordering
 from dsfc_client._people import People
 from dsfc_client._reference_data import ReferenceData
 from dsfc_client.models import (
@@ -41,8 +41,6 @@ from dsfc_client.models import (
 NOTHING = frozenset({"rejected", "failed", "withdrawn", "taken_back"})
 """States in which what was waited for will not come any more."""
 POLL_SECONDS, WAIT_SECONDS_MAX = 0.1, 600.0
-Json = Mapping[str, Any]
-Id = UUID | str
 
 
 class DidNotHappen(DsfcError):
@@ -380,7 +378,7 @@ class Pseudonymisation(People):
         return OptOutList.model_validate(self.post(path, {"reason": reason}))
 
 
-class Dissemination(Service):
+class Dissemination(Ordering):
     """Extracts, files, registers: the only door out."""
 
     def request(self, body: Json, *, key: str | None = None) -> Extract:
@@ -395,8 +393,9 @@ class Dissemination(Service):
     def extract(self, extract_id: Id) -> Extract:
         return Extract.model_validate(self.get(f"/v1/extracts/{extract_id}"))
 
-    def extracts(self) -> Iterator[Extract]:
-        return self.pages("/v1/extracts", Extract)
+    def extracts(self, **filters: Any) -> Iterator[Extract]:
+        """Return one's own, by `agreement` and by the `edition` that they were released from."""
+        return self.pages("/v1/extracts", Extract, **filters)
 
     def wait(
         self,

@@ -352,6 +352,11 @@ class LandedEditions(Asked):
     ]
 
 
+def is_false(value: bool) -> bool:  # noqa: FBT001 - pydantic hands it over so
+    """Say that nothing is written: who knows of no orders is asked as before."""
+    return not value
+
+
 class RequestContext(Asked):
     extract_id: ExternalId | None = None
     request_digest: Annotated[str | None, Field(pattern=DIGEST)] = None
@@ -371,6 +376,7 @@ class RequestContext(Asked):
             strict=True,
             description="A standing order for such extracts is placed or confirmed: it is decided"
             " and logged, and no permit is given.",
+            exclude_if=is_false,
         ),
     ] = False
 

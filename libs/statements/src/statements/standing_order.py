@@ -41,8 +41,11 @@ class When(StrEnum):
     LANDED = "landed"
     """As soon as there are records of it."""
 
+    FLEX = "flex"
+    """After its first inclusion date (reconciliation), by the calendar of the data set."""
+
     FREEZE = "freeze"
-    """After its last inclusion date, by the calendar of the data set."""
+    """After its last inclusion date (post-reconciliation)."""
 
     PUBLICATION = "publication"
     """Once its publication is recorded, for what is final at publication."""
@@ -118,8 +121,9 @@ class WantedStandingOrder(OfOneLine):
     when: Annotated[
         When,
         Field(
-            description="`landed`: as soon as there are records of the month; `freeze`: after its"
-            " last inclusion date; `publication`: once its publication is recorded."
+            description="`landed`: as soon as there are records of the month; `flex`: after its"
+            " first inclusion date, where it has two; `freeze`: after its last"
+            " one; `publication`: once its publication is recorded."
         ),
     ]
     first: Annotated[RequestedMonth, Field(alias="from", description="First month.")]

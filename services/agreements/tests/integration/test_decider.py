@@ -17,6 +17,7 @@ from agreements.db.decisions.tables import DecisionRow, HoldingRow, OptOutTreatm
 from agreements.decision.domain.errors import Contended, DigestDiffers, EvidenceRefused
 from agreements.decision.use_cases import decide_fetch, decide_request
 from agreements.decision.use_cases import decider as deciders
+from agreements.decision.use_cases.asking import Earlier
 from agreements.decision.use_cases.decider import Decider
 from agreements.records.domain.agreement import Circumstances as StateFacts
 from agreements.records.domain.hold import Hold
@@ -450,6 +451,24 @@ def test_after_a_change_of_facts_a_renewal_is_a_decision_of_its_own(engine, uow,
         None,
         first.decision_id,
     }
+
+
+def test_a_fetch_speaks_for_a_standing_order_and_its_renewal_does_not(uow, decider):
+    """Guard: `decide_request._asker`. A stream goes on with a token that may be over."""
+    holding = released(decider).holding_id
+    first = decider.ask_and_wait(asking.fetch(holding))
+    with uow.writing() as tx:
+        epochs.stamp(tx.session, at=plain.NOON)  # whatever it was
+    again = decider.ask_and_wait(asking.fetch(holding, renews=first.decision_id))
+
+    def ordered(decision_id):
+        earlier = Earlier(client_id=CLIENT, decision_id=decision_id)
+        return replace(asking.request(), evidence=None, earlier=earlier)
+
+    assert again.decision_id != first.decision_id
+    assert decider.ask_and_wait(ordered(first.decision_id)).permitted
+    with pytest.raises(EvidenceRefused):
+        decider.ask_and_wait(ordered(again.decision_id))
 
 
 def test_after_midnight_a_renewal_is_a_decision_of_its_own(decider, clock):

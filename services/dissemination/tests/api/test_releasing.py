@@ -216,6 +216,48 @@ def test_what_was_released_from_a_replaced_edition_is_marked_and_stays(house):
     assert line["status_since"] == marked["changed_at"]
     assert house.events(extract["id"])[-1]["type"] == "dissemination.extract-superseded.v1"
     assert house.call("GET", marked["files"][0]["content"]).status_code == 200
+    assert marked["editions"] == [
+        {"id": edition, "replaced_by": "edition-new", "replaced_at": marked["changed_at"]}
+    ]
+
+
+def test_which_releases_rested_on_an_edition_and_what_replaced_it_is_one_query(house, until):
+    """Guards: `SqlExtracts.page` by edition, `Extract.supersede` that notes by what."""
+    one, two = f"edition-{new_id()}", f"edition-{new_id()}"
+    first = house.haven.editions[0]
+    house.haven.editions = [first | {"id": one}, first | {"id": two}]
+    both = house.released()
+    house.haven.editions = [first | {"id": two}]
+    second = house.released()
+
+    def rested_on(edition, **who):
+        answer = house.call("GET", "/v1/extracts", params={"edition": edition}, **who)
+        assert answer.status_code == 200, answer.text
+        return {e["id"]: (e["state"], e["editions"]) for e in answer.json()["items"]}
+
+    def kept(edition):
+        return {"id": edition, "replaced_by": None, "replaced_at": None}
+
+    assert rested_on(one) == {both["id"]: ("released", [kept(one), kept(two)])}
+    assert set(rested_on(two)) == {both["id"], second["id"]}
+    assert rested_on("edition-of-nobody") == {}
+    assert rested_on(two, ods="0CX") == {}
+
+    house.publish(superseded(one))
+    since = house.settled(both["id"], "superseded")["changed_at"]
+    house.publish(told := superseded(two))
+    until(lambda: (told.id,) in house.rows(shared.inbox.c.event_id))
+
+    (state, editions), other = rested_on(two)[both["id"]], rested_on(two)[second["id"]]
+    assert (state, other[0]) == ("superseded", "superseded")
+    assert [(e["id"], e["replaced_by"]) for e in editions] == [
+        (one, "edition-new"),
+        (two, "edition-new"),
+    ]
+    assert house.extract(both["id"])["availability"]["since"] == since
+    said = [e["type"] for e in house.events(both["id"])]
+    assert said.count("dissemination.extract-superseded.v1") == 1
+    assert house.extract(both["id"])["is_as_logged"] is True
 
 
 def test_what_was_released_from_an_unsafe_edition_is_marked_before_there_is_another(house, until):

@@ -13,6 +13,7 @@ from common.security.roles import Role
 from dissemination.adapters.events import TOPICS
 from dissemination.db.tables import ExtractRow, RegisterLineRow, ReleaseRow, StandingOrderRow
 from dissemination.use_cases import order_rounds
+from services.dissemination.tests.api.test_releasing import superseded
 from services.dissemination.tests.api.test_standings import told
 from services.dissemination.tests.conftest import OTHER_CSU, REFERENCE, START
 from statements.standing_order import EXAMPLE
@@ -219,6 +220,35 @@ def test_a_frozen_month_is_asked_for_after_its_last_inclusion_date(house, until)
     house.tokens.clear()
     look(house, order)
     assert when(house, until, order, m2018_04="released")
+
+
+@pytest.mark.scenario("R24")
+def test_flex_and_freeze_of_one_month_are_two_extracts_side_by_side(house, until):
+    """What was delivered at flex stays, and is marked; R24: the same order gives no second one."""
+    flex, freeze = place(house, when="flex"), place(house, when="freeze")
+    house.haven.editions = [house.haven.editions[0] | {"id": f"flex-{flex['id']}"}]
+    land(house, "2018-04")
+    when(house, until, flex, m2018_04="released")
+    when(house, until, freeze, m2018_04="waiting")
+    early = shown(house, flex)["periods"][0]["extract_id"]
+    house.haven.editions = [house.haven.editions[0] | {"id": f"freeze-{flex['id']}"}]
+    house.publish(superseded(f"flex-{flex['id']}"))
+    house.settled(early, "superseded")
+    house.clock.set(datetime(2018, 6, 20, 17, 0, tzinfo=ZoneInfo("Europe/London")))
+    house.tokens.clear()
+    look(house, freeze)
+    late = when(house, until, freeze, m2018_04="released")["periods"][0]["extract_id"]
+
+    look(house, flex)
+    rests(house, until)
+    (period,) = shown(house, flex)["periods"]
+    assert (period["extract_id"], period["extract_state"]) == (early, "superseded")
+    (first,), (second,) = (house.extract(one)["editions"] for one in (early, late))
+    assert (first["id"], first["replaced_by"]) == (f"flex-{flex['id']}", "edition-new")
+    assert (second["id"], second["replaced_by"]) == (f"freeze-{flex['id']}", None)
+    for one in (early, late):
+        file = house.extract(one)["files"][0]
+        assert house.call("GET", file["content"]).status_code == 200
 
 
 def test_what_is_not_published_yet_waits_and_is_not_skipped(house, until):

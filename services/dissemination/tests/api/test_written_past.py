@@ -15,8 +15,8 @@ from services.dissemination.tests.api.test_tabulations import released as table_
 from services.dissemination.tests.conftest import REFERENCE, until
 
 NOT_SHOWN = {
-    "pinned_edition": "what is superseded by it is",
-    "superseded_edition": "what is superseded by it is",
+    "pinned_edition": "an index: which editions a file was made of is read in its attestation",
+    "superseded_edition": "what is superseded by it is, and says by what",
     "void_file": "what was withdrawn for it is; agreements refuses it whatever is here",
     "audit_subject": "a way to find leaves; each that is shown is held against its hash",
 }

@@ -349,11 +349,12 @@ def test_what_read_an_edition_is_found_by_it(uow):
     with uow.writing() as tx:
         assert [e.id for e in tx.extracts.released_from("e1")] == [extract.id]
         assert tx.extracts.released_from("e9") == []
-        assert not tx.editions.superseded(["e1", "e2"])
+        assert tx.editions.replacements(["e1", "e2"]) == []
         tx.editions.supersede("e1", by="e3", at=AT)
         tx.editions.supersede("e1", by="e3", at=AT)
-        assert tx.editions.superseded(["e1", "e2"])
-        assert not tx.editions.superseded([])
+        (replaced,) = tx.editions.replacements(["e1", "e2"])
+        assert (replaced.edition_id, replaced.by) == ("e1", "e3")
+        assert tx.editions.replacements([]) == []
 
 
 def test_how_an_agreement_stands_is_read_back_and_shown_in_the_register(uow):

@@ -67,7 +67,7 @@ VERBS = {
     State.WITHDRAWN: lambda e: (
         e.end(ENDED, at=LATER) if e.state in OPEN_TO_FETCH else e.withdraw(at=LATER)
     ),
-    State.SUPERSEDED: lambda e: e.supersede(at=LATER),
+    State.SUPERSEDED: lambda e: e.supersede("e1", by="e2", at=LATER),
 }
 SAYS = {
     State.RELEASED: ExtractReleased,

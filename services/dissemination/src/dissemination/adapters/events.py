@@ -80,6 +80,7 @@ def _of_editions(ctx: Context) -> Mapping[str, Handler]:
         with ctx.uow.writing() as tx:
             if tx.accept(event):
                 marked = releases.supersede(told.edition_id, by=told.superseded_by, ctx=ctx, tx=tx)
+                faults.reach("S1")
                 log.info("edition_superseded", edition_id=told.edition_id, marked=len(marked))
 
     def on_unsafe(event: Envelope) -> None:

@@ -14,6 +14,7 @@ from dissemination.db.kept import FILES
 from dissemination.db.log import append
 from dissemination.db.tables import DestroyedFileRow, SupersededEditionRow, VoidFileRow
 from dissemination.domain.agreement_status import FILE_VOID, Withdrawal
+from dissemination.domain.extract import Replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,16 @@ class SqlEditions:
         )
         self.session.flush()
 
-    def superseded(self, edition_ids: Sequence[str]) -> bool:
+    def replacements(self, edition_ids: Sequence[str]) -> Sequence[Replaced]:
         query = (
-            select(col(SupersededEditionRow.edition_id))
+            select(SupersededEditionRow)
             .where(col(SupersededEditionRow.edition_id).in_(list(edition_ids)))
-            .limit(1)
+            .order_by(col(SupersededEditionRow.edition_id))
         )
-        return self.session.scalar(query) is not None
+        return [
+            Replaced(edition_id=row.edition_id, by=row.superseded_by, at=row.superseded_at)
+            for row in self.session.scalars(query)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,26 +111,20 @@ class SqlOrders:
     def proof(self, order: StandingOrder) -> tuple[UUID, datetime]:
         """Return the newest decision on a token of whoever ordered, under the same agreement."""
         found = [(order.decision_id, order.confirmed_at)]
-        delivery = self._newest(DeliveryRow, order, col(DeliveryRow.begun_at))
+        delivery = self._newest(DeliveryRow, order)
         if delivery is not None:
             found.append((delivery.decision_id, delivery.begun_at))
-        extract = self._newest(
-            ExtractRow,
-            order,
-            col(ExtractRow.requested_at),
-            col(ExtractRow.standing_order).is_(None),
-        )
+        extract = self._newest(ExtractRow, order, col(ExtractRow.standing_order).is_(None))
         if extract is not None:
             found.append((extract.decision_id, extract.requested_at))
         return max(found, key=lambda one: one[1])
 
-    def _newest(
-        self, table: Any, order: StandingOrder, at: Any, *where: ColumnElement[bool]
-    ) -> Any | None:
+    def _newest(self, table: Any, order: StandingOrder, *where: ColumnElement[bool]) -> Any | None:
+        """Return the newest by its id, which begins with the time: an index has them so."""
         query = (
             select(table)
             .where(col(table.agreement) == order.ordered.agreement, *where)
-            .order_by(at.desc())
+            .order_by(table.id.desc())
             .limit(1)
         )
         for name, value in asdict(order.requester).items():

@@ -81,6 +81,7 @@ class SqlExtracts:
         *,
         own: frozenset[str] | None,
         agreement: str | None,
+        edition: str | None = None,
         after: UUID | None,
         limit: int,
         kind: Kind = Kind.EXTRACT,
@@ -95,6 +96,10 @@ class SqlExtracts:
             query = query.where(col(ExtractRow.organisation).in_(own))
         if agreement is not None:
             query = query.where(col(ExtractRow.agreement) == agreement)
+        if edition is not None:
+            read_it = select(col(PinnedEditionRow.extract_id))
+            read_it = read_it.where(col(PinnedEditionRow.edition_id) == edition)
+            query = query.where(col(ExtractRow.id).in_(read_it))
         if after is not None:
             query = query.where(col(ExtractRow.id) > after)
         found = reading.page(self.session, query, extract_of, key=col(ExtractRow.id))

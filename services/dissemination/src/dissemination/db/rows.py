@@ -21,6 +21,7 @@ from dissemination.domain.extract import (
     Failure,
     Permit,
     PreparedFile,
+    Replaced,
     Requester,
     State,
 )
@@ -32,6 +33,7 @@ from statements.vocabulary import Format, LineKey
 
 LINE_COLUMNS = tuple(field.name for field in fields(RegisterLine))
 _FILES: TypeAdapter[tuple[PreparedFile, ...]] = TypeAdapter(tuple[PreparedFile, ...])
+_REPLACED: TypeAdapter[tuple[Replaced, ...]] = TypeAdapter(tuple[Replaced, ...])
 _FAILURE: TypeAdapter[Failure] = TypeAdapter(Failure)
 _WITHDRAWAL: TypeAdapter[Withdrawal] = TypeAdapter(Withdrawal)
 _SINCE: TypeAdapter[datetime] = TypeAdapter(datetime)
@@ -69,6 +71,7 @@ def _extract_of(row: ExtractRow) -> Extract:
         files=_FILES.validate_python(row.files),
         failure=None if row.failure is None else _FAILURE.validate_python(row.failure),
         withdrawal=withdrawal_of(row),
+        replaced=_REPLACED.validate_python(row.replaced or ()),
         standing_order=row.standing_order,
         version=row.version,
     )
@@ -109,6 +112,7 @@ def extract_columns(extract: Extract) -> dict[str, Any]:
         "withdrawal": None
         if extract.withdrawal is None
         else _WITHDRAWAL.dump_python(extract.withdrawal, mode="json"),
+        "replaced": _REPLACED.dump_python(extract.replaced, mode="json") or None,
         "standing_order": extract.standing_order,
         "requested_at": extract.requested_at,
         "changed_at": extract.changed_at,

@@ -53,6 +53,9 @@ class ExtractRow(Row, table=True):
     withdrawal: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
     """Why it was withdrawn after its release."""
 
+    replaced: list[dict[str, Any]] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    """Which editions in it were replaced since, by which, and when."""
+
     standing_order: UUID | None = None
     requested_at: datetime
     changed_at: datetime

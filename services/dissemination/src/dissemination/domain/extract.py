@@ -118,6 +118,15 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """An edition that a released extract was made of, and what took its place."""
+
+    edition_id: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extract:
     id: UUID
     request: ExtractRequest
@@ -130,6 +139,9 @@ class Extract:
     failure: Failure | None = None
     withdrawal: Withdrawal | None = None
     """Why it was withdrawn after its release."""
+
+    replaced: tuple[Replaced, ...] = ()
+    """Editions in it that were replaced after its release; none from before it was noted."""
 
     standing_order: UUID | None = None
     """The order for which it was asked, where it was not asked for by itself."""
@@ -185,9 +197,18 @@ class Extract:
             raise TransitionRefused("It was released; from then on there is destruction.")
         return self._become(State.WITHDRAWN, ExtractWithdrawn, at=at)
 
-    def supersede(self, *, at: datetime) -> Self:
+    def supersede(self, edition_id: str, *, by: str, at: datetime) -> Self:
         """An edition that it read was replaced (domain.md section 0, ruling 10)."""
-        return self._become(State.SUPERSEDED, ExtractSuperseded, at=at)
+        moved = self._become(State.SUPERSEDED, ExtractSuperseded, at=at)
+        return moved.note_replaced(edition_id, by=by, at=at)
+
+    def note_replaced(self, edition_id: str, *, by: str, at: datetime) -> Self:
+        """Another edition in it was replaced as well; it was superseded when the first one was."""
+        noted = Replaced(edition_id=edition_id, by=by, at=at)
+        return replace(self, replaced=(*self.replaced, noted))
+
+    def knows_replaced(self, edition_id: str) -> bool:
+        return any(one.edition_id == edition_id for one in self.replaced)
 
     def end(self, withdrawal: Withdrawal, *, at: datetime) -> Self:
         """The agreement under which it was released is over; nothing of it is given again."""

@@ -194,6 +194,7 @@ def quality(extract_id: UUID, *, ctx: Context) -> QualitySummary:
 def page(
     *,
     agreement: str | None,
+    edition: str | None = None,
     after: UUID | None,
     limit: int,
     kind: Kind = Kind.EXTRACT,
@@ -201,7 +202,12 @@ def page(
 ) -> Sequence[ExtractWithStatus]:
     with ctx.uow.reading() as tx:
         found = tx.extracts.page(
-            own=ctx.scope, agreement=agreement, after=after, limit=limit, kind=kind
+            own=ctx.scope,
+            agreement=agreement,
+            edition=edition,
+            after=after,
+            limit=limit,
+            kind=kind,
         )
         tx.extracts.hold(found)
         return unreadable.together(

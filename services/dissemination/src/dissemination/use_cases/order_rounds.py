@@ -41,6 +41,8 @@ from statements.standing_order import When
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+STAGE_OF = {When.FLEX: 0, When.FREEZE: -1}
+"""After which stage of a month's calendar it is asked for."""
 UNDER_WAY_MAX = 4
 """Extracts of one order that are not released yet; a backlog of years goes through in its turn."""
 AWAY = timedelta(seconds=5)
@@ -129,10 +131,12 @@ def _to_try(
 
 def _has_come(order: StandingOrder, month: str, at: datetime) -> bool:
     """Say whether a month that was landed is to be asked for; that it is published is decided."""
-    if order.ordered.when is not When.FREEZE:
+    if order.ordered.when not in STAGE_OF:
         return True
     calendar = stages().of(order.ordered.data_set)
-    return calendar is not None and calendar.closes_at(month) <= at
+    if calendar is None:
+        return False  # the catalogue has its calendar no more
+    return calendar.closes_at(month)[STAGE_OF[order.ordered.when]] <= at
 
 
 def _ask(

@@ -13,7 +13,7 @@ from common.audit.entries import Entry
 from common.messaging.envelope import Event
 from dissemination.domain.agreement_status import AgreementStatus, Withdrawal
 from dissemination.domain.delivery import Delivery
-from dissemination.domain.extract import Extract, Kind, Permit, PreparedFile
+from dissemination.domain.extract import Extract, Kind, Permit, PreparedFile, Replaced
 from dissemination.domain.landed import Landed, QualitySummary
 from dissemination.domain.orders.standing_order import OrderState, StandingOrder
 from dissemination.domain.register import Completeness, Listed, RegisterLine
@@ -86,11 +86,15 @@ class Extracts(Protocol):
         *,
         own: frozenset[str] | None,
         agreement: str | None,
+        edition: str | None = None,
         after: UUID | None,
         limit: int,
         kind: Kind = Kind.EXTRACT,
     ) -> Sequence[Extract]:
-        """In order of id; ids are UUIDv7, so this is the order of creation."""
+        """In order of id; ids are UUIDv7, so this is the order of creation.
+
+        `edition`: those alone that were released and read it.
+        """
 
     def hold(self, extracts: Sequence[Extract]) -> None:
         """Hold them, with their files and how their agreements stand, against the audit log."""
@@ -232,8 +236,8 @@ class Releases(Protocol):
 class Editions(Protocol):
     def supersede(self, edition_id: str, *, by: str, at: datetime) -> None: ...
 
-    def superseded(self, edition_ids: Sequence[str]) -> bool:
-        """Whether any of them is."""
+    def replacements(self, edition_ids: Sequence[str]) -> Sequence[Replaced]:
+        """Return those of them that were replaced, in order of their ids, and by what."""
 
 
 class DestroyedFiles(Protocol):

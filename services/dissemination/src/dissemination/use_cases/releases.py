@@ -81,9 +81,9 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
             ),
         )
         edition_ids = [id_ for one in decided for id_ in one.attestation.edition_ids]
-        if tx.editions.superseded(edition_ids):
+        for replaced in tx.editions.replacements(edition_ids):
             # Replaced while it was being prepared: released, and marked at once.
-            stored = _supersede(tx, stored, at, ctx)
+            stored = _supersede(tx, stored, replaced.edition_id, replaced.by, at, ctx)
         if (void := tx.voids.of([file.id for file in extract.files])) is not None:
             # What it was made with was taken back since it was decided: withdrawn at once.
             stored = agreement_statuses.end(stored, void, ctx=ctx, tx=tx)
@@ -106,12 +106,11 @@ def supersede(edition_id: str, *, by: str, ctx: Context, tx: Transaction) -> Seq
     """Mark what was released from an edition that is replaced; the files stay as they are."""
     at = ctx.clock.now()
     tx.editions.supersede(edition_id, by=by, at=at)
-    marked = [
-        _supersede(tx, extract, at, ctx)
-        for extract in tx.extracts.released_from(edition_id)
-        if extract.state is State.RELEASED
-    ]
-    return [extract.id for extract in marked]
+    read_it = [e for e in tx.extracts.released_from(edition_id) if e.state in OPEN_TO_FETCH]
+    marked = [extract.id for extract in read_it if extract.state is State.RELEASED]
+    for extract in read_it:
+        _supersede(tx, extract, edition_id, by, at, ctx)
+    return marked
 
 
 def make_void(
@@ -246,11 +245,15 @@ def _write(tx: Transaction, extract: Extract, one: _Decided, at: datetime, ctx: 
     )
 
 
-def _supersede(tx: Transaction, extract: Extract, at: datetime, ctx: Context) -> Extract:
-    return tx.extracts.save(
-        extract.supersede(at=at),
-        audit=ctx.audited_of(extract, "extract-superseded"),
-    )
+def _supersede(
+    tx: Transaction, extract: Extract, edition_id: str, by: str, at: datetime, ctx: Context
+) -> Extract:
+    if extract.knows_replaced(edition_id):
+        return extract
+    is_first = extract.state is State.RELEASED
+    change = extract.supersede if is_first else extract.note_replaced
+    entry = ctx.audited_of(extract, "extract-superseded", edition_id=edition_id, superseded_by=by)
+    return tx.extracts.save(change(edition_id, by=by, at=at), audit=entry)
 
 
 def _checkpoint(ctx: Context) -> None:

@@ -48,7 +48,7 @@ def place(
         Refused: with every refusal, but that the first month is not published yet.
         AgreementNotFound: there is none that the caller may know of.
         LineForOneTime: the line is for one release.
-        WhenUnsuitable: the data set has no freeze, or no publication.
+        WhenUnsuitable: the data set has no flex, no freeze or no publication.
         InvalidPeriods: more months than an extract may have.
         StandingOrderExists: one is active for exactly this.
         DecisionUnavailable: nobody could be asked.
@@ -229,9 +229,12 @@ def _require_repeated(ordered: RepeatedRequest, ctx: Context) -> None:
 
 def _require_suitable(ordered: RepeatedRequest, known: Catalogue) -> None:
     name = ordered.data_set
-    if ordered.when is When.FREEZE and stages().of(name) is None:
+    calendar = stages().of(name)
+    needed = {When.FLEX: 2, When.FREEZE: 1}.get(ordered.when, 0)
+    if len(calendar.stages if calendar else ()) < needed:
         raise WhenUnsuitable(
-            f"{name} has no inclusion dates, so that it is never frozen. Send `when`: `landed`.",
+            f"{name} has fewer inclusion dates than that. Send `when`: `landed`, or `freeze` where"
+            " it has one.",
             when=ordered.when.value,
         )
     if ordered.when is When.PUBLICATION and not _is_published(name, known):

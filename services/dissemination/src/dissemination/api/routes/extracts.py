@@ -32,7 +32,7 @@ from dissemination.api.schemas.extracts import (
 )
 from dissemination.domain.errors import ExtractNotFound, HavenUnavailable, NotReleased
 from dissemination.use_cases import extracts as use_cases
-from statements.request import AgreementReference, WantedExtract
+from statements.request import AgreementReference, ExternalId, WantedExtract
 
 router = APIRouter(prefix="/v1/extracts", tags=["extracts"])
 
@@ -63,6 +63,10 @@ def list_landed_months(
 
 
 OfAgreement = Annotated[AgreementReference | None, Query(description="Only those under it.")]
+OfEdition = Annotated[
+    ExternalId | None,
+    Query(description="Only what was released from this edition, as manifests name it."),
+]
 
 
 @router.post(
@@ -92,9 +96,16 @@ def ask_for_extract(
 
 
 @router.get("")
-def list_extracts(ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None) -> Page[ExtractView]:
-    """List the extracts of one's own organisation, oldest first."""
-    found = use_cases.page(agreement=agreement, after=paging.after, limit=paging.rows, ctx=ctx)
+def list_extracts(
+    ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None, edition: OfEdition = None
+) -> Page[ExtractView]:
+    """List the extracts of one's own organisation, oldest first.
+
+    With `edition`: what was released from it. `editions` of each says what replaced which of them.
+    """
+    found = use_cases.page(
+        agreement=agreement, edition=edition, after=paging.after, limit=paging.rows, ctx=ctx
+    )
     return Page[ExtractView].of(
         found, paging, show=ExtractView.of, key=lambda shown: shown.extract.id
     )

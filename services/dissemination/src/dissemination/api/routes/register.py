@@ -14,7 +14,7 @@ from common.web.operation import accept_of, preferred
 from common.web.pagination import Paging
 from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, SignerOf
 from dissemination.api.permissions import PublicCtx
-from dissemination.api.schemas.extracts import RegisterLineView, RegisterPage
+from dissemination.api.schemas.register import RegisterLineView, RegisterPage
 from dissemination.domain.register import (
     COLUMNS,
     LINE_MISSING,

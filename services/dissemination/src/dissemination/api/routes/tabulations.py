@@ -21,7 +21,7 @@ from common.web.pagination import Page, Paging
 from common.web.problems import responses
 from dissemination.api.dependencies import CatalogueOf
 from dissemination.api.permissions import ReadCtx, RequestCtx, WithdrawCtx
-from dissemination.api.routes.extracts import OfAgreement
+from dissemination.api.routes.extracts import OfAgreement, OfEdition
 from dissemination.api.schemas.extracts import FileList
 from dissemination.api.schemas.tabulations import TabulationView
 from dissemination.domain.errors import TabulationNotFound
@@ -64,11 +64,12 @@ def ask_for_tabulation(
 
 @router.get("")
 def list_tabulations(
-    ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None
+    ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None, edition: OfEdition = None
 ) -> Page[TabulationView]:
     """List the tables of one's own organisation, oldest first."""
     found = use_cases.page(
         agreement=agreement,
+        edition=edition,
         after=paging.after,
         limit=paging.rows,
         kind=Kind.TABULATION,

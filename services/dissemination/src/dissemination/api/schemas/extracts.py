@@ -7,13 +7,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from common.audit import is_as_logged
+from common.security.jws import unverified
 from common.web.logged import IsAsLogged
-from common.web.pagination import LIMIT_MAX, Page
 from dissemination.domain.agreement_status import Availability
+from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.delivery import Delivery, Outcome
-from dissemination.domain.extract import State
+from dissemination.domain.extract import Extract, State
 from dissemination.domain.landed import QualitySummary
-from dissemination.domain.register import Completeness, Listed
 from dissemination.domain.release import Release
 from dissemination.use_cases.extracts import ExtractWithStatus, FilesOfExtract
 from dissemination.use_cases.ports import Logged
@@ -125,6 +125,16 @@ class AvailabilityView(Outgoing):
     since: datetime | None
 
 
+class ReadEditionView(Outgoing):
+    """An edition that it was made of, and what took its place since."""
+
+    id: Annotated[str, Field(description="As manifests and quality reports name it.")]
+    replaced_by: Annotated[
+        str | None, Field(description="The edition in force instead; null: it was not replaced.")
+    ]
+    replaced_at: datetime | None
+
+
 class ExtractStanding(Outgoing):
     """What extracts and tables have alike: who asked for which line, and what became of it."""
 
@@ -153,6 +163,13 @@ class ExtractStanding(Outgoing):
     decision_id: UUID
     organisation: Annotated[str, Field(description="ODS code of whoever asked.")]
     client_id: str
+    editions: Annotated[
+        list[ReadEditionView],
+        Field(
+            description="Of the safe haven, that it was made of; empty until it is released. What"
+            " was delivered stays what it is when one is replaced; ask again to have the newer one."
+        ),
+    ]
     standing_order: Annotated[
         UUID | None, Field(description="For which it was asked; null: it was asked for by itself.")
     ]
@@ -202,6 +219,7 @@ class ExtractStanding(Outgoing):
             "decision_id": extract.permit.decision_id,
             "organisation": extract.requester.organisation,
             "client_id": extract.requester.client_id,
+            "editions": [] if shown.status is None else _read_editions(extract),
             "standing_order": extract.standing_order,
             "requested_at": extract.requested_at,
             "changed_at": extract.changed_at,
@@ -211,6 +229,25 @@ class ExtractStanding(Outgoing):
                 *(f"files/{file.id}" for file in files),
             ),
         }
+
+
+def _read_editions(extract: Extract) -> list[ReadEditionView]:
+    """Say what the haven attested of its files; of each edition what came in its place."""
+    attested = (
+        SignedAttestation.read(f.attestation, unverified(f.attestation)) for f in extract.files
+    )
+    replaced = {one.edition_id: one for one in extract.replaced}
+    found = []
+    for id_ in dict.fromkeys(id_ for one in attested for id_ in one.edition_ids):
+        by = replaced.get(id_)
+        found.append(
+            ReadEditionView(
+                id=id_,
+                replaced_by=None if by is None else by.by,
+                replaced_at=None if by is None else by.at,
+            )
+        )
+    return found
 
 
 class ExtractView(ExtractStanding):
@@ -276,113 +313,6 @@ class DeliveryView(Outgoing):
             code=delivery.code,
             is_as_logged=is_as_logged(f"deliveries/{delivery.id}"),
         )
-
-
-class MissingLineView(Outgoing):
-    """A file that was released, as the audit log says, and of which the register has no line."""
-
-    file_id: Annotated[UUID, Field(description="The released file.")]
-    reference: Annotated[str, Field(description="Of the agreement.", examples=["DARS-NIC-1-A"])]
-    released_at: Annotated[datetime, Field(description="When it was released, in UTC.")]
-
-
-class RegisterLineView(Outgoing):
-    """A line of the public register of data uses, with the present status of the file."""
-
-    controllers: str
-    controller_type: str
-    project_title: str
-    reference: str
-    agreement_start: date
-    agreement_end: date
-    data_set: str
-    classification: str
-    sensitivity: str
-    legal_basis: str
-    opt_outs_applied: str
-    opt_outs_reason: str
-    commercial_purpose: str
-    access_method: str
-    sub_licensing: str
-    released_at: datetime
-    objectives: str
-    processing: str
-    expected_outputs: str
-    expected_benefits: str
-    yielded_benefits: str
-    advisory_minutes: str
-    file_id: UUID
-    filters: Annotated[
-        str,
-        Field(description="Which rows are in the file, in words; empty: all of the line."),
-    ]
-    assumed: Annotated[
-        str,
-        Field(
-            description="Columns, and rules by which the file was made, that nobody published;"
-            " empty: none.",
-            examples=["columns: Age; landing rules SUS_APC 5: LEGALLY_RESTRICTED"],
-        ),
-    ]
-    status: Annotated[
-        Availability,
-        Field(
-            description="`superseded`: may be fetched, and a newer edition is there; ask again to"
-            " have it. `suspended`: not now. `withdrawn`: never again, since the agreement is over"
-            " or an edition in it was landed by unsafe rules (`EDITION_UNSAFE`)."
-        ),
-    ]
-    status_code: Annotated[
-        str | None,
-        Field(
-            description="What the decision would say. `FILE_VOID`: what it was made with was taken"
-            " back, or another file took its place before it was fetched."
-        ),
-    ]
-    status_since: datetime | None
-    is_as_released: Annotated[
-        bool | None,
-        Field(
-            description="Whether the line says what it said at the release, by the audit log; null:"
-            " it was released before the log said it. `false`: somebody wrote into the database"
-            " past the service."
-        ),
-    ]
-    is_status_as_logged: Annotated[
-        bool | None,
-        Field(
-            description="Whether the status is as the audit log tells; null: it is from before the"
-            " log told of it. `false`: somebody wrote into the database past the service."
-        ),
-    ]
-
-    @classmethod
-    def of(cls, listed: Listed) -> "RegisterLineView":
-        return cls.model_validate(listed.told)
-
-
-class RegisterPage(Page[RegisterLineView]):
-    """Lines of the register, and whether it has all."""
-
-    is_complete: Annotated[
-        bool,
-        Field(
-            description="Whether the register has a line for every file that the audit log says was"
-            " released. If not, somebody wrote into the database past the service."
-        ),
-    ] = True
-    missing: Annotated[
-        list[MissingLineView],
-        Field(
-            description="Files of which the line is gone, the first 200 of the whole register.",
-            default_factory=list,
-        ),
-    ]
-
-    def told(self, found: Completeness) -> Self:
-        """Say with it whether the register is complete."""
-        missing = [MissingLineView.model_validate(one) for one in found.missing[:LIMIT_MAX]]
-        return self.model_copy(update={"is_complete": found.is_complete, "missing": missing})
 
 
 class LoggedView(Outgoing):

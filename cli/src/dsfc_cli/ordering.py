@@ -1,0 +1,157 @@
+"""`dsfc orders`: places, shows, confirms and ends standing orders."""
+
+import json
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    DisseminationUrl,
+    IssuerUrl,
+    KeyFile,
+    ProfileFile,
+    Role,
+    SuiteDirectory,
+)
+from dsfc_cli.tabulating import filter_of
+from dsfc_client import URLS, StandingOrder
+
+app = typer.Typer(no_args_is_help=True)
+out = Console()
+
+Id = Annotated[UUID, typer.Argument(metavar="ID", help="Of the standing order.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+@app.callback()
+def orders(
+    context: typer.Context,
+    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
+    role: Role = None,
+    key: KeyFile = None,
+    profile: ProfileFile = None,
+    directory: SuiteDirectory = SUITE,
+    issuer: IssuerUrl = URLS["issuer"],
+    dissemination: DisseminationUrl = URLS["dissemination"],
+) -> None:
+    """Standing orders: each month of a line is asked for when its time has come.
+
+    Example: dsfc orders --as csu-0df-analytics list
+    """
+    context.obj = Caller(
+        client=client,
+        role=role,
+        key=key,
+        profile=profile,
+        directory=directory,
+        urls={**URLS, "issuer": issuer, "dissemination": dissemination},
+    )
+
+
+@app.command("place")
+def place_order(
+    context: typer.Context,
+    agreement: Annotated[str, typer.Argument(metavar="AGREEMENT", help="Its reference.")],
+    data_set: Annotated[str, typer.Argument(metavar="DATA_SET", help="One of its lines'.")],
+    first: Annotated[str, typer.Option("--from", help="First month, YYYY-MM.")],
+    last: Annotated[
+        str | None, typer.Option("--until", help="Last month; as long as the line lasts if none.")
+    ] = None,
+    when: Annotated[str, typer.Option(help="landed, flex, freeze or publication.")] = "landed",
+    only: Annotated[
+        list[str] | None, typer.Option(help="Which rows: `Sex=1,2`. Again for each column.")
+    ] = None,
+    form: Annotated[
+        list[str] | None, typer.Option("--format", help="parquet or csv; again for both.")
+    ] = None,
+    purpose: Annotated[str, typer.Option(help="Of the agreement's line.")] = "COM",
+    classification: Annotated[str, typer.Option(help="Of the line.")] = "PSEUDO_ANONYMISED",
+) -> None:
+    """Place a standing order, and print its id. Ends with 1 where it is refused.
+
+    Example: dsfc orders --as csu place DARS-NIC-… SUS_APC --from 2018-04 --when freeze
+    """
+    body: dict[str, Any] = {
+        "agreement": agreement,
+        "purpose": purpose,
+        "data_set": data_set,
+        "classification": classification,
+        "when": when,
+        "from": first,
+        "until": last,
+        "formats": form or ["parquet"],
+        "filters": [filter_of(one) for one in only or ()],
+    }
+    with _caller(context).connected() as dsfc:
+        typer.echo(dsfc.dissemination.place_order(body).id)
+
+
+@app.command("list")
+def list_orders(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the standing orders of one's own organisation, and how far each is.
+
+    Example: dsfc orders --as csu list
+    """
+    with _caller(context).connected() as dsfc:
+        found = list(dsfc.dissemination.standing_orders())
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        return
+    table = Table("id", "agreement", "data set", "when", "state", "released", "skipped")
+    for one in found:
+        counts = one.counts
+        row = (one.agreement, one.data_set, one.when, one.state)
+        table.add_row(str(one.id), *row, str(counts["released"]), str(counts["skipped"]))
+    out.print(table)
+
+
+@app.command("show")
+def show_order(context: typer.Context, order_id: Id, as_json: AsJson = False) -> None:
+    """Show what became of each month: its extract, or every reason why there is none.
+
+    Example: dsfc orders --as csu show 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    """
+    with _caller(context).connected() as dsfc:
+        _told(dsfc.dissemination.standing_order(order_id), as_json=as_json)
+
+
+@app.command("confirm")
+def confirm_order(context: typer.Context, order_id: Id, as_json: AsJson = False) -> None:
+    """Confirm it: from now on each month is decided in the name of whoever confirms.
+
+    Example: dsfc orders --as csu confirm 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    """
+    with _caller(context).connected() as dsfc:
+        _told(dsfc.dissemination.confirm_order(order_id), as_json=as_json)
+
+
+@app.command("end")
+def end_order(context: typer.Context, order_id: Id, as_json: AsJson = False) -> None:
+    """End it: nothing is asked for any more.
+
+    Example: dsfc orders --as csu end 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    """
+    with _caller(context).connected() as dsfc:
+        _told(dsfc.dissemination.end_order(order_id), as_json=as_json)
+
+
+def _caller(context: typer.Context) -> Caller:
+    caller: Caller = context.obj
+    return caller
+
+
+def _told(order: StandingOrder, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(order.model_dump(mode="json"), indent=2))
+        return
+    typer.echo(f"{order.id} {order.state} {(order.ended or {}).get('code', '')}".rstrip())
+    table = Table("month", "state", "extract", "why")
+    for one in order.periods:
+        why = ", ".join(str(refusal["code"]) for refusal in one.refusals)
+        table.add_row(one.month, one.state, str(one.extract_id or ""), why)
+    out.print(table)

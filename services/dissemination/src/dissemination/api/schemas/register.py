@@ -1,0 +1,119 @@
+"""What is answered from the public register of data uses."""
+
+from datetime import date, datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from common.web.pagination import LIMIT_MAX, Page
+from dissemination.api.schemas.extracts import Outgoing
+from dissemination.domain.agreement_status import Availability
+from dissemination.domain.register import Completeness, Listed
+
+
+class MissingLineView(Outgoing):
+    """A file that was released, as the audit log says, and of which the register has no line."""
+
+    file_id: Annotated[UUID, Field(description="The released file.")]
+    reference: Annotated[str, Field(description="Of the agreement.", examples=["DARS-NIC-1-A"])]
+    released_at: Annotated[datetime, Field(description="When it was released, in UTC.")]
+
+
+class RegisterLineView(Outgoing):
+    """A line of the public register of data uses, with the present status of the file."""
+
+    controllers: str
+    controller_type: str
+    project_title: str
+    reference: str
+    agreement_start: date
+    agreement_end: date
+    data_set: str
+    classification: str
+    sensitivity: str
+    legal_basis: str
+    opt_outs_applied: str
+    opt_outs_reason: str
+    commercial_purpose: str
+    access_method: str
+    sub_licensing: str
+    released_at: datetime
+    objectives: str
+    processing: str
+    expected_outputs: str
+    expected_benefits: str
+    yielded_benefits: str
+    advisory_minutes: str
+    file_id: UUID
+    filters: Annotated[
+        str,
+        Field(description="Which rows are in the file, in words; empty: all of the line."),
+    ]
+    assumed: Annotated[
+        str,
+        Field(
+            description="Columns, and rules by which the file was made, that nobody published;"
+            " empty: none.",
+            examples=["columns: Age; landing rules SUS_APC 5: LEGALLY_RESTRICTED"],
+        ),
+    ]
+    status: Annotated[
+        Availability,
+        Field(
+            description="`superseded`: may be fetched, and a newer edition is there; ask again to"
+            " have it. `suspended`: not now. `withdrawn`: never again, since the agreement is over"
+            " or an edition in it was landed by unsafe rules (`EDITION_UNSAFE`)."
+        ),
+    ]
+    status_code: Annotated[
+        str | None,
+        Field(
+            description="What the decision would say. `FILE_VOID`: what it was made with was taken"
+            " back, or another file took its place before it was fetched."
+        ),
+    ]
+    status_since: datetime | None
+    is_as_released: Annotated[
+        bool | None,
+        Field(
+            description="Whether the line says what it said at the release, by the audit log; null:"
+            " it was released before the log said it. `false`: somebody wrote into the database"
+            " past the service."
+        ),
+    ]
+    is_status_as_logged: Annotated[
+        bool | None,
+        Field(
+            description="Whether the status is as the audit log tells; null: it is from before the"
+            " log told of it. `false`: somebody wrote into the database past the service."
+        ),
+    ]
+
+    @classmethod
+    def of(cls, listed: Listed) -> "RegisterLineView":
+        return cls.model_validate(listed.told)
+
+
+class RegisterPage(Page[RegisterLineView]):
+    """Lines of the register, and whether it has all."""
+
+    is_complete: Annotated[
+        bool,
+        Field(
+            description="Whether the register has a line for every file that the audit log says was"
+            " released. If not, somebody wrote into the database past the service."
+        ),
+    ] = True
+    missing: Annotated[
+        list[MissingLineView],
+        Field(
+            description="Files of which the line is gone, the first 200 of the whole register.",
+            default_factory=list,
+        ),
+    ]
+
+    def told(self, found: Completeness) -> Self:
+        """Say with it whether the register is complete."""
+        missing = [MissingLineView.model_validate(one) for one in found.missing[:LIMIT_MAX]]
+        return self.model_copy(update={"is_complete": found.is_complete, "missing": missing})
