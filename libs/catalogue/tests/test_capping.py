@@ -154,9 +154,15 @@ TELL_NO_END = {
     ("HES_CC", "CCLEV2DAYS"),
     ("HES_CC", "CCLEV3DAYS"),
     ("HES_AE", "DEPDUR"),
-    ("CSDS", "Care_Activities.CareActivity_Duration"),
-    ("CSDS", "Care_Activities.CareContact_Duration"),
-    ("CSDS", "Group_Sessions.GroupSession_Duration"),
+    *(
+        (data_set, column)
+        for data_set in ("CYPHS", "CSDS")
+        for column in (
+            "Care_Activities.CareActivity_Duration",
+            "Care_Activities.CareContact_Duration",
+            "Group_Sessions.GroupSession_Duration",
+        )
+    ),
 }
 """Days of a part of a stay, and minutes where only the arrival has a date."""
 

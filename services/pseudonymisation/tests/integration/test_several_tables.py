@@ -340,6 +340,29 @@ def test_rows_are_handed_back_table_by_table(intake) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "TABLE_NOT_NAMED")
 
 
+@pytest.mark.scenario("R20")
+@pytest.mark.parametrize(
+    ("data_set", "period", "status"),
+    [
+        ("CYPHS", "2017-09", 201),
+        ("CSDS", "2017-10", 201),
+        ("CYPHS", "2017-10", 422),
+        ("CSDS", "2017-09", 422),
+    ],
+)
+def test_name_and_population_change_at_the_boundary(
+    intake, data_set: str, period: str, status: int
+) -> None:
+    answer = intake.open(data_set, period)
+
+    assert answer.status_code == status
+    assert status == 201 or answer.json()["code"] == "PERIOD_INVALID"
+    known = catalogue.load()
+    assert "children" in known.get("CYPHS").description
+    assert "people of all ages" in known.get("CSDS").description
+    assert known.get("CYPHS").releasables.keys() == known.get("CSDS").releasables.keys()
+
+
 def test_one_report_tells_of_every_table(intake) -> None:
     sent = tables()
     sent["CYP201"].append(contact("C8", "R8"))
