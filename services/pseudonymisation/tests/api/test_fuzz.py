@@ -64,6 +64,7 @@ def test_nothing_that_is_sent_is_a_surprise(intake):
     known = {
         "submission_id": submission["id"],
         "upload_id": begun.json()["id"],
+        "table": "CYP001",
         "edition_id": submission["edition_id"],
         "list_id": listed.json()["id"],
         "check_id": checked.json()["id"],

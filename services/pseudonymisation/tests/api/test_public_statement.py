@@ -112,7 +112,7 @@ def test_the_statement_is_filtered_and_comes_in_pages(intake):
 def test_data_sets_of_which_nothing_is_stated_are_named_with_the_reason(intake):
     left_out = {one["data_set"]: one["reason"] for one in statement(intake).json()["not_stated"]}
 
-    assert set(left_out) == {"SHMI", "GPW"}
+    assert set(left_out) == {"SHMI", "GPW", "CSDS", "CYPHS"}
     assert statement(intake, "?data_set=SUS_APC").json()["not_stated"] == []
 
 
