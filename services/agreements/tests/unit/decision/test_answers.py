@@ -82,6 +82,15 @@ def test_a_no_is_written_by_its_schema(refusals, on_behalf_of):
     assert decided.written().startswith(b'{"decision":false')
 
 
+@pytest.mark.parametrize("more", [{"permit": GIVEN}, {"lease": Lease(5.0, AT)}])
+def test_a_no_stays_one_whatever_comes_with_it(more):
+    answer = an_answer(
+        permitted=False, refusals=(Refusal(code="LEASE_ENDED", detail="It ended."),), **more
+    )
+
+    assert Decided(answer, SIGNER).written().startswith(b'{"decision":false')
+
+
 def test_whoever_adds_a_member_to_answers_says_here_how_it_is_written():
     at_once = {"decision_id", "epoch", "on_behalf_of", "agreement", "permit", "line", "lease"}
     by_the_schema = {"refusals", "holding_id", "terms", "domain"}
