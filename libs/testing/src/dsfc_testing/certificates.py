@@ -1,4 +1,4 @@
-"""An authority of our own and certificates under it, for tests and for a try on one machine."""
+"""An authority of our own and certificates under it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -51,19 +51,6 @@ class Authority:
             .sign(key, hashes.SHA256())
         )
         return cls(key, certificate)
-
-    @classmethod
-    def kept(cls, certificate: Path, key: Path) -> Self:
-        """Return the one of these files; a new one, written to them, where there is none."""
-        if certificate.is_file() and key.is_file():
-            loaded = serialization.load_pem_private_key(key.read_bytes(), None)
-            if not isinstance(loaded, ec.EllipticCurvePrivateKey):
-                raise TypeError(f"{key} is not a key of an authority of ours")
-            return cls(loaded, x509.load_pem_x509_certificate(certificate.read_bytes()))
-        made = cls.new()
-        files.write_private(key, _pem(made._key).decode("ascii"))  # noqa: SLF001 - its own class
-        files.write_private(certificate, made.pem.decode("ascii"))
-        return made
 
     @property
     def pem(self) -> bytes:

@@ -20,10 +20,13 @@ from dissemination.api.stream import leased_connection, patience
 from dissemination.api.stream.leased_response import (
     CHUNK_BYTES_MAX,
     CHUNK_BYTES_MIN,
+    EXTENSION,
     LeasedConnection,
     Limits,
     StreamClosed,
+    connection_of,
 )
+from dissemination.domain.errors import StreamNotControlled
 from dissemination.domain.lease import Lease
 from dsfc_testing.certificates import Authority
 from services.dissemination.tests.recipient import Encrypted, Network
@@ -375,6 +378,44 @@ def test_a_stream_leaves_nothing_unsent_whatever_its_peer_takes():
         assert leased._kernel.unsent() == 0
         assert leased.code is None  # a pause
         pouring.cancel()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("room_of", "given"), [("window", ()), ("passage", (0.25,))])
+def test_what_is_handed_over_fills_no_more_of_the_network_than_there_is_room_for(room_of, given):
+    """Guard: `Kernel._plain`. What records add leaves too, and has to leave in time."""
+
+    async def scenario(ends):
+        kernel = LeasedConnection(ends.connection, lease(LONG), LIMITS)._kernel
+        plain, rooms, handed = kernel._plain, [], []
+        kernel._plain = lambda bytes_: rooms.append(bytes_) or plain(bytes_)
+        kernel._hand = lambda data: handed.append(len(data)) or len(data)
+
+        room = getattr(kernel, room_of)(*given)
+        assert room > 0
+        assert kernel.take(memoryview(bytes(room))) == room
+
+        assert room <= handed[0] <= rooms[0]
+
+    run(scenario)
+
+
+def test_a_server_whose_encryption_keeps_bytes_starts_no_stream():
+    """Guard: `connection_of`. asyncio's own TLS has a buffer that cannot be withheld."""
+
+    class Hiding(asyncio.Transport):
+        def get_extra_info(self, name, default=None):
+            return object() if name == "sslcontext" else default
+
+    class Connection:
+        transport = Hiding()
+
+    with pytest.raises(StreamNotControlled):
+        connection_of({"extensions": {EXTENSION: Connection()}})
+
+    async def scenario(ends):
+        assert connection_of({"extensions": {EXTENSION: ends.connection}}) is ends.connection
 
     run(scenario)
 
