@@ -27,6 +27,8 @@ SHOWN = {
     "/v1/agreements/{reference}": OF_AGREEMENTS,
     "/v1/agreements/{reference}/document": OF_AGREEMENTS,
     "/v1/agreements/{reference}/holds/preview": OF_AGREEMENTS,
+    "/v1/agreements/{reference}/differences": OF_AGREEMENTS,
+    "/v1/agreements/{reference}/onward-shares": {"onward_share"},
     "/v1/contracts": {"contract"},
     "/v1/contracts/{reference}": {"contract"},
     "/v1/breaches": BREACHES,
@@ -36,6 +38,7 @@ SHOWN = {
     "/v1/organisations": {"organisation"},
     "/v1/organisations/{ods}": {"organisation", "transfer_instrument"},
     "/v1/transfer-instruments": {"transfer_instrument"},
+    "/v1/transfer-instruments/preview": OF_AGREEMENTS | {"contract"} | RELATIONSHIPS,
     "/v1/maps": MAPS,
     "/v1/maps/{map_id}": MAPS,
     "/v1/maps/{map_id}/entries": MAPS,
@@ -65,6 +68,8 @@ NOT_SHOWN = {
 OF_DESTRUCTION = {"destruction_certificate", "destruction_acceptance", "destroyed_file"}
 """Altered in `test_destruction`, where files are released of which they tell."""
 OTHERWISE = {
+    "/v1/agreements/{reference}/onward-shares/permission": "an answer about the clause; what is"
+    " logged is judged again",
     "/v1/holdings": "altered in test_destruction",
     "/v1/agreements/{reference}/destruction": "altered in test_destruction",
     "/v1/agreements/{reference}/destruction/certificate": "altered in test_destruction",
@@ -87,6 +92,12 @@ LISTS = {
 }
 QUERIES = {
     "/v1/registers/relationships/differences": {"earlier": 1, "later": 1},
+    "/v1/transfer-instruments/preview": {
+        "predecessor": CCG,
+        "successor": CSU,
+        "effective_from": "2020-04-01",
+    },
+    "/v1/agreements/{reference}/differences": {"former": "v0.0", "later": "v0.0"},
     "/v1/assurance": {"organisation": CSU},
     "/v1/ico-registrations": {"organisation": CCG},
     "/v1/submission-rights": {"submitter": "RFF", "as_at": "2018-06-01"},
@@ -123,6 +134,8 @@ def whole(seeded):
     done(seeded.post("/v1/breaches", Role.CSU_SYSTEM, REPORT | {"activity_stopped": "yes"}))
     lift = f"/v1/holds/{breach['holds'][0]['id']}/lift-approvals"
     done(seeded.post(lift, Role.BREACH_HANDLER, {"reason": "It was found."}))
+    shared = {"recipient": CCG, "line": 1, "shared_on": "2018-06-01", "activity_stopped": "yes"}
+    done(seeded.post(f"{AGREEMENT}/onward-shares", Role.CSU_ADVISER, shared))
     relationship = seeded.relationship()
     consent(seeded, relationship, Role.CONTROLLER_SIGNATORY, CCG)
     consent(seeded, relationship, Role.CSU_ADVISER, CSU)
@@ -167,7 +180,7 @@ def answered(service, path):
     if path.endswith("/contracts/{reference}"):
         named = named | {"reference": told(service, "/v1/contracts")[0]["reference"]}
     role = Role.SERVICE_PSEUDONYMISATION if path.endswith("/entries") else Role.AUDITOR
-    if path.endswith("/preview"):
+    if path.endswith("/holds/preview"):
         role = Role.BREACH_HANDLER
     return service.get(path.format(**named), role, **QUERIES.get(path, {}))
 

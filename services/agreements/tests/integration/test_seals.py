@@ -23,6 +23,7 @@ from agreements.db.seals import chain as seals
 from agreements.db.seals.chain import Book, Sealer
 from agreements.db.seals.sealed import SEALED
 from agreements.db.seals.tables import SealRow, SignatureReceiptRow
+from agreements.db.sharing.tables import OnwardShareRow
 from agreements.decision.use_cases.decider import Decider
 from agreements.records.domain.agreement import Circumstances as StateFacts
 from agreements.records.domain.hold import Hold
@@ -51,6 +52,7 @@ NOT_READ = {
     DestructionCertificateRow,
     DestructionAcceptanceRow,
     DestroyedFileRow,
+    OnwardShareRow,
 }
 """What no decision reads: sealed like the others, but nothing opens by it."""
 READ = [row for row in SEALED if row not in NOT_READ]

@@ -33,6 +33,7 @@ from agreements.db.relationship_tables import (
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book, Sealer, seal
 from agreements.db.seals.shown import not_as_sealed, recorded
+from agreements.db.sharing.tables import OnwardShareRow
 from agreements.db.store import SqlFacts, put, to_fact
 from agreements.db.tables import (
     AssuranceRow,
@@ -70,6 +71,7 @@ from agreements.records.domain.parties.relationship import PublicationConsent, R
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
+from agreements.records.domain.terms.onward import OnwardShare
 from agreements.records.use_cases.ports import Scope, Slice, TableAgainstSeals
 from common import audit as audit_log
 from common.audit import Entry
@@ -396,6 +398,10 @@ class SqlTransaction:
     @cached_property
     def destroyed_files(self) -> SqlFacts[DestroyedFile]:
         return SqlFacts(self.session, DestroyedFileRow, DestroyedFile)
+
+    @cached_property
+    def onward_shares(self) -> SqlFacts[OnwardShare]:
+        return SqlFacts(self.session, OnwardShareRow, OnwardShare)
 
     @cached_property
     def holdings(self) -> SqlHoldings:

@@ -4,6 +4,7 @@ from agreements.db import import_tables, relationship_tables, tables
 from agreements.db.decisions import tables as decision_tables
 from agreements.db.destruction import tables as destruction_tables
 from agreements.db.seals import tables as seal_tables
+from agreements.db.sharing import tables as sharing_tables
 from common.db.migrations_env import run
 
 assert (
@@ -12,6 +13,7 @@ assert (
     is import_tables.metadata
     is relationship_tables.metadata
     is seal_tables.metadata
+    is sharing_tables.metadata
     is tables.metadata
 ), "one service has one metadata"
 run(tables.metadata)

@@ -29,6 +29,7 @@ from agreements.db.relationship_tables import (
     RelationshipRow,
 )
 from agreements.db.seals.tables import SignatureReceiptRow
+from agreements.db.sharing.tables import OnwardShareRow
 from common.clock import instant_text
 from common.db.tables import table_of
 from common.ids import canonical, digest_of
@@ -110,6 +111,7 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(DestructionCertificateRow, "agreement_id"),
         Sealed(DestructionAcceptanceRow, "agreement_id"),
         Sealed(DestroyedFileRow, "agreement_id"),
+        Sealed(OnwardShareRow, "agreement_id"),
     )
 }
 """Every table of facts. CONTRIBUTING.md says what a new one does, and a test asks for it."""

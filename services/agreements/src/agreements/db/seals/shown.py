@@ -29,6 +29,7 @@ from agreements.records.domain.parties.registration import (
 )
 from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.parties.submission_right import SubmissionRight
+from agreements.records.domain.terms.onward import OnwardShare
 from agreements.records.use_cases.destruction.ledgers import HoldingWithLedger
 from agreements.records.use_cases.organisations import OrganisationWithSuccessor
 from agreements.records.use_cases.ports import TableAgainstSeals
@@ -67,6 +68,7 @@ REGISTERS: Mapping[type[object], Registers] = {
         SealedRegister(table, shown.agreement_id)
         for table in ("destruction_certificate", "destruction_acceptance", "destroyed_file")
     ],
+    OnwardShare: lambda share: [SealedRegister("onward_share", share.agreement_id)],
     HoldingWithLedger: lambda one: [SealedRegister("destroyed_file", one.agreement.id)],
     Hold: lambda hold: [SealedRegister("hold_lift", hold.id)],
     Breach: lambda breach: [

@@ -87,6 +87,11 @@ RECORD_TRANSFER = Permission(
     frozenset({Role.CONTRACT_MANAGER}),
     "Record the instrument by which a predecessor's standing passed to its successor",
 )
+PREVIEW_TRANSFER = Permission(
+    "transfers:preview",
+    frozenset({Role.CONTRACT_MANAGER, Role.AUDITOR}),
+    "See what a transfer instrument would move",
+)
 READ_TRANSFERS = Permission(
     "transfers:read", BODY_STAFF | SERVICES | PARTIES, "Read the transfer instruments"
 )
@@ -210,4 +215,22 @@ ACCEPT_DESTRUCTION = Permission(
     "destruction:accept",
     frozenset({Role.DARS_CASE_OFFICER, Role.DARS_APPROVER, Role.CONTRACT_MANAGER}),
     "Accept that released files are destroyed; two different people must",
+)
+LOG_ONWARD_SHARE = Permission(
+    "onward-shares:log",
+    frozenset(
+        {
+            Role.APPLICANT_SIGNATORY,
+            Role.CONTROLLER_SIGNATORY,
+            Role.PROCESSOR_CONTACT,
+            Role.CSU_ADVISER,
+            Role.CSU_SYSTEM,
+        }
+    ),
+    "Log that data went on to another organisation",
+)
+FIND_PLACES = Permission(
+    "places:find",
+    frozenset({Role.AUDITOR}),
+    "Record where an audit found data",
 )

@@ -52,6 +52,8 @@ class Cause(StrEnum):
     """Of what a breach is that nobody had to report."""
 
     DESTRUCTION_OVERDUE = "destruction_overdue"
+    ONWARD_SHARE = "onward_share"
+    PLACE_CHANGED = "place_changed"
 
 
 class Finding(StrEnum):

@@ -64,6 +64,13 @@ class MapNotFound(NotFound):
     title = "No such map"
 
 
+class TransferInCircle(Unprocessable):
+    """What passed on would come back: nobody could say whose it is."""
+
+    code = "TRANSFER_IN_CIRCLE"
+    title = "The predecessor already has what was the successor's"
+
+
 class EnvironmentNotFound(NotFound):
     code = "ENVIRONMENT_NOT_FOUND"
     title = "No such recipient environment"
@@ -143,6 +150,14 @@ class NameDiffers(Unprocessable):
 
     code = "NAME_DIFFERS"
     title = "The organisation is listed under another name"
+
+
+# Passing data on
+
+
+class SharedInFuture(Unprocessable):
+    code = "SHARED_IN_FUTURE"
+    title = "What is logged as passed on is still to come"
 
 
 # Destruction

@@ -8,6 +8,9 @@ from uuid import UUID
 
 class TaskKind(StrEnum):
     AMEND_PROCESSORS = "AMEND_PROCESSORS"
+    """Done when the processor is named no more."""
+    AMEND_PLACES = "AMEND_PLACES"
+    """Done when a version takes effect after it was raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from agreements.records.domain.agreement import Agreement, AgreementState, Circu
 from agreements.records.domain.drafting import ApprovedApplication, first_version, next_version
 from agreements.records.domain.errors import NotAParty
 from agreements.records.domain.hold import Hold
-from agreements.records.domain.task import Task
+from agreements.records.domain.task import Task, TaskKind
+from agreements.records.domain.terms.differences import Difference, differences
 from agreements.records.domain.version import AgreementVersion, Signature
 from agreements.records.use_cases.context import (
     Compared,
@@ -179,11 +180,18 @@ def _finish_tasks(tx: Transaction, agreement: Agreement, at: datetime, ctx: Cont
     done = [
         replace(task, done_at=at)
         for task in tx.tasks.find(agreement_id=agreement.id)
-        if task.done_at is None and task.subject not in governing.processors()
+        if task.done_at is None and _is_done(task, governing)
     ]
     if done:
         entry = ctx.entry("amendment-task-done", f"agreements/{agreement.reference}", at=at)
         tx.tasks.save(*done, audit=entry)
+
+
+def _is_done(task: Task, governing: AgreementVersion) -> bool:
+    if task.kind is TaskKind.AMEND_PROCESSORS:
+        return task.subject not in governing.processors()
+    begin = governing.effective_from()
+    return begin is not None and begin > task.raised_at
 
 
 def terminate(reference: str, *, reason: str, ctx: Context) -> AgreementWithState:
@@ -268,6 +276,23 @@ def document(reference: str, number: str | None, *, ctx: Context) -> AgreementVe
     if number is None:
         return max(agreement.versions, key=lambda v: v.sequence)
     return agreement.numbered(number)
+
+
+def compare(
+    reference: str, former: str, later: str, *, ctx: Context
+) -> Compared[tuple[Difference, ...]]:
+    """Say in sentences what a version says otherwise than another one.
+
+    Raises:
+        AgreementNotFound: there is none, or it has no such version.
+
+    """
+    with ctx.uow.reading() as tx:
+        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
+        said = unreadable.read(
+            agreement, lambda one: differences(one.numbered(former), one.numbered(later))
+        )
+    return compared([said], by=lambda _: [agreement], ctx=ctx)[0]
 
 
 def holdings(reference: str, part: Slice, *, ctx: Context) -> Sequence[RecordedHolding]:

@@ -163,6 +163,7 @@ def open_by_facts(
     *,
     lines: tuple[int, ...] | None,
     description: str,
+    stopped: Stopped = Stopped.NOT_KNOWN,
     ctx: Context,
 ) -> Breach:
     """Open a breach that nobody reported: facts show it. It holds its lines, as a report does."""
@@ -174,7 +175,7 @@ def open_by_facts(
         lines=lines,
         channel=Channel.SYSTEM,
         cause=cause,
-        activity_stopped=Stopped.NOT_KNOWN,
+        activity_stopped=stopped,
         activity_stopped_at=None,
         description=description,
         discovered_at=tx.at,
@@ -191,7 +192,7 @@ def open_by_facts(
             cause=cause.value,
         ),
     )
-    if lines != ():
+    if lines != () and stored.holds_at_once():
         _hold(tx, agreement, stored, tx.at, ctx)
     return stored
 

@@ -10,7 +10,11 @@ import structlog
 from agreements.records.domain.errors import ClientTaken, EnvironmentNotFound, OrganisationNotFound
 from agreements.records.domain.parties import organisation
 from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
-from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
+from agreements.records.domain.parties.organisation import (
+    Organisation,
+    TransferInstrument,
+    require_no_circle,
+)
 from agreements.records.use_cases.context import (
     Compared,
     Context,
@@ -92,6 +96,7 @@ def record_transfer(
         if (known := created_before(tx, once, ctx)) is not None:
             return next(i for i in tx.instruments.all() if str(i.id) == known)
         require_known(tx, [successor], valid_from)
+        require_no_circle(predecessor, successor, tx.instruments.all())
         instrument = TransferInstrument(
             id=new_id(),
             predecessor=predecessor,

@@ -41,6 +41,7 @@ from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
+from agreements.records.domain.terms.onward import OnwardShare
 from common.audit.entries import Entry
 from common.replacement import State
 from statements.vocabulary import LineKey
@@ -321,6 +322,8 @@ class Transaction(Protocol):
     def certificates(self) -> FactStore[Certificate]: ...
     @property
     def acceptances(self) -> FactStore[Acceptance]: ...
+    @property
+    def onward_shares(self) -> FactStore[OnwardShare]: ...
     @property
     def destroyed_files(self) -> FactStore[DestroyedFile]: ...
     @property

@@ -16,6 +16,7 @@ from agreements.records.api.routes import (
     registers,
     registrations,
     relationships,
+    sharing,
     submission_rights,
 )
 
@@ -25,6 +26,7 @@ for part in (
     contracts,
     agreements,
     destruction,
+    sharing,
     relationships,
     registrations,
     submission_rights,

@@ -25,6 +25,7 @@ from agreements.records.api.schemas.organisations import (
     OrganisationView,
     RecordTransfer,
     SentMap,
+    TransferPreviewView,
     TransferView,
 )
 from agreements.records.api.schemas.shared import Day, told
@@ -36,6 +37,7 @@ from agreements.records.domain.errors import (
     MapNotFound,
     OrganisationNotFound,
     OrganisationUnknown,
+    TransferInCircle,
     UnlikeSeal,
 )
 from agreements.records.domain.lists.layouts.maps import MapKind
@@ -44,6 +46,7 @@ from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.use_cases import organisations as use_cases
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import imports, maps
+from agreements.records.use_cases.passing import succession
 from agreements.settings import DIRECTORY_BYTES_MAX, IMPORT_BYTES_MAX
 from common.replacement import ReplacementDecided, ReplacementOutdated, SecondPersonNeeded
 from common.texts import Scanned
@@ -56,6 +59,7 @@ from common.web.replacement import OfState, Reason, filtered
 router = APIRouter(prefix="/v1", tags=["organisations"])
 removing = APIRouter(prefix="/v1", tags=["organisations"], route_class=RemovesPermission)
 
+CODE = r"^[A-Z0-9]{3,9}$"
 DIGEST_HEADER = "Digest-SHA256"
 BLOCK_BYTES = 1 << 20
 DIRECTORY_EXAMPLE = (
@@ -114,7 +118,7 @@ def get_organisation(
 @removing.post(
     "/transfer-instruments",
     status_code=HTTPStatus.CREATED,
-    responses=responses(OrganisationUnknown),
+    responses=responses(OrganisationUnknown, TransferInCircle),
 )
 def record_transfer(
     body: RecordTransfer,
@@ -134,6 +138,20 @@ def record_transfer(
         ctx=ctx,
     )
     return TransferView.model_validate(instrument)
+
+
+@router.get(
+    "/transfer-instruments/preview", responses=responses(OrganisationUnknown, TransferInCircle)
+)
+def preview_transfer(
+    ctx: Annotated[Context, permitted(permissions.PREVIEW_TRANSFER)],
+    predecessor: Annotated[str, Query(pattern=CODE, description="Whose standing passes on.")],
+    successor: Annotated[str, Query(pattern=CODE, description="To whom it passes.")],
+    effective_from: Annotated[Day, Query(description="The first day of the successor.")],
+) -> TransferPreviewView:
+    """Say what an instrument would move to the successor, before it is recorded."""
+    found = succession.preview_transfer(predecessor, successor, effective_from, ctx=ctx)
+    return TransferPreviewView.of(found)
 
 
 @router.get("/transfer-instruments")

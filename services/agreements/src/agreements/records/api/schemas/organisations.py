@@ -26,6 +26,7 @@ from agreements.records.use_cases.organisations import (
     EnvironmentWithClients,
     OrganisationWithSuccessor,
 )
+from agreements.records.use_cases.passing.succession import TransferPreview
 from common.web.replacement import StandingView
 from statements.vocabulary import EnvironmentKind
 
@@ -135,6 +136,45 @@ class RecordTransfer(Incoming):
     successor: Code
     effective_from: Day
     evidence: Annotated[Words, Field(description="Where the instrument can be read.")]
+
+
+class TransferPreviewView(Outgoing):
+    """What an instrument would move; the pseudonym domains go with their agreements."""
+
+    contracts: Annotated[int, Field(description="Framework contracts in force on that day.")]
+    agreements: Annotated[
+        list[str], Field(description="Agreements that are not over, or of which files are out.")
+    ]
+    relationships: Annotated[int, Field(description="Relationships that have not ended by then.")]
+    files: Annotated[int, Field(description="Files held under them that are not destroyed.")]
+    text: Annotated[
+        str, Field(examples=["moves 1 contract, 6 agreements, 9 relationships, 41 files held"])
+    ]
+    not_as_sealed: Annotated[
+        list[str],
+        Field(
+            description="Tables whose rows about it are not those that were sealed; the counts may"
+            " then be wrong."
+        ),
+    ]
+
+    @classmethod
+    def of(cls, found: TransferPreview) -> Self:
+        counted = (
+            (found.contracts, "contract", ""),
+            (len(found.agreements), "agreement", ""),
+            (found.relationships, "relationship", ""),
+            (found.files, "file", " held"),
+        )
+        words = ", ".join(f"{n} {what}{'s' * (n != 1)}{more}" for n, what, more in counted)
+        return cls(
+            contracts=found.contracts,
+            agreements=list(found.agreements),
+            relationships=found.relationships,
+            files=found.files,
+            text=f"moves {words}",
+            not_as_sealed=list(found.not_as_sealed),
+        )
 
 
 class TransferView(SealedView):

@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from agreements.records.domain.errors import NotALegalEntity, OrganisationUnknown
+from agreements.records.domain.errors import NotALegalEntity, OrganisationUnknown, TransferInCircle
 from common.clock import is_between
 
 
@@ -96,6 +96,23 @@ def require_legal_entity(ods: str, day: date, known: Sequence[Organisation]) -> 
     if entity != ods:
         raise NotALegalEntity(
             f"{ods} is a part of {entity} on {day}.", organisation=ods, legal_entity=entity
+        )
+
+
+def require_no_circle(
+    predecessor: str, successor: str, instruments: Iterable[TransferInstrument]
+) -> None:
+    """Demand that what passes on does not come back, on whatever day.
+
+    Raises:
+        TransferInCircle: to itself, or to somebody whose own standing it has.
+
+    """
+    if predecessor == successor or successor in predecessors(predecessor, date.max, instruments):
+        raise TransferInCircle(
+            f"{predecessor} has what was {successor}'s. Look at GET /v1/transfer-instruments.",
+            predecessor=predecessor,
+            successor=successor,
         )
 
 

@@ -1,0 +1,71 @@
+"""What a transfer instrument would pass to a successor, said before it is recorded (ruling 4)."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from agreements.records.domain.contract import ContractState
+from agreements.records.domain.parties.organisation import require_no_circle
+from agreements.records.use_cases.agreements import facts_about
+from agreements.records.use_cases.context import Context
+from agreements.records.use_cases.organisations import require_known
+from agreements.records.use_cases.ports import Slice
+from common.clock import start_of
+
+PREVIEWED_MAX = 10_000
+"""Agreements of one organisation that are looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferPreview:
+    """What an instrument would move: all that the predecessor has on its day."""
+
+    contracts: int
+    agreements: tuple[str, ...]
+    relationships: int
+    files: int
+    not_as_sealed: tuple[str, ...]
+
+
+def preview_transfer(
+    predecessor: str, successor: str, valid_from: date, *, ctx: Context
+) -> TransferPreview:
+    """Say beforehand what would pass to the successor (ruling 4); nothing is written.
+
+    Raises:
+        OrganisationUnknown, TransferInCircle: it could not be recorded.
+
+    """
+    at = max(ctx.clock.now(), start_of(valid_from))
+    with ctx.uow.reading() as tx:
+        require_known(tx, [successor], valid_from)
+        require_no_circle(predecessor, successor, tx.instruments.all())
+        contracts = [
+            one
+            for one in tx.contracts.find(organisation=predecessor)
+            if one.state_at(at) is ContractState.IN_FORCE
+        ]
+        everything = Slice(after=None, rows=PREVIEWED_MAX)
+        agreements = [
+            one
+            for one in tx.agreements.page(everything, scope=frozenset({predecessor}))
+            if one.ended(at, facts_about(tx, one, at, ctx)) is None
+            or tx.holdings.has_files_out(one.reference)
+        ]
+        relationships = [
+            one
+            for one in tx.relationships.find(commissioner=predecessor)
+            if one.valid_to is None or one.valid_to >= valid_from
+        ]
+        gone = {
+            file.id for one in agreements for file in tx.destroyed_files.find(agreement_id=one.id)
+        }
+        held = [file for one in agreements for file in tx.holdings.of(one.reference)]
+        files = sum(not file.is_void and file.id not in gone for file in held)
+    [unlike] = ctx.uow.not_as_sealed([*contracts, *agreements, *relationships])
+    return TransferPreview(
+        contracts=len(contracts),
+        agreements=tuple(one.reference for one in agreements),
+        relationships=len(relationships),
+        files=files,
+        not_as_sealed=tuple(unlike),
+    )
