@@ -19,7 +19,7 @@ from dsfc_cli.demo.stage import identity_of
 from dsfc_client import Problem, Refused
 from dsfc_client.models import Destruction, HeldCopy
 from tests.forking import ForkingSuite
-from tests.running import CSU, HEARD, Scene, scene, until, wanted
+from tests.running import CSU, HEARD, OTHER_CSU, Scene, scene, until, wanted
 
 pytestmark = [pytest.mark.xdist_group("events"), pytest.mark.timeout(300)]
 
@@ -231,6 +231,34 @@ def put_back(played: Scene, rows: list[tuple[Any, ...]]) -> None:
     with closing(sqlite3.connect(played.state / "applications.db", timeout=10)) as database:
         database.executemany(f"INSERT INTO snapshot VALUES ({', '.join('?' * len(rows[0]))})", rows)
         database.commit()
+
+
+@pytest.mark.scenario("R22")
+@pytest.mark.scenario("B05")
+def test_what_goes_on_or_lies_where_no_clause_says_is_a_breach_that_all_hear_of(
+    played: Scene,
+) -> None:
+    """Guards: `ground_of`, `unnamed_places`. What has stopped holds nothing (ruling 3)."""
+    adviser = played.stage.actor("csu-0df-adviser").agreements
+    assert adviser.may_share(played.reference, COMMISSIONER, 1).allowed
+    assert not adviser.may_share(played.reference, OTHER_CSU, 1).allowed
+    day = legal_day(SystemClock().now()).isoformat()
+    body = {"recipient": OTHER_CSU, "line": 1, "shared_on": day, "activity_stopped": "yes"}
+
+    shared = adviser.log_onward_share(played.reference, body)
+    places = [{"postcode": "ZZ99 3WZ", "operator": CSU}]
+    found = played.stage.actor("body-auditor").agreements.find_places(
+        played.reference, {"places": places, "activity_stopped": "yes"}
+    )
+
+    assert shared.ground is None
+    assert [one.id for one in adviser.onward_shares(played.reference)] == [shared.id]
+    until(played.all_heard)
+    said = "SELECT value FROM message WHERE topic = 'agreements.breach'"
+    told = " ".join(str(value) for (value,) in played.events(said))
+    assert str(shared.breach_id) in told
+    assert found["breach_id"] in told
+    assert played.csu.agreements.agreement(played.reference).state == "ACTIVE"
 
 
 def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(played: Scene) -> None:

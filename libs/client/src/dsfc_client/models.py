@@ -114,6 +114,40 @@ class Destruction(Wire):
     missing: tuple[HeldCopy, ...] = ()
 
 
+class TermChange(Wire):
+    """What a version of an agreement says otherwise than another one."""
+
+    annex: str
+    sentence: str
+
+
+class MayShare(Wire):
+    """Whether data may go on to an organisation, and by which clause."""
+
+    allowed: bool
+    ground: str | None = None
+
+
+class OnwardShare(Wire):
+    """What went on to whom; without a ground it is a breach."""
+
+    id: UUID
+    recipient: str
+    line: int
+    ground: str | None = None
+    breach_id: UUID | None = None
+
+
+class TransferPreview(Wire):
+    """What a transfer instrument would move."""
+
+    text: str
+    contracts: int
+    agreements: tuple[str, ...]
+    relationships: int
+    files: int
+
+
 class Progress(Wire):
     """How far something long is; how much it is in all may not be known yet."""
 

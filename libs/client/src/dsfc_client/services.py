@@ -29,6 +29,8 @@ from dsfc_client.models import (
     Hold,
     LandingLine,
     Manifest,
+    MayShare,
+    OnwardShare,
     OptOutCheck,
     OptOutList,
     Progress,
@@ -36,6 +38,8 @@ from dsfc_client.models import (
     StatedQuality,
     Submission,
     Tabulation,
+    TermChange,
+    TransferPreview,
 )
 
 NOTHING = frozenset({"rejected", "failed", "withdrawn", "taken_back"})
@@ -158,6 +162,42 @@ class Agreements(ReferenceData):
         """Give one of the two approvals that lift a hold."""
         path = f"/v1/holds/{hold_id}/lift-approvals"
         return Hold.model_validate(self.post(path, {"reason": reason}))
+
+    def differences(self, reference: str, *, former: str, later: str) -> Sequence[TermChange]:
+        """Return in sentences what a version says otherwise than another one."""
+        body = self.get(f"/v1/agreements/{reference}/differences", former=former, later=later)
+        return [TermChange.model_validate(one) for one in body["differences"]]
+
+    def may_share(self, reference: str, recipient: str, line: int) -> MayShare:
+        """Ask whether data of a line may go on to an organisation; nothing is logged."""
+        path = f"/v1/agreements/{reference}/onward-shares/permission"
+        return MayShare.model_validate(self.get(path, recipient=recipient, line=line))
+
+    def log_onward_share(
+        self, reference: str, body: Json, *, key: str | None = None
+    ) -> OnwardShare:
+        """Log that data went on. Where no clause says so, this opens a breach."""
+        path = f"/v1/agreements/{reference}/onward-shares"
+        return OnwardShare.model_validate(self.post(path, body, key=key))
+
+    def onward_shares(self, reference: str) -> Iterator[OnwardShare]:
+        """List what was passed on under an agreement."""
+        return self.pages(f"/v1/agreements/{reference}/onward-shares", OnwardShare)
+
+    def find_places(self, reference: str, body: Json) -> Any:
+        """Hold the places where an audit found data against the agreement."""
+        return self.post(f"/v1/agreements/{reference}/place-findings", body)
+
+    def preview_transfer(
+        self, predecessor: str, successor: str, effective_from: str
+    ) -> TransferPreview:
+        """Return what a transfer instrument would move, before it is recorded."""
+        asked = {
+            "predecessor": predecessor,
+            "successor": successor,
+            "effective_from": effective_from,
+        }
+        return TransferPreview.model_validate(self.get("/v1/transfer-instruments/preview", **asked))
 
     def holdings(self) -> Iterator[HeldFile]:
         """List what is held under all of one's agreements, and what of it must go by when."""

@@ -12,7 +12,7 @@ from agreements.records.domain.drafting import ApprovedApplication, first_versio
 from agreements.records.domain.errors import NotAParty
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import Task, TaskKind
-from agreements.records.domain.terms.differences import Difference, differences
+from agreements.records.domain.terms.differences import TermChange, differences
 from agreements.records.domain.version import AgreementVersion, Signature
 from agreements.records.use_cases.context import (
     Compared,
@@ -280,7 +280,7 @@ def document(reference: str, number: str | None, *, ctx: Context) -> AgreementVe
 
 def compare(
     reference: str, former: str, later: str, *, ctx: Context
-) -> Compared[tuple[Difference, ...]]:
+) -> Compared[tuple[TermChange, ...]]:
     """Say in sentences what a version says otherwise than another one.
 
     Raises:

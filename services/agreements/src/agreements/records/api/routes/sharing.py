@@ -11,12 +11,12 @@ from agreements.records.api.dependencies import AgreementReference, once_key, pa
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.shared import told
 from agreements.records.api.schemas.sharing import (
-    DifferencesView,
     FindPlaces,
     LogOnwardShare,
     MayShareView,
     OnwardShareView,
     PlacesView,
+    VersionComparison,
 )
 from agreements.records.domain.errors import NotAParty, SharedInFuture
 from agreements.records.use_cases import agreements as use_cases
@@ -43,10 +43,10 @@ def compare_versions(
     ctx: Reader,
     former: Annotated[Number, Query(description="The version that it is compared with.")],
     later: Annotated[Number, Query(description="The version that is compared.")],
-) -> DifferencesView:
+) -> VersionComparison:
     """Say in sentences what a version says otherwise than another one, annex by annex."""
     found = use_cases.compare(reference, former, later, ctx=ctx)
-    return told(partial(DifferencesView.of, former, later))(found)
+    return told(partial(VersionComparison.of, former, later))(found)
 
 
 @router.get("/onward-shares", responses=responses(AgreementNotFound))

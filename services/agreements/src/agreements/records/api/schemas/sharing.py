@@ -9,7 +9,7 @@ from pydantic import Field
 from agreements.records.api.schemas.agreements import LineNumbers
 from agreements.records.api.schemas.shared import Code, Day, Incoming, Outgoing, SealedView
 from agreements.records.domain.breach import Breach, Stopped
-from agreements.records.domain.terms.differences import Annex, Difference
+from agreements.records.domain.terms.differences import Annex, TermChange
 from agreements.records.domain.terms.onward import Ground, OnwardShare
 from agreements.records.use_cases.passing.onward import PassedOn
 
@@ -132,19 +132,19 @@ class PlacesView(Outgoing):
         )
 
 
-class DifferenceView(Outgoing):
+class TermChangeView(Outgoing):
     annex: Annotated[Annex, Field(description="The part of the agreement; a letter is an annex.")]
     sentence: Annotated[str, Field(description="What the later version says otherwise.")]
 
 
-class DifferencesView(SealedView):
+class VersionComparison(SealedView):
     """What differs between two versions, in sentences."""
 
     former: Annotated[str, Field(description="The version that it is compared with.")]
     later: Annotated[str, Field(description="The version that is compared.")]
-    differences: Annotated[list[DifferenceView], Field(description="None: they say the same.")]
+    differences: Annotated[list[TermChangeView], Field(description="None: they say the same.")]
 
     @classmethod
-    def of(cls, former: str, later: str, said: tuple[Difference, ...]) -> Self:
-        shown = [DifferenceView.model_validate(one) for one in said]
+    def of(cls, former: str, later: str, said: tuple[TermChange, ...]) -> Self:
+        shown = [TermChangeView.model_validate(one) for one in said]
         return cls(former=former, later=later, differences=shown)

@@ -29,12 +29,12 @@ class Annex(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class TermChange:
     annex: Annex
     sentence: str
 
 
-def differences(former: AgreementVersion, later: AgreementVersion) -> tuple[Difference, ...]:
+def differences(former: AgreementVersion, later: AgreementVersion) -> tuple[TermChange, ...]:
     """Say what the later version says otherwise than the former one; nothing where all is equal."""
     said = (
         (Annex.HEADER, _header(former, later)),
@@ -46,7 +46,7 @@ def differences(former: AgreementVersion, later: AgreementVersion) -> tuple[Diff
         (Annex.CONDITIONS, _conditions(former, later)),
     )
     return tuple(
-        Difference(annex=annex, sentence=sentence)
+        TermChange(annex=annex, sentence=sentence)
         for annex, sentences in said
         for sentence in sentences
     )
