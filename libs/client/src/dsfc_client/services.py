@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dsfc_client import _downloads
+from dsfc_client._agreement_life import AgreementLife
 from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._http import Service
 from dsfc_client._ordering import Id, Json, Ordering
@@ -20,17 +21,12 @@ from dsfc_client.models import (
     Breach,
     Contract,
     DataSet,
-    Destruction,
     EditionQuality,
     Extract,
     Finding,
-    HeldCopy,
-    HeldFile,
     Hold,
     LandingLine,
     Manifest,
-    MayShare,
-    OnwardShare,
     OptOutCheck,
     OptOutList,
     Progress,
@@ -38,8 +34,6 @@ from dsfc_client.models import (
     StatedQuality,
     Submission,
     Tabulation,
-    TermChange,
-    TransferPreview,
 )
 
 NOTHING = frozenset({"rejected", "failed", "withdrawn", "taken_back"})
@@ -138,7 +132,7 @@ class Applications(Service):
         return self.get(f"/v1/applications/{application_id}/history")
 
 
-class Agreements(ReferenceData):
+class Agreements(AgreementLife, ReferenceData):
     """Organisations, contracts, agreements, relationships, breaches; the decision."""
 
     def agreement(self, reference: str) -> Agreement:
@@ -162,79 +156,6 @@ class Agreements(ReferenceData):
         """Give one of the two approvals that lift a hold."""
         path = f"/v1/holds/{hold_id}/lift-approvals"
         return Hold.model_validate(self.post(path, {"reason": reason}))
-
-    def differences(self, reference: str, *, former: str, later: str) -> Sequence[TermChange]:
-        """Return in sentences what a version says otherwise than another one."""
-        body = self.get(f"/v1/agreements/{reference}/differences", former=former, later=later)
-        return [TermChange.model_validate(one) for one in body["differences"]]
-
-    def may_share(self, reference: str, recipient: str, line: int) -> MayShare:
-        """Ask whether data of a line may go on to an organisation; nothing is logged."""
-        path = f"/v1/agreements/{reference}/onward-shares/permission"
-        return MayShare.model_validate(self.get(path, recipient=recipient, line=line))
-
-    def log_onward_share(
-        self, reference: str, body: Json, *, key: str | None = None
-    ) -> OnwardShare:
-        """Log that data went on. Where no clause says so, this opens a breach."""
-        path = f"/v1/agreements/{reference}/onward-shares"
-        return OnwardShare.model_validate(self.post(path, body, key=key))
-
-    def onward_shares(self, reference: str) -> Iterator[OnwardShare]:
-        """List what was passed on under an agreement."""
-        return self.pages(f"/v1/agreements/{reference}/onward-shares", OnwardShare)
-
-    def find_places(self, reference: str, body: Json) -> Any:
-        """Hold the places where an audit found data against the agreement."""
-        return self.post(f"/v1/agreements/{reference}/place-findings", body)
-
-    def preview_transfer(
-        self, predecessor: str, successor: str, effective_from: str
-    ) -> TransferPreview:
-        """Return what a transfer instrument would move, before it is recorded."""
-        asked = {
-            "predecessor": predecessor,
-            "successor": successor,
-            "effective_from": effective_from,
-        }
-        return TransferPreview.model_validate(self.get("/v1/transfer-instruments/preview", **asked))
-
-    def holdings(self) -> Iterator[HeldFile]:
-        """List what is held under all of one's agreements, and what of it must go by when."""
-        return self.pages("/v1/holdings", HeldFile)
-
-    def destruction(self, reference: str) -> Destruction:
-        """Return what is held under an agreement, and what was certified of it."""
-        return Destruction.model_validate(self.get(f"/v1/agreements/{reference}/destruction"))
-
-    def prefilled_certificate(self, reference: str) -> Sequence[HeldCopy]:
-        """Return the copies that a certificate of destruction has to account for."""
-        body = self.get(f"/v1/agreements/{reference}/destruction/certificate")
-        return [HeldCopy.model_validate(copy) for copy in body["copies"]]
-
-    def certify_destruction(
-        self, reference: str, body: Json, *, key: str | None = None
-    ) -> Destruction:
-        """Hand in a certificate of destruction, of all copies or of a part."""
-        path = f"/v1/agreements/{reference}/destruction/certificates"
-        return Destruction.model_validate(self.post(path, body, key=key))
-
-    def accept_destruction(self, reference: str, reason: str) -> Destruction:
-        """Give one of the two acceptances that close the agreement."""
-        path = f"/v1/agreements/{reference}/destruction/acceptances"
-        return Destruction.model_validate(self.post(path, {"reason": reason}))
-
-    def register_statement(self, register: str) -> Any:
-        """Return how `contracts`, `agreements` or `relationships` stand to what was sealed."""
-        return self.get(f"/v1/registers/statements/{register}")
-
-    def notice(self, ods: str) -> Any:
-        """Return what a controller's agreements in force let it do with data about people."""
-        return self.get(f"/v1/registers/notices/{ods}")
-
-    def supporting(self, ods: str) -> Any:
-        """Return the published relationships of an organisation: which DSCRO supports it."""
-        return self.get(f"/v1/registers/relationships/supporting/{ods}")
 
     def upload_csv(self, path: str, content: bytes, **params: Any) -> Any:
         """Import reference data in a published layout."""

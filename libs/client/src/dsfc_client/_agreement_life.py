@@ -1,0 +1,94 @@
+"""The life of agreements: versions compared, data passed on, what is held and destroyed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dsfc_client._http import Service
+from dsfc_client.models import (
+    Destruction,
+    HeldCopy,
+    HeldFile,
+    MayShare,
+    OnwardShare,
+    TermChange,
+    TransferPreview,
+)
+
+Json = Mapping[str, Any]
+
+
+class AgreementLife(Service):
+    """What happens to an agreement between its signatures and its closing."""
+
+    def differences(self, reference: str, *, former: str, later: str) -> Sequence[TermChange]:
+        """Return in sentences what a version says otherwise than another one."""
+        body = self.get(f"/v1/agreements/{reference}/differences", former=former, later=later)
+        return [TermChange.model_validate(one) for one in body["differences"]]
+
+    def may_share(self, reference: str, recipient: str, line: int) -> MayShare:
+        """Ask whether data of a line may go on to an organisation; nothing is logged."""
+        path = f"/v1/agreements/{reference}/onward-shares/permission"
+        return MayShare.model_validate(self.get(path, recipient=recipient, line=line))
+
+    def log_onward_share(
+        self, reference: str, body: Json, *, key: str | None = None
+    ) -> OnwardShare:
+        """Log that data went on. Where no clause says so, this opens a breach."""
+        path = f"/v1/agreements/{reference}/onward-shares"
+        return OnwardShare.model_validate(self.post(path, body, key=key))
+
+    def onward_shares(self, reference: str) -> Iterator[OnwardShare]:
+        """List what was passed on under an agreement."""
+        return self.pages(f"/v1/agreements/{reference}/onward-shares", OnwardShare)
+
+    def find_places(self, reference: str, body: Json) -> Any:
+        """Hold the places where an audit found data against the agreement."""
+        return self.post(f"/v1/agreements/{reference}/place-findings", body)
+
+    def preview_transfer(
+        self, predecessor: str, successor: str, effective_from: str
+    ) -> TransferPreview:
+        """Return what a transfer instrument would move, before it is recorded."""
+        asked = {
+            "predecessor": predecessor,
+            "successor": successor,
+            "effective_from": effective_from,
+        }
+        return TransferPreview.model_validate(self.get("/v1/transfer-instruments/preview", **asked))
+
+    def holdings(self) -> Iterator[HeldFile]:
+        """List what is held under all of one's agreements, and what of it must go by when."""
+        return self.pages("/v1/holdings", HeldFile)
+
+    def destruction(self, reference: str) -> Destruction:
+        """Return what is held under an agreement, and what was certified of it."""
+        return Destruction.model_validate(self.get(f"/v1/agreements/{reference}/destruction"))
+
+    def prefilled_certificate(self, reference: str) -> Sequence[HeldCopy]:
+        """Return the copies that a certificate of destruction has to account for."""
+        body = self.get(f"/v1/agreements/{reference}/destruction/certificate")
+        return [HeldCopy.model_validate(copy) for copy in body["copies"]]
+
+    def certify_destruction(
+        self, reference: str, body: Json, *, key: str | None = None
+    ) -> Destruction:
+        """Hand in a certificate of destruction, of all copies or of a part."""
+        path = f"/v1/agreements/{reference}/destruction/certificates"
+        return Destruction.model_validate(self.post(path, body, key=key))
+
+    def accept_destruction(self, reference: str, reason: str) -> Destruction:
+        """Give one of the two acceptances that close the agreement."""
+        path = f"/v1/agreements/{reference}/destruction/acceptances"
+        return Destruction.model_validate(self.post(path, {"reason": reason}))
+
+    def register_statement(self, register: str) -> Any:
+        """Return how `contracts`, `agreements` or `relationships` stand to what was sealed."""
+        return self.get(f"/v1/registers/statements/{register}")
+
+    def notice(self, ods: str) -> Any:
+        """Return what a controller's agreements in force let it do with data about people."""
+        return self.get(f"/v1/registers/notices/{ods}")
+
+    def supporting(self, ods: str) -> Any:
+        """Return the published relationships of an organisation: which DSCRO supports it."""
+        return self.get(f"/v1/registers/relationships/supporting/{ods}")
