@@ -29,7 +29,8 @@ ONE_OF_EACH = {
     *("submission.provider", "quarantine.line", "edition.rows", "edition_quality.records"),
     *("field_quality.invalid", "opt_out_list.people", "opt_out_check.people"),
     *("expectation.reason", "registration_list.people", "re_identification.people"),
-    "re_identified_person.outcome",
+    *("re_identified_person.outcome", "re_identified_person.reidentification_id"),
+    "re_identification.id",
 }
 OTHERWISE = {
     "/v1/opt-out-checks/{check_id}/request": "refused: RECORD_NOT_AS_LOGGED",

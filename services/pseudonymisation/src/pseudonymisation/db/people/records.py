@@ -169,7 +169,9 @@ class SqlReidentifications:
         if after is not None:
             query = query.where(col(ToldOfRow.id) > after)
         found = [(_to_told(t), _to_reidentification(r)) for t, r in self.session.exec(query)]
-        self.hold(sorted({request.id for _, request in found}))
+        # All of them: a row that was cut off from its request is in no answer that could tell it.
+        self.hold(list(self.session.exec(select(ReidentificationRow.id))))
+        self.rows.look_for_gone(self.session, REIDENTIFICATIONS, after=None, last=None)
         return found
 
     def hold(self, ids: Sequence[UUID]) -> None:

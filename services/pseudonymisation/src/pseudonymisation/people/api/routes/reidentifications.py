@@ -21,6 +21,7 @@ from pseudonymisation.people.api.dependencies import AnswerCtx, AskCtx, LookUpCt
 from pseudonymisation.people.api.schemas.reidentifications import (
     ReidentificationAnswer,
     ReidentificationView,
+    ToldPage,
     ToldView,
     WantedPerson,
     WantedReidentification,
@@ -115,7 +116,7 @@ look_up_router = APIRouter(prefix="/v1/re-identified-people", tags=["people"])
 
 
 @look_up_router.post("/searches")
-def look_up_people(body: WantedPerson, ctx: LookUpCtx, paging: Paging) -> Page[ToldView]:
+def look_up_people(body: WantedPerson, ctx: LookUpCtx, paging: Paging) -> ToldPage:
     """Find who was told of whom, oldest first: by patient, by practice, by who was told.
 
     The number goes in the body and comes back in nothing. That it was looked up is logged.
@@ -124,4 +125,5 @@ def look_up_people(body: WantedPerson, ctx: LookUpCtx, paging: Paging) -> Page[T
     found = use_cases.told_of(
         wanted, body.nhs_number, after=paging.after, limit=paging.rows, ctx=ctx
     )
-    return Page[ToldView].of(found, paging, show=ToldView.of, key=lambda pair: pair[0].id)
+    page = Page[ToldView].of(found, paging, show=ToldView.of, key=lambda pair: pair[0].id)
+    return ToldPage.whole(page)

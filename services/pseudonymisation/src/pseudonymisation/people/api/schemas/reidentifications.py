@@ -10,6 +10,7 @@ from common.audit import is_as_logged
 from common.errors import Invalid
 from common.texts import Scanned
 from common.web.logged import IsAsLogged
+from common.web.pagination import Page
 from common.web.replacement import Reason
 from pseudonymisation.people.domain.reidentification import (
     Outcome,
@@ -248,3 +249,13 @@ class ToldView(BaseModel):
             decision_id=UUID(told.decision_id),
             is_as_logged=is_as_logged(f"re-identifications/{request.id}"),
         )
+
+
+class ToldPage(Page[ToldView]):
+    """One page, and whether all that it was looked for in is as the audit log tells."""
+
+    is_as_logged: IsAsLogged
+
+    @classmethod
+    def whole(cls, page: Page[ToldView]) -> Self:
+        return cls(**page.model_dump(), is_as_logged=is_as_logged())
