@@ -11,21 +11,16 @@ from sqlalchemy import text
 from common.ids import digest_of
 from common.security.keys import REGISTER_STATEMENT, SignedVerifier
 from common.security.roles import Role
+from services.agreements.tests.api.test_relationships import consent
 from services.agreements.tests.facts import CCG, CSU, OTHER_CSU, REFERENCE
 from services.agreements.tests.service import NAMES
 
 AGREEMENTS = "/v1/registers/agreements"
 
 
-def in_force(service, **changes):
-    service.contract()
-    return again(service, **changes)
-
-
 def again(service, **changes):
-    drafted = service.draft(**changes)
-    service.sign_all(drafted)
-    return drafted
+    """Another agreement, or another version, of a controller that has its contract."""
+    return service.sign_all(service.draft(**changes))
 
 
 def cells(answer):
@@ -59,7 +54,7 @@ def test_what_nobody_or_not_everybody_has_signed_is_not_published(seeded):
 
 
 def test_a_version_in_force_is_a_line_for_everybody(seeded):
-    in_force(seeded)
+    seeded.active()
 
     page = seeded.client.get(AGREEMENTS).json()
 
@@ -90,7 +85,7 @@ def test_a_version_in_force_is_a_line_for_everybody(seeded):
 
 
 def test_a_version_that_another_followed_stays_as_it_was(seeded):
-    in_force(seeded)
+    seeded.active()
     seeded.clock.advance(timedelta(days=3))
     again(seeded, version="v1.0", kind="amendment", title="Commissioning, amended")
 
@@ -103,7 +98,7 @@ def test_a_version_that_another_followed_stays_as_it_was(seeded):
 
 
 def test_an_amendment_that_waits_for_a_signature_changes_nothing_in_the_register(seeded):
-    in_force(seeded)
+    seeded.active()
     before = seeded.client.get(f"{AGREEMENTS}/{REFERENCE}").json()["items"]
 
     seeded.draft(version="v1.0", kind="amendment", title="Commissioning, amended")
@@ -112,7 +107,7 @@ def test_an_amendment_that_waits_for_a_signature_changes_nothing_in_the_register
 
 
 def test_an_agreement_that_was_ended_says_so_and_stays(seeded):
-    in_force(seeded)
+    seeded.active()
     body = {"reason": "no longer needed"}
     path = f"/v1/agreements/{REFERENCE}/termination"
     assert seeded.post(path, Role.CONTRACT_MANAGER, body).status_code == 200
@@ -124,7 +119,7 @@ def test_an_agreement_that_was_ended_says_so_and_stays(seeded):
 
 
 def test_pages_follow_one_another_and_a_spreadsheet_is_whole(seeded):
-    in_force(seeded)
+    seeded.active()
     other = "DARS-NIC-123457-A1B2C"
     again(seeded, reference=other, application_id="018f0000-0000-7000-8000-0000000000aa")
 
@@ -141,7 +136,7 @@ def test_pages_follow_one_another_and_a_spreadsheet_is_whole(seeded):
 
 @pytest.mark.parametrize("register", ["contracts", "agreements", "relationships"])
 def test_a_workbook_has_the_lines_as_texts_and_no_formula(seeded, register):
-    in_force(seeded, title="=HYPERLINK(1)")
+    seeded.active(title="=HYPERLINK(1)")
 
     answer = seeded.client.get(f"/v1/registers/{register}", params={"format": "xlsx"})
 
@@ -155,7 +150,7 @@ def test_a_workbook_has_the_lines_as_texts_and_no_formula(seeded, register):
 
 
 def test_personal_data_in_a_title_is_withheld_in_every_form(seeded):
-    in_force(seeded)
+    seeded.active()
     write(
         seeded,
         "UPDATE agreement_version SET document = replace(document, :old, :new)",
@@ -169,7 +164,7 @@ def test_personal_data_in_a_title_is_withheld_in_every_form(seeded):
 
 
 def test_a_document_that_cannot_be_read_is_named_and_hides_no_other(seeded):
-    in_force(seeded)
+    seeded.active()
     other = "DARS-NIC-123457-A1B2C"
     again(seeded, reference=other, application_id="018f0000-0000-7000-8000-0000000000aa")
     write(
@@ -221,7 +216,7 @@ def verified(service, said):
 
 @pytest.mark.parametrize("register", ["contracts", "agreements"])
 def test_a_register_is_stated_complete_under_signature(seeded, register):
-    in_force(seeded)
+    seeded.active()
 
     said = statement(seeded, register)
 
@@ -250,7 +245,7 @@ def test_a_contract_that_was_deleted_past_the_service_is_missed(seeded):
 
 
 def test_an_agreement_that_was_deleted_past_the_service_is_missed(seeded):
-    in_force(seeded)
+    seeded.active()
     write(seeded, "PRAGMA foreign_keys = OFF")
     write(seeded, "DELETE FROM agreement")
 
@@ -260,7 +255,7 @@ def test_an_agreement_that_was_deleted_past_the_service_is_missed(seeded):
 
 
 def test_a_signature_that_was_deleted_hides_no_line_from_the_statement(seeded):
-    in_force(seeded)
+    seeded.active()
     write(seeded, "DELETE FROM signature WHERE capacity = 'body'")
     page = seeded.client.get(AGREEMENTS).json()
     alone = seeded.client.get(f"{AGREEMENTS}/{REFERENCE}")
@@ -288,7 +283,7 @@ def test_a_contract_that_was_unsigned_past_the_service_is_told(seeded):
 
 
 def test_a_line_that_was_altered_is_named(seeded):
-    in_force(seeded)
+    seeded.active()
     write(seeded, "UPDATE contract SET legal_name = 'Another'")
 
     said = statement(seeded, "contracts")
@@ -300,7 +295,7 @@ def test_a_line_that_was_altered_is_named(seeded):
 
 
 def test_a_notice_says_what_the_agreements_in_force_allow(seeded):
-    in_force(seeded)
+    seeded.active()
 
     said = seeded.client.get(f"/v1/registers/notices/{CCG}").json()
 
@@ -331,7 +326,7 @@ def test_a_notice_is_silent_of_drafts_of_what_ended_and_of_others(seeded):
 
 
 def test_a_notice_is_a_page_that_loads_nothing(seeded):
-    in_force(seeded, title="Beds & <b>wards</b>")
+    seeded.active(title="Beds & <b>wards</b>")
 
     page = seeded.client.get(f"/v1/registers/notices/{CCG}", params={"format": "html"})
 
@@ -347,7 +342,7 @@ def test_a_notice_of_nobody_is_not_found(seeded):
 
 
 def test_a_notice_made_of_what_nobody_signed_says_so(seeded):
-    in_force(seeded)
+    seeded.active()
     write(
         seeded,
         "UPDATE agreement_version SET document = replace(document, :old, :new)",
@@ -363,25 +358,11 @@ def test_a_notice_made_of_what_nobody_signed_says_so(seeded):
 # Which DSCRO
 
 
-def active(house, **changes):
-    """A relationship in force to which all consented."""
-    body = {
-        "commissioner": CCG,
-        "dscro": "yorkshire",
-        "csu": CSU,
-        "service": "commissioning",
-        "effective_from": "2018-04-01",
-        "service_contract_reference": "SC-1",
-        "contract_signed_on": "2018-01-10",
-    } | changes
-    r = house.post("/v1/relationships", Role.CSU_ADVISER, body).json()
-    at = f"/v1/relationships/{r['id']}"
-    house.post(f"{at}/contract-verification", Role.CONTRACT_MANAGER, {})
-    house.post(f"{at}/dscro-agreement", Role.DSCRO_APPROVER)
-    house.post(f"{at}/activation", Role.CONTRACT_MANAGER)
+def published_by_all(service, **changes):
+    """A relationship in operation, to whose publication all consented."""
+    r = service.relationship(**changes)
     for role, party in ((Role.CONTROLLER_SIGNATORY, CCG), (Role.CSU_ADVISER, CSU)):
-        given = {"organisation": party, "given": True}
-        house.post(f"{at}/consents", role, given, ods=party)
+        assert consent(service, r, role, party).status_code == 200
     return r
 
 
@@ -397,7 +378,7 @@ SUPPORTING = "/v1/registers/relationships/supporting"
 def test_which_dscro_supports_an_organisation_is_said_as_published(seeded):
     empty = seeded.client.get(f"{SUPPORTING}/{CCG}").json()
     assert (empty["edition"], empty["items"]) == (None, [])
-    active(seeded)
+    published_by_all(seeded)
     assert seeded.client.get(f"{SUPPORTING}/{CCG}").json()["items"] == [], "not published"
 
     publish(seeded)
@@ -410,7 +391,7 @@ def test_which_dscro_supports_an_organisation_is_said_as_published(seeded):
 
 
 def test_a_relationship_that_is_over_supports_nobody(seeded):
-    r = active(seeded)
+    r = published_by_all(seeded)
     ended = {"last_day": "2018-06-30"}
     seeded.post(f"/v1/relationships/{r['id']}/ending", Role.CONTRACT_MANAGER, ended)
     publish(seeded)
@@ -422,14 +403,12 @@ def test_a_relationship_that_is_over_supports_nobody(seeded):
 
 
 def test_two_editions_are_compared_row_by_row(seeded):
-    first, second = active(seeded), active(seeded, service="finance")
+    first, second = published_by_all(seeded), published_by_all(seeded, service="finance")
     publish(seeded)
     ended = {"last_day": "2018-08-31"}
     seeded.post(f"/v1/relationships/{first['id']}/ending", Role.CONTRACT_MANAGER, ended)
-    withdrawn = {"organisation": CCG, "given": False}
-    path = f"/v1/relationships/{second['id']}/consents"
-    seeded.post(path, Role.CONTROLLER_SIGNATORY, withdrawn, ods=CCG)
-    third = active(seeded, service="audit")
+    consent(seeded, second, Role.CONTROLLER_SIGNATORY, CCG, given=False)
+    third = published_by_all(seeded, service="audit")
     publish(seeded)
 
     asked = {"earlier": 1, "later": 2}
@@ -450,7 +429,7 @@ def test_two_editions_are_compared_row_by_row(seeded):
 
 
 def test_an_edition_that_was_never_published_is_compared_with_nothing(seeded):
-    active(seeded)
+    published_by_all(seeded)
     publish(seeded)
 
     asked = {"earlier": 1, "later": 7}
