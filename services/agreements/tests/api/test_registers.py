@@ -358,11 +358,11 @@ def test_a_notice_made_of_what_nobody_signed_says_so(seeded):
 # Which DSCRO
 
 
-def published_by_all(service, **changes):
+def published_by_all(house, **changes):
     """A relationship in operation, to whose publication all consented."""
-    r = service.relationship(**changes)
+    r = house.relationship(**changes)
     for role, party in ((Role.CONTROLLER_SIGNATORY, CCG), (Role.CSU_ADVISER, CSU)):
-        assert consent(service, r, role, party).status_code == 200
+        assert consent(house, r, role, party).status_code == 200
     return r
 
 
