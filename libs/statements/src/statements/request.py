@@ -145,6 +145,25 @@ class OfOneLine(Sent):
         return value
 
 
+FormatsOfRecords = Annotated[
+    list[RecordFormat],
+    Field(
+        min_length=1,
+        max_length=len(RECORD_FORMATS),
+        description="File formats; one file for each.",
+    ),
+]
+FiltersOfLine = Annotated[
+    tuple[WantedFilter, ...],
+    Field(
+        max_length=FILTERS_MAX,
+        description="Which rows; none: all of the line. They narrow the line's own filters and"
+        " never widen them; a row has to pass each.",
+        examples=[[{"column": "Provider_Code", "any_of": ["RR8"]}]],
+    ),
+]
+
+
 class WantedExtract(OfOneLine):
     """One line of an agreement, or part of it."""
 
@@ -167,23 +186,8 @@ class WantedExtract(OfOneLine):
             description="As the catalogue names them; null: all of the agreement's line.",
         ),
     ] = None
-    formats: Annotated[
-        list[RecordFormat],
-        Field(
-            min_length=1,
-            max_length=len(RECORD_FORMATS),
-            description="File formats; one file for each.",
-        ),
-    ] = Field(default=[Format.PARQUET])
-    filters: Annotated[
-        tuple[WantedFilter, ...],
-        Field(
-            max_length=FILTERS_MAX,
-            description="Which rows; none: all of the line. They narrow the line's own filters and"
-            " never widen them; a row has to pass each.",
-            examples=[[{"column": "Provider_Code", "any_of": ["RR8"]}]],
-        ),
-    ] = ()
+    formats: FormatsOfRecords = Field(default=[Format.PARQUET])
+    filters: FiltersOfLine = ()
 
     def months_in(self, known: Catalogue) -> tuple[str, ...]:
         """Return the months in order, each once.

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from common.errors import Invalid
 from common.ids import digest_of
-from statements.filters import FILTERS_MAX, Filters, WantedFilter, of
+from statements.filters import Filters, WantedFilter, of
 from statements.form import CLOSED, Form
 from statements.months import RequestedMonth
 from statements.request import (
@@ -17,11 +17,13 @@ from statements.request import (
     AgreementInForce,
     DataSetOfLine,
     FieldName,
+    FiltersOfLine,
+    FormatsOfRecords,
     OfOneLine,
     PurposeOfLine,
     WantedExtract,
 )
-from statements.vocabulary import RECORD_FORMATS, Classification, Format, LineKey, RecordFormat
+from statements.vocabulary import Classification, Format, LineKey
 
 EXAMPLE: dict[str, JsonValue] = {
     "agreement": "DARS-NIC-123456-A1B2C",
@@ -142,22 +144,8 @@ class WantedStandingOrder(OfOneLine):
             description="As the catalogue names them; null: all that the line has on the day.",
         ),
     ] = None
-    formats: Annotated[
-        list[RecordFormat],
-        Field(
-            min_length=1,
-            max_length=len(RECORD_FORMATS),
-            description="File formats; one file for each.",
-        ),
-    ] = Field(default=[Format.PARQUET])
-    filters: Annotated[
-        tuple[WantedFilter, ...],
-        Field(
-            max_length=FILTERS_MAX,
-            description="Which rows; none: all of the line. They narrow the line's own filters.",
-            examples=[[{"column": "Provider_Code", "any_of": ["RR8"]}]],
-        ),
-    ] = ()
+    formats: FormatsOfRecords = Field(default=[Format.PARQUET])
+    filters: FiltersOfLine = ()
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:

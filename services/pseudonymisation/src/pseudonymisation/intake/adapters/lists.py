@@ -6,7 +6,6 @@ people who may be used (domain.md 0.1). So a comma decides, and whoever sends th
 is refused; what a sender says besides is compared and not believed.
 """
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,19 +23,17 @@ from common.errors import AppError
 from common.replacement import Change, Reach
 from pseudonymisation.engine.blocks import (
     BATCH,
-    Blocks,
     Cipher,
     Mask,
     blocks_of,
     views_of,
-    words_of,
 )
 from pseudonymisation.engine.nhs_numbers import valid_blocks, valid_numbers
 from pseudonymisation.engine.session import EngineLimits, literal, sealed_parquet, session
+from pseudonymisation.engine.streamed_lines import StreamedLines
 from pseudonymisation.intake.domain.errors import ListInvalid, ListIsReply
 from pseudonymisation.intake.domain.opt_out import ListKind
 
-LINE_BYTES_MAX: Final = 64
 NUMBER_BYTES: Final = 10
 
 
@@ -58,7 +55,7 @@ def named(prefix: str, list_id: UUID) -> str:
     return f"{prefix}{list_id.hex}"
 
 
-class Numbers:
+class Numbers(StreamedLines):
     """NHS numbers, a line each, read in chunks.
 
     A line that is no NHS number refuses the list: left out in silence, it could be somebody
@@ -72,36 +69,12 @@ class Numbers:
         kind: ListKind,
         invalid: Callable[[str, int], AppError] | None = None,
     ) -> None:
-        self._cipher = Cipher(person_key)
+        super().__init__(person_key)
         self._kind = kind
         self._invalid = invalid or (lambda detail, line: ListInvalid(detail, line=line))
-        self._rest = b""
-        self._lines = 0
-        self._digest = hashlib.sha256()
-        self._blocks: list[Blocks] = []
 
-    @property
-    def digest(self) -> str:
-        return f"sha256:{self._digest.hexdigest()}"
-
-    def take(self, chunk: bytes) -> None:
-        """Raise ListInvalid, ListIsReply or what `invalid` makes."""
-        self._digest.update(chunk)
-        data = self._rest + chunk
-        end = data.rfind(b"\n") + 1
-        self._rest = data[end:]
-        if end:
-            self._read(data[:end])
-        if len(self._rest) > LINE_BYTES_MAX:
-            raise self._invalid(f"Line {self._lines + 1} is too long.", self._lines + 1)
-
-    def finish(self) -> pa.Table:
-        """Return the tokens, as they came."""
-        if self._rest:
-            self._read(self._rest)
-        tokens = np.concatenate(self._blocks) if self._blocks else np.zeros((0, 16), np.uint8)
-        first, second = words_of(tokens)
-        return pa.table({"person_0": first, "person_1": second})
+    def _too_long(self, line: int) -> AppError:
+        return self._invalid(f"Line {line} is too long.", line)
 
     def _read(self, data: bytes) -> None:
         # Split at line feeds alone: other separators inside a line make it no number.
@@ -115,8 +88,7 @@ class Numbers:
             places = np.flatnonzero(held.to_numpy(zero_copy_only=False))
             line = self._lines + int(places[int(np.argmin(valid))]) + 1
             raise self._invalid(f"Line {line} is not a valid NHS number.", line)
-        self._lines += len(lines)
-        self._blocks.append(self._cipher.encrypt(blocks).copy())
+        self._keep(blocks, len(lines))
 
     def _in_form(self, lines: pa.Array, held: Mask) -> pa.Array:
         """Take the comma off where there has to be one, and refuse it where not."""
