@@ -14,6 +14,7 @@ from catalogue.relations import split
 from common.security.keys import ATTESTATION, SignedVerifier
 from pseudonymisation.intake.use_cases.ports import Scope
 from pseudonymisation.preparations.domain.preparation import PreparationState
+from services.pseudonymisation.tests.api.test_opt_outs import body, take
 from services.pseudonymisation.tests.integration.test_both_halves import dissemination
 from services.pseudonymisation.tests.several_tables import (
     ACTIVE,
@@ -157,9 +158,32 @@ def test_each_group_has_the_rows_that_its_tables_say(intake, dissemination) -> N
     assert by_activity
 
 
+@pytest.mark.scenario("R13")
+def test_whoever_objects_is_missing_in_every_group_and_sessions_of_nobody_stay(
+    intake, dissemination
+) -> None:
+    """Of rows about nobody nobody can object; who has no number is left out too."""
+    sent = tables()
+    submit(intake, sent)
+    assert take(intake, body(["9990000018"])).status_code == 201
+
+    found = read(dissemination, prepared(dissemination, upholds=True))
+
+    for group, names in ASKED.items():
+        rows = [
+            one
+            for one in Expected(sent, CODES).rows(group, names)
+            if one.get(WHO, "9990000026") == "9990000026"
+        ]
+        assert without(found[group], WHO, REFERRED, ACTIVE) == without(
+            rows, WHO, REFERRED, ACTIVE
+        ), group
+    assert len(found["Group_Sessions"]) == 2
+    assert len(found["Care_Activities"]) == 1
+
+
 @pytest.mark.scenario("R16")
 def test_group_sessions_carry_nobody(intake, dissemination) -> None:
-    """Also where opt-outs are upheld: of rows about nobody none is left out."""
     submit(intake, tables())
 
     sessions = read(dissemination, prepared(dissemination))["Group_Sessions"]
