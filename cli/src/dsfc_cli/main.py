@@ -48,7 +48,7 @@ LAZY = {
     ),
     "reidentify": Lazy(
         "dsfc_cli.reidentifying:command",
-        "As a GP practice: ask which of its own patients tokens are, and print them as CSV.",
+        "Ask which of the practice's own registered patients tokens are, and print CSV.",
     ),
     "orders": Lazy(
         "dsfc_cli.ordering:app",

@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from common.security.roles import Role
+from services.pseudonymisation.tests.asking_back import PRACTICE, REGISTERED, Surgery
 from services.pseudonymisation.tests.submitting import sus_row, written
 
 CHECKS = [
@@ -61,7 +62,13 @@ def test_nothing_that_is_sent_is_a_surprise(intake):
         f"/v1/submissions/{opened}/uploads",
         headers=intake.headers() | {"Content-Type": "text/csv", "Upload-Complete": "?0"},
     )
+    surgery = Surgery(intake)
+    tokens_of_people = surgery.mint()
+    registrations = surgery.register(REGISTERED, "2018-06-01")
+    asked = surgery.ask(tokens_of_people)
     known = {
+        "registrations_id": registrations.json()["id"],
+        "reidentification_id": asked.json()["id"],
         "submission_id": submission["id"],
         "upload_id": begun.json()["id"],
         "table": "CYP001",
@@ -70,7 +77,11 @@ def test_nothing_that_is_sent_is_a_surprise(intake):
         "check_id": checked.json()["id"],
         "expectation_id": expected.json()["id"],
     }
-    tokens = [intake.headers(), intake.headers(Role.DSCRO_OPERATOR, "X26")]
+    tokens = [
+        intake.headers(),
+        intake.headers(Role.DSCRO_OPERATOR, "X26"),
+        intake.headers(Role.GP_PRACTICE, PRACTICE),
+    ]
     statuses = set()
 
     def check(case):
