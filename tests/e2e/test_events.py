@@ -16,7 +16,7 @@ from common.messaging.embedded import EmbeddedLog
 from common.messaging.envelope import Message
 from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.demo.stage import identity_of
-from dsfc_client import Problem, Refused
+from dsfc_client import Extract, Problem, Refused
 from dsfc_client.models import Destruction, HeldCopy
 from tests.forking import ForkingSuite
 from tests.running import CSU, HEARD, OTHER_CSU, Scene, scene, until, wanted
@@ -261,23 +261,33 @@ def test_what_goes_on_or_lies_where_no_clause_says_is_a_breach_that_all_hear_of(
     assert played.csu.agreements.agreement(played.reference).state == "ACTIVE"
 
 
-def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(played: Scene) -> None:
+OURS = "SELECT state FROM pseudonym_domain WHERE agreement = ?"
+
+
+@pytest.fixture(scope="module")
+def over(played: Scene) -> Extract:
+    """What was released before the agreement was ended; whoever asks for it is one of the last."""
+    extract = played.released()
+    assert played.rows("pseudonymisation", OURS, played.reference) == [("open",)]
+    played.stage.actor("body-contracts").agreements.post(
+        f"/v1/agreements/{played.reference}/termination", {"reason": "It has done its work."}
+    )
+    return extract
+
+
+def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(
+    played: Scene, over: Extract
+) -> None:
     """The haven closes its domain and the domain's key, dissemination withdraws what was released,
     applications has it in the history; the other agreement's are as they were. The last tests here:
     the agreement is over. Guards: `close_domains_of`, `agreement_statuses.record_status`,
     `timeline.note`."""
-    extract = played.released()
-    ours = "SELECT state FROM pseudonym_domain WHERE agreement = ?"
-    assert played.rows("pseudonymisation", ours, played.reference) == [("open",)]
+    extract = over
     (application,) = {
         str(a.application_id)
         for a in played.stage.actor("body-contracts").agreements.list()
         if a.reference == played.reference
     }
-
-    played.stage.actor("body-contracts").agreements.post(
-        f"/v1/agreements/{played.reference}/termination", {"reason": "It has done its work."}
-    )
 
     until(lambda: played.csu.dissemination.extract(extract.id).state == "withdrawn")
     withdrawn = played.csu.dissemination.extract(extract.id)
@@ -291,7 +301,7 @@ def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(played: Scene)
     }
     assert of_agreement[played.reference] == {"withdrawn"}
     assert of_agreement[played.other_reference] <= {"current"}
-    until(lambda: played.rows("pseudonymisation", ours, played.reference) == [("closed",)])
+    until(lambda: played.rows("pseudonymisation", OURS, played.reference) == [("closed",)])
     applicant = played.stage.applicant("02P")
     until(lambda: "agreement-terminated" in json.dumps(applicant.history(application)))
     with pytest.raises(Refused) as refused:
@@ -302,7 +312,7 @@ def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(played: Scene)
 @pytest.mark.scenario("X01")
 @pytest.mark.scenario("X02")
 def test_what_was_released_is_destroyed_whole_and_then_the_agreement_is_closed(
-    played: Scene,
+    played: Scene, over: Extract
 ) -> None:
     """A certificate that misses a file is not accepted; a whole one is, by two people, after
     dissemination was asked. Then the agreement is closed, every file marked and the key of the
@@ -340,20 +350,13 @@ def test_what_was_released_is_destroyed_whole_and_then_the_agreement_is_closed(
     assert approver.accept_destruction(played.reference, "So I see.").state == "ACCEPTED"
     assert body.agreement(played.reference).state == "CLOSED"
 
-    ours = "SELECT state FROM pseudonym_domain WHERE agreement = ?"
-    until(lambda: played.rows("pseudonymisation", ours, played.reference) == [("destroyed",)])
+    until(lambda: played.rows("pseudonymisation", OURS, played.reference) == [("destroyed",)])
     until(played.all_heard)
-    extract = played.csu.dissemination.extract(
-        str(UUID(played.rows("dissemination", EXTRACT_OF, played.reference)[0][0]))
-    )
     with pytest.raises(Problem) as gone:
-        played.csu.dissemination.download(extract.files[0].id, played.state / "destroyed")
+        played.csu.dissemination.download(over.files[0].id, played.state / "destroyed")
     assert gone.value.code == "FILE_DESTROYED"
     with pytest.raises(Refused) as refused:
         played.ask()
     assert refused.value.has("DSA_NOT_ACTIVE")
-    states = {state for (state,) in played.rows("pseudonymisation", ours, played.other_reference)}
+    states = {state for (state,) in played.rows("pseudonymisation", OURS, played.other_reference)}
     assert states <= {"open"}
-
-
-EXTRACT_OF = "SELECT extract_id FROM release WHERE agreement = ? LIMIT 1"
