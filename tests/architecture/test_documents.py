@@ -24,3 +24,10 @@ def test_every_place_that_the_architecture_names_is_there() -> None:
             continue
         module = importlib.import_module(path.replace("/", "."))
         assert not name or hasattr(module, name), f"{path}:{name}"
+
+
+def test_every_decision_is_in_their_list_once_and_in_order() -> None:
+    folder = ROOT / "docs" / "adr"
+    listed = re.findall(r"\]\((\d{4}-[a-z0-9-]+\.md)\)", (folder / "README.md").read_text("utf-8"))
+
+    assert listed == sorted(path.name for path in folder.glob("0*.md"))
