@@ -171,9 +171,9 @@ def test_facts_are_kept_under_their_epoch_and_not_a_moment_longer(engine):
 
     with uow.reading() as tx:
         epoch = epochs.current(tx.session)
-        first, is_new = cache.get(tx.session, plain.REFERENCE, epoch=epoch)
-        again, is_new_again = cache.get(tx.session, plain.REFERENCE, epoch=epoch)
-        other, is_other_new = cache.get(tx.session, plain.REFERENCE, epoch=epoch + 1)
+        first, is_new = cache.get(tx.session, (plain.REFERENCE, ""), epoch=epoch)
+        again, is_new_again = cache.get(tx.session, (plain.REFERENCE, ""), epoch=epoch)
+        other, is_other_new = cache.get(tx.session, (plain.REFERENCE, ""), epoch=epoch + 1)
 
     assert (is_new, is_new_again, is_other_new) == (True, False, True)
     assert again is first
@@ -187,9 +187,9 @@ def test_the_cache_forgets_what_was_not_asked_for_longest(engine, monkeypatch):
 
     with uow.reading() as tx:
         epoch = epochs.current(tx.session)
-        cache.get(tx.session, plain.REFERENCE, epoch=epoch)
-        cache.get(tx.session, "another", epoch=epoch)
-        _, is_new = cache.get(tx.session, plain.REFERENCE, epoch=epoch)
+        cache.get(tx.session, (plain.REFERENCE, ""), epoch=epoch)
+        cache.get(tx.session, ("another", ""), epoch=epoch)
+        _, is_new = cache.get(tx.session, (plain.REFERENCE, ""), epoch=epoch)
 
     assert is_new
 

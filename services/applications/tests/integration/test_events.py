@@ -126,4 +126,4 @@ def test_what_cannot_be_read_is_a_poison_message(world):
 
 def test_we_listen_to_every_event_of_an_agreement():
     assert set(events.handlers(None, None)) == set(events.RECEIVES)
-    assert len(events.RECEIVES) == 9
+    assert len(events.RECEIVES) == 11

@@ -16,6 +16,7 @@ PUBLIC = None
 NOBODY = "00000000-0000-7000-8000-000000000000"
 ROUTES = {
     ("GET", "/v1/landed-months"): CUSTOMERS,
+    ("GET", "/v1/released-files"): {Role.SERVICE_AGREEMENTS},
     ("POST", "/v1/extracts"): CUSTOMERS,
     ("GET", "/v1/extracts"): CUSTOMERS | BODY,
     ("GET", "/v1/extracts/{extract_id}"): CUSTOMERS | BODY,

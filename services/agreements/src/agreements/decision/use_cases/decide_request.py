@@ -18,7 +18,6 @@ from agreements.decision.use_cases.permission_cache import Written, joined, writ
 from agreements.decision.use_cases.ports import DecisionLog
 from common.ids import digest, digest_of, new_id
 from statements.document import Terms
-from statements.permit import Permit
 from statements.request import ExtractRequest
 
 REQUESTS_KEPT_MAX = 256
@@ -119,7 +118,7 @@ def _permit(
 ) -> GivenPermit:
     """Permit, and take the opt-out treatment for each period in the same transaction."""
     request, texts = ask.request, batch.texts(allowed)
-    said = Permit(
+    said = texts.permit(
         id=new_id(),
         client_id=asker.client_id,
         request_digest=ask.request_digest,
@@ -128,7 +127,6 @@ def _permit(
         epoch=batch.epoch,
         periods=request.periods,
         formats=request.formats,
-        **texts.members,
     )
     permit = GivenPermit(
         said=said,

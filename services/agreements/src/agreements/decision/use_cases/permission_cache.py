@@ -3,8 +3,7 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
 
 import orjson
 from pydantic import JsonValue
@@ -40,13 +39,14 @@ class PermissionTexts:
         )
 
     @cached_property
-    def members(self) -> Mapping[str, Any]:
-        """Return what every permit of it says alike, by the names of its members."""
+    def permit(self) -> partial[Permit]:
+        """Return a permit of it but for what each says of its own."""
         allowed, line = self.permission, self.permission.line
         has_identity = any(one.treatment == Treatment.IDENTIFIED for one in allowed.fields)
-        return {
-            "agreement": allowed.agreement,
-            "line": Line(
+        return partial(
+            Permit,
+            agreement=allowed.agreement,
+            line=Line(
                 number=line.number,
                 purpose=line.key.purpose,
                 data_set=line.key.data_set,
@@ -55,8 +55,8 @@ class PermissionTexts:
                 classification=line.key.classification,
                 sensitivity=line.sensitivity,
             ),
-            "fields": allowed.fields,
-            "population": Population(
+            fields=allowed.fields,
+            population=Population(
                 rule=line.population_rule,
                 codes=allowed.codes,
                 reasons=line.reasons,
@@ -64,18 +64,18 @@ class PermissionTexts:
                     practice=allowed.practice_maps, postcode=allowed.postcode_maps
                 ),
             ),
-            "domain": allowed.domain,
-            "opt_out": OptOut(
+            domain=allowed.domain,
+            opt_out=OptOut(
                 applied=line.opt_outs_applied,
                 list_age_days_max=allowed.list_days_max,
                 by=allowed.opt_out_by,
             ),
-            "disclosure_rule": line.disclosure_rule or "",
-            "caps": allowed.caps,
-            "filters": allowed.filters,
-            "table": allowed.table,
-            "route": line.route if has_identity else None,
-        }
+            disclosure_rule=line.disclosure_rule or "",
+            caps=allowed.caps,
+            filters=allowed.filters,
+            table=allowed.table,
+            route=line.route if has_identity else None,
+        )
 
     @cached_property
     def outcome(self) -> str:
