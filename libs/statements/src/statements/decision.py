@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.errors import AgreementNotFound, AppError, Refusal, Refused
 from statements.form import OPEN
 from statements.line import AgreementVersion
 from statements.snapshot import NamedController
@@ -134,3 +135,20 @@ class EvaluationContext(Answered):
 class Evaluation(Answered):
     decision: Annotated[bool, Field(description="True: permitted.")]
     context: EvaluationContext
+
+
+def refusal_of(why: EvaluationContext) -> AppError:
+    """Return what a no is told as: Refused with every reason, or AgreementNotFound.
+
+    Whoever may not know of an agreement is told what one that is not there is told.
+    """
+    refusals = [Refusal(one.code, one.detail, one.subject) for one in why.refusals]
+    if [one.code for one in refusals] == [AgreementNotFound.code]:
+        return AgreementNotFound("There is no such agreement.")
+    if not refusals:
+        refusals = [Refusal("REFUSED", "Agreements gave no reason.")]
+    return Refused(
+        "The agreement does not allow this.",
+        refusals,
+        on_behalf_of=",".join(why.on_behalf_of or ()) or None,
+    )

@@ -17,7 +17,7 @@ from dissemination.domain.extract import Permit, PreparedFile
 from dissemination.domain.landed import Landed
 from dissemination.domain.release import ReleaseDecision
 from dissemination.use_cases.context import AgreedLine, Evidence, LeaseGiven, Placed
-from statements.decision import Evaluation, EvaluationContext, RegisterTerms
+from statements.decision import Evaluation, EvaluationContext, RegisterTerms, refusal_of
 from statements.question import (
     AnyQuestion,
     Attested,
@@ -51,7 +51,6 @@ EVALUATION = "/access/v1/evaluation"
 OURSELVES = "dissemination"
 EDITIONS_TOLD_MAX = 10_000
 """Some 400 kB: agreements takes a question of at most 1 MB."""
-NOT_FOUND = "AGREEMENT_NOT_FOUND"
 NOT_ACCEPTED = "EVIDENCE_NOT_ACCEPTED"
 """Of the caller's token: the one problem that is as good as a no."""
 
@@ -111,7 +110,7 @@ class HttpAgreements:
             raise DecisionUnavailable(NO_DECISION)
         refusals: tuple[Refusal, ...] = ()
         if not evaluation.decision:
-            no = _no(evaluation.context)
+            no = refusal_of(evaluation.context)
             if not isinstance(no, Refused):
                 raise no
             refusals = no.refusals
@@ -127,7 +126,7 @@ class HttpAgreements:
             answer = self._remote.call("POST", EVALUATION, json=_json(question))
             evaluation = Evaluation.model_validate_json(answer.content)
         if not evaluation.decision:
-            raise _no(evaluation.context)
+            raise refusal_of(evaluation.context)
 
     def release(
         self, *, file_id: UUID, attestation: str, extract_id: UUID
@@ -246,7 +245,7 @@ def _granted(evaluation: Evaluation) -> tuple[UUID, EvaluationContext]:
         log.warning("decision_not_logged")
         raise DecisionUnavailable(NO_DECISION)
     if not evaluation.decision:
-        raise _no(evaluation.context)
+        raise refusal_of(evaluation.context)
     return decision_id, evaluation.context
 
 
@@ -306,17 +305,3 @@ def _subject(evidence: Evidence) -> Subject:
 def _json(question: AnyQuestion) -> JsonValue:
     written: JsonValue = question.model_dump(mode="json", exclude_none=True)
     return written
-
-
-def _no(why: EvaluationContext) -> AppError:
-    refusals = [Refusal(r.code, r.detail, r.subject) for r in why.refusals]
-    if [refusal.code for refusal in refusals] == [NOT_FOUND]:
-        # Whoever may not know of an agreement is told what one that is not there is told.
-        return AgreementNotFound("There is no such agreement.")
-    if not refusals:
-        refusals = [Refusal("REFUSED", "Agreements gave no reason.")]
-    return Refused(
-        "The agreement does not allow this.",
-        refusals,
-        on_behalf_of=",".join(why.on_behalf_of or ()) or None,
-    )

@@ -12,7 +12,6 @@ from pydantic import JsonValue, ValidationError
 
 from common import http
 from common.errors import (
-    AgreementNotFound,
     AppError,
     DecisionUnavailable,
     Refusal,
@@ -21,7 +20,7 @@ from common.errors import (
 from common.security.client import ServiceTokens
 from common.security.principal import Principal
 from pseudonymisation.people.use_cases.ports import DirectCarePermission
-from statements.decision import Evaluation, EvaluationContext
+from statements.decision import Evaluation, refusal_of
 from statements.question import (
     LineOfAgreement,
     LineResource,
@@ -37,7 +36,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 AUDIENCE: Final = "agreements"
 EVALUATION: Final = "/access/v1/evaluation"
 NO_DECISION: Final = "The access decision is temporarily unavailable; retry later."
-NOT_FOUND: Final = "AGREEMENT_NOT_FOUND"
 NOT_ACCEPTED: Final = "EVIDENCE_NOT_ACCEPTED"
 
 
@@ -77,7 +75,7 @@ class HttpDirectCare:
             log.warning("decision_not_logged")
             raise DecisionUnavailable(NO_DECISION)
         if not evaluation.decision:
-            raise _no(given)
+            raise refusal_of(given)
         if given.domain is None:
             raise DecisionUnavailable("Agreements said yes and named no pseudonym domain.")
         return DirectCarePermission(decision_id=str(given.id), domain=given.domain)
@@ -100,16 +98,3 @@ class HttpDirectCare:
         except ValidationError as error:
             log.warning("decision_not_understood")
             raise DecisionUnavailable(NO_DECISION) from error
-
-
-def _no(why: EvaluationContext) -> AppError:
-    refusals = [Refusal(one.code, one.detail, one.subject) for one in why.refusals]
-    if [one.code for one in refusals] == [NOT_FOUND]:
-        return AgreementNotFound("There is no such agreement.")
-    if not refusals:
-        refusals = [Refusal("REFUSED", "Agreements gave no reason.")]
-    return Refused(
-        "The agreement does not allow this.",
-        refusals,
-        on_behalf_of=",".join(why.on_behalf_of or ()) or None,
-    )
