@@ -163,6 +163,26 @@ def test_tokens_of_another_agreement_are_refused_whole(
     assert told.value.code == "DOMAIN_MISMATCH"
 
 
+def test_two_people_of_governance_are_told_in_which_releases_somebody_was(
+    played: Scene, reference: str, tokens: list[str], registered: frozenset[str]
+) -> None:
+    first, second = (played.stage.actor(f"body-governance-{n}").pseudonymisation for n in (1, 2))
+    practice = played.stage.actor("practice-j81002").pseudonymisation
+    rows = practice.reidentified(practice.reidentify(wanted(reference, tokens[:10])).id)
+    number = next(row.nhs_number for row in rows if row.outcome == "number")
+    assert number is not None
+    asked = first.ask_for_subject_access(number, "A data subject asked")
+    assert second.confirm_subject_access(asked.id, "Identity was checked").state == "ready"
+
+    found = first.releases_of_person(asked.id)
+
+    (own,) = [release for release in found if release.agreement == reference]
+    assert (own.found, own.purpose, own.recipients) == ("in_it", "RS", ["0DF"])
+    listed = {line.file_id for line in played.csu.dissemination.register()}
+    assert own.files
+    assert {str(file) for file in own.files} <= listed
+
+
 def test_the_command_prints_the_answer_as_csv(
     played: Scene, reference: str, tokens: list[str], registered: frozenset[str], tmp_path: Path
 ) -> None:

@@ -159,8 +159,8 @@ def _lives() -> Mapping[str, Sequence[tuple[str, str, str]]]:
             "TRANSITIONS",
         ),
         (
-            "Re-identification (pseudonymisation)",
-            "pseudonymisation.people.domain.reidentification",
+            "Re-identification, subject access request (pseudonymisation)",
+            "pseudonymisation.people.domain.asked",
             "TRANSITIONS",
         ),
         ("Extract (dissemination)", "dissemination.domain.extract", "TRANSITIONS"),

@@ -34,6 +34,8 @@ from pseudonymisation.intake.domain.edition import MapVersion
 from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import MapFile, Scope
+from pseudonymisation.people.domain.errors import ReleasesUnavailable
+from pseudonymisation.people.domain.subject_access import Release
 from pseudonymisation.people.use_cases.ports import DirectCarePermission
 from pseudonymisation.settings import MEGABYTE, Settings
 from statements.vocabulary import LineKey
@@ -175,6 +177,19 @@ class FakePublications:
 
 
 @dataclass
+class FakeReleases:
+    """What agreements holds of what left."""
+
+    held: list[Release] = field(default_factory=list)
+    is_away: bool = False
+
+    def of(self, agreement: str) -> list[Release]:
+        if self.is_away:
+            raise ReleasesUnavailable("Agreements cannot say what was released; retry later.")
+        return self.held
+
+
+@dataclass
 class FakeDirectCare:
     """What agreements says to a practice that asks whom tokens stand for."""
 
@@ -284,6 +299,7 @@ class Intake:
         self.rights = FakeRights()
         self.publications = FakePublications()
         self.direct_care = FakeDirectCare()
+        self.releases = FakeReleases()
         self.last = ""
 
     @cached_property
@@ -314,6 +330,7 @@ class Intake:
             given_rights=self.rights,
             given_publications=self.publications,
             given_direct_care=self.direct_care,
+            given_releases=self.releases,
             given_codes=ListedCodes(
                 {code: said[0] for code, said in ORGANISATIONS.items() if said[0]}
             ),

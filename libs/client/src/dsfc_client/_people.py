@@ -10,6 +10,8 @@ from dsfc_client.models import (
     RegistrationList,
     Reidentification,
     ReidentifiedPerson,
+    ReleaseOfPerson,
+    SubjectAccessRequest,
     ToldOf,
 )
 
@@ -82,3 +84,21 @@ class People(Submitting):
         """Return who was told of a patient, as an auditor: the first page."""
         answer = self.post("/v1/re-identified-people/searches", dict(wanted))
         return [ToldOf.model_validate(item) for item in answer["items"]]
+
+    def ask_for_subject_access(self, nhs_number: str, reason: str) -> SubjectAccessRequest:
+        """Ask in which releases a person was; another person of governance has to confirm it."""
+        body = {"nhs_number": nhs_number, "reason": reason}
+        return SubjectAccessRequest.model_validate(self.post("/v1/subject-access-requests", body))
+
+    def subject_access_requests(self) -> Iterator[SubjectAccessRequest]:
+        return self.pages("/v1/subject-access-requests", SubjectAccessRequest)
+
+    def confirm_subject_access(self, id_: UUID | str, reason: str) -> SubjectAccessRequest:
+        """Confirm what another person asked. Raises Problem (SECOND_PERSON_NEEDED)."""
+        path = f"/v1/subject-access-requests/{id_}/confirmation"
+        return SubjectAccessRequest.model_validate(self.post(path, {"reason": reason}))
+
+    def releases_of_person(self, id_: UUID | str) -> Sequence[ReleaseOfPerson]:
+        """Fetch the answer, oldest release first. It is kept nowhere, and looks anew each time."""
+        answer = self.post(f"/v1/subject-access-requests/{id_}/answer")
+        return [ReleaseOfPerson.model_validate(row) for row in answer["releases"]]

@@ -385,6 +385,33 @@ class ToldOf(Wire):
     reason_code: str
 
 
+class SubjectAccessRequest(Wire):
+    """A request for the releases in which a person was; not of whom."""
+
+    id: UUID
+    asked_by: str
+    state: str
+    ends_at: datetime
+    answers: int
+
+
+class ReleaseOfPerson(Wire):
+    """A release that has rows of the person (`in_it`), or of which that `cannot_be_told`."""
+
+    extract_id: UUID
+    files: list[UUID]
+    found: str
+    agreement: str
+    purpose: str
+    data_set: str
+    periods: list[str]
+    recipients: list[str]
+    released_at: datetime
+    identified: bool
+    opt_outs_applied: bool
+    opt_outs_by: str | None = None
+
+
 class ExtractFile(Wire):
     """One file of an extract; it has one manifest and one register line."""
 

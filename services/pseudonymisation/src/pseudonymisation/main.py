@@ -51,12 +51,13 @@ from pseudonymisation.intake.api.routes import (
 from pseudonymisation.intake.use_cases.context import IntakeContext, IntakeLimits
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import Maps, SubmissionRights
-from pseudonymisation.people.adapters.agreements import HttpDirectCare
-from pseudonymisation.people.adapters.rules import reidentification_rule
+from pseudonymisation.people.adapters.agreements import HttpDirectCare, HttpReleases
+from pseudonymisation.people.adapters.released_files import ReleasedFiles
+from pseudonymisation.people.adapters.rules import reidentification_rule, subject_access_rule
 from pseudonymisation.people.adapters.sealed_people import SealedPeople
-from pseudonymisation.people.api.routes import registrations, reidentifications
+from pseudonymisation.people.api.routes import registrations, reidentifications, subject_access
 from pseudonymisation.people.use_cases.context import PeopleContext
-from pseudonymisation.people.use_cases.ports import DirectCare
+from pseudonymisation.people.use_cases.ports import DirectCare, Releases
 from pseudonymisation.people.use_cases.sweeping import PeopleJobs
 from pseudonymisation.preparations.adapters import events
 from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
@@ -65,6 +66,7 @@ from pseudonymisation.preparations.adapters.tables.table_engine import TableEngi
 from pseudonymisation.preparations.api.routes import keys as public_keys
 from pseudonymisation.preparations.api.routes import preparations
 from pseudonymisation.preparations.use_cases import domains, shown_tables
+from pseudonymisation.preparations.use_cases.ports import ReleaseStore
 from pseudonymisation.preparations.use_cases.preparations import PreparationContext
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from pseudonymisation.quality.adapters import rules as quality_rules
@@ -95,6 +97,7 @@ class Parts(service.Parts):
     given_rights: SubmissionRights | None = None
     given_publications: Publications | None = None
     given_direct_care: DirectCare | None = None
+    given_releases: Releases | None = None
     permit_keys: Callable[[], Jwks] | None = None
 
     @cached_property
@@ -109,6 +112,11 @@ class Parts(service.Parts):
     def objects(self) -> Objects:
         settings = self.settings
         return landing_store(settings.landing_store, settings.landing_credentials_file)
+
+    @cached_property
+    def releases(self) -> ReleaseStore:
+        settings = self.settings
+        return release_store(settings.release_store, settings.release_credentials_file)
 
     @cached_property
     def keys(self) -> keystore.KeyStore:
@@ -201,7 +209,10 @@ class Parts(service.Parts):
                 limits=self.engine_limits,
             ),
             agreements=self.given_direct_care or HttpDirectCare(self.agreements, self.tokens),
+            prepared_rows=ReleasedFiles(store=self.releases, keys=self.keys),
+            releases=self.given_releases or HttpReleases(self.agreements, self.tokens),
             rule=reidentification_rule,
+            subject_access_rule=subject_access_rule,
         )
 
     @cached_property
@@ -246,9 +257,7 @@ class Parts(service.Parts):
             catalogue=self.catalogue,
             keys=self.keys,
             engine=self.table_engine,
-            store=release_store(
-                self.settings.release_store, self.settings.release_credentials_file
-            ),
+            store=self.releases,
             attest=lambda claims: keys.issue(
                 self.signer, keys.ATTESTATION, claims, at=self.legal_clock.now()
             ),
@@ -295,6 +304,7 @@ def create_app(
             registrations.router,
             reidentifications.router,
             reidentifications.look_up_router,
+            subject_access.router,
             public_keys.router,
         ],
         state=_intake,

@@ -66,7 +66,13 @@ def test_nothing_that_is_sent_is_a_surprise(intake):
     tokens_of_people = surgery.mint()
     registrations = surgery.register(REGISTERED, "2018-06-01")
     asked = surgery.ask(tokens_of_people)
+    about_somebody = intake.client.post(
+        "/v1/subject-access-requests",
+        json={"nhs_number": "9990000018", "reason": "A data subject asked."},
+        headers=intake.headers(Role.INFORMATION_GOVERNANCE, "X26"),
+    )
     known = {
+        "request_id": about_somebody.json()["id"],
         "registrations_id": registrations.json()["id"],
         "reidentification_id": asked.json()["id"],
         "submission_id": submission["id"],
@@ -81,6 +87,7 @@ def test_nothing_that_is_sent_is_a_surprise(intake):
         intake.headers(),
         intake.headers(Role.DSCRO_OPERATOR, "X26"),
         intake.headers(Role.GP_PRACTICE, PRACTICE),
+        intake.headers(Role.INFORMATION_GOVERNANCE, "X26"),
     ]
     statuses = set()
 

@@ -30,7 +30,7 @@ ONE_OF_EACH = {
     *("field_quality.invalid", "opt_out_list.people", "opt_out_check.people"),
     *("expectation.reason", "registration_list.people", "re_identification.people"),
     *("re_identified_person.outcome", "re_identified_person.reidentification_id"),
-    "re_identification.id",
+    *("re_identification.id", "subject_access.reason"),
 }
 OTHERWISE = {
     "/v1/opt-out-checks/{check_id}/request": "refused: RECORD_NOT_AS_LOGGED",
@@ -44,6 +44,7 @@ COUNTED = {
 }
 """It counts which worker took a file as well, which no leaf tells of."""
 STAFF = {"role": Role.DSCRO_OPERATOR, "ods": "X26"}
+AUDITED = ("/v1/re-identifications", "/v1/subject-access-requests")
 LOOKED_UP = "/v1/re-identified-people/searches"
 """It is asked by a body, and so no GET."""
 FORMS = (
@@ -72,6 +73,11 @@ def shown(intake):
     asked = Surgery(intake).told_of_everybody("2018-06-01")
     check = open_check(intake).json()["id"]
     assert reply(intake, check, lines("9990000018")).is_success
+    about = intake.client.post(
+        "/v1/subject-access-requests",
+        json={"nhs_number": "9990000018", "reason": "A data subject asked."},
+        headers=intake.headers(Role.INFORMATION_GOVERNANCE, "X26"),
+    )
     (registered,) = intake.get("/v1/practice-registrations", **STAFF).json()["items"]
     return {
         "open_id": open_check(intake, periods=["2018-04"], purpose="IV").json()["id"],
@@ -81,6 +87,7 @@ def shown(intake):
         "list_id": listed.json()["id"],
         "registrations_id": registered["id"],
         "reidentification_id": asked,
+        "request_id": about.json()["id"],
     }
 
 
@@ -95,7 +102,7 @@ def answers(intake, shown):
         found = {}
         for path, form in (*((path, "application/json") for path in reading), *FORMS):
             query = "?from=2018-03&to=2018-05" if path == "/v1/landing-board" else ""
-            by = auditor if path.startswith("/v1/re-identifications") else headers
+            by = auditor if path.startswith(AUDITED) else headers
             found[path if form.endswith("json") else f"{path} {form}"] = intake.client.get(
                 path.format(**shown) + query, headers=by | {"Accept": form}
             )

@@ -190,3 +190,23 @@ def test_a_bucket_that_cannot_be_reached_is_unavailable_in_a_defined_time(
 def test_a_setting_names_a_directory_or_a_bucket(tmp_path):
     assert isinstance(release_store(str(tmp_path)), DirectoryStore)
     assert isinstance(release_store("memory:///"), BucketStore)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1_048_577, 3_000_001])
+def test_an_object_is_read_anywhere_in_it(store, source, size):
+    data = bytes(i % 251 for i in range(size))
+    store.put(KEY, source(data), halfway=lambda: None)
+
+    with store.opened(KEY) as file:
+        assert file is not None
+        assert file.seek(max(0, size - 7)) == max(0, size - 7)
+        assert file.read() == data[-7:]
+        file.seek(0)
+        assert file.read() == data
+
+
+def test_an_object_that_is_not_there_is_none(store, source):
+    store.put(KEY, source(b"x"), halfway=lambda: None)
+
+    with store.opened("preparations/p/a/other.parquet") as file:
+        assert file is None

@@ -20,6 +20,7 @@ class Role(StrEnum):
     REFERENCE_DATA_MANAGER = "reference-data-manager"
     REGISTER_PUBLISHER = "register-publisher"
     AUDITOR = "auditor"
+    INFORMATION_GOVERNANCE = "information-governance"
     BREACH_HANDLER = "breach-handler"
     PROVIDER_SYSTEM = "provider-system"
     GP_PRACTICE = "gp-practice"

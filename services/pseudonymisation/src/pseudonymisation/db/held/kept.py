@@ -8,6 +8,7 @@ from common.db.tables import table_of
 from pseudonymisation.db.people.tables import (
     RegistrationListRow,
     ReidentificationRow,
+    SubjectAccessRow,
     ToldOfRow,
 )
 from pseudonymisation.db.preparation_tables import PreparationRow, PreparedFileRow
@@ -96,8 +97,11 @@ REIDENTIFICATIONS: Final = Kept(
     name="re-identifications",
     tables={table_of(ReidentificationRow): "id", table_of(ToldOfRow): "reidentification_id"},
 )
+SUBJECT_ACCESS: Final = Kept(
+    name="subject-access-requests", tables={table_of(SubjectAccessRow): "id"}
+)
 KEPT: Final = (
     *(SUBMISSIONS, QUARANTINES, EDITIONS, QUALITIES, FIELDS),
     *(LISTS, CHECKS, EXPECTATIONS, PREPARATIONS),
-    *(REGISTRATIONS, REIDENTIFICATIONS),
+    *(REGISTRATIONS, REIDENTIFICATIONS, SUBJECT_ACCESS),
 )

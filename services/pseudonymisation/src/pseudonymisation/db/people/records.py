@@ -21,21 +21,23 @@ from common.replacement import EFFECTIVE, State
 from common.unreadable import from_row
 from pseudonymisation.db.held.kept import REGISTRATIONS, REIDENTIFICATIONS
 from pseudonymisation.db.held.logged import Logged
+from pseudonymisation.db.people.subject_access import SqlSubjectAccess, prepared_extracts
 from pseudonymisation.db.people.tables import (
     RegistrationListRow,
     ReidentificationRow,
     ToldOfRow,
 )
 from pseudonymisation.db.preparations import SqlDomains
+from pseudonymisation.people.domain.asked import AskedState
 from pseudonymisation.people.domain.errors import RegistrationsNotFound, ReidentificationNotFound
 from pseudonymisation.people.domain.events import OfReidentification
 from pseudonymisation.people.domain.registration import OVER, RegistrationList
 from pseudonymisation.people.domain.reidentification import (
     Outcome,
     Reidentification,
-    ReidentificationState,
     ToldOf,
 )
+from pseudonymisation.people.domain.subject_access import PreparedExtract
 from pseudonymisation.people.use_cases.ports import WantedTold
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from statements.vocabulary import LineKey
@@ -143,7 +145,7 @@ class SqlReidentifications:
         query = (
             select(ReidentificationRow)
             .where(col(ReidentificationRow.ends_at) <= at)
-            .where(col(ReidentificationRow.state) != ReidentificationState.OVER.value)
+            .where(col(ReidentificationRow.state) != AskedState.OVER.value)
             .order_by(col(ReidentificationRow.id))
         )
         return [_to_reidentification(row) for row in self.session.exec(query)]
@@ -214,6 +216,13 @@ class SqlPeople:
     @property
     def reidentifications(self) -> SqlReidentifications:
         return SqlReidentifications(self.session, self.rows)
+
+    @property
+    def subject_access(self) -> SqlSubjectAccess:
+        return SqlSubjectAccess(self.session, self.rows)
+
+    def prepared_extracts(self) -> Sequence[PreparedExtract]:
+        return prepared_extracts(self.session, self.rows)
 
     def domain(self, domain_id: str) -> PseudonymDomain | None:
         return SqlDomains(self.session).find(domain_id)
@@ -306,7 +315,7 @@ def _to_reidentification(row: ReidentificationRow) -> Reidentification:
         tokens=tuple(str(token) for token in row.tokens),
         asked_at=row.asked_at,
         ends_at=row.ends_at,
-        state=ReidentificationState(row.state),
+        state=AskedState(row.state),
         confirmed_by=row.confirmed_by,
         confirmed_at=row.confirmed_at,
         confirmation=row.confirmation,

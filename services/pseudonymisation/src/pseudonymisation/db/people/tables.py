@@ -54,6 +54,26 @@ class ReidentificationRow(Row, table=True):
     answers: int
 
 
+class SubjectAccessRow(Row, table=True):
+    """Of whom it was asked in which releases they were: by haven token, and no answer ever."""
+
+    __tablename__ = "subject_access"
+
+    id: UUID = Field(primary_key=True)
+    version: int
+    person: str = Field(index=True)
+    """The haven token, in hexadecimal digits."""
+    asked_by: str
+    reason: str = Field(sa_type=Text)
+    asked_at: datetime
+    ends_at: datetime = Field(index=True)
+    state: str
+    confirmed_by: str | None = None
+    confirmed_at: datetime | None = None
+    confirmation: str | None = Field(default=None, sa_type=Text)
+    answers: int
+
+
 class ToldOfRow(Row, table=True):
     """Of whom a practice was told, by haven token."""
 

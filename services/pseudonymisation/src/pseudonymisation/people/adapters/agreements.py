@@ -1,14 +1,16 @@
-"""Asks agreements whether a practice may be told whom tokens of a line stand for (AuthZEN).
+"""What is asked of agreements: whether a practice may be told (AuthZEN), and what was released.
 
 Only an answer 200 that says `decision`, that was logged, and that names the domain is a yes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import structlog
-from pydantic import JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from common import http
 from common.errors import (
@@ -19,6 +21,8 @@ from common.errors import (
 )
 from common.security.client import ServiceTokens
 from common.security.principal import Principal
+from pseudonymisation.people.domain.errors import ReleasesUnavailable
+from pseudonymisation.people.domain.subject_access import Release
 from pseudonymisation.people.use_cases.ports import DirectCarePermission
 from statements.decision import Evaluation, refusal_of
 from statements.question import (
@@ -36,6 +40,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 AUDIENCE: Final = "agreements"
 EVALUATION: Final = "/access/v1/evaluation"
 NO_DECISION: Final = "The access decision is temporarily unavailable; retry later."
+NO_RELEASES: Final = "Agreements cannot say what was released; retry later."
+PAGE: Final = 200
 NOT_ACCEPTED: Final = "EVIDENCE_NOT_ACCEPTED"
 
 
@@ -98,3 +104,56 @@ class HttpDirectCare:
         except ValidationError as error:
             log.warning("decision_not_understood")
             raise DecisionUnavailable(NO_DECISION) from error
+
+
+class _Holding(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    file_id: UUID
+    holder: str
+    released_at: datetime
+
+
+class _Holdings(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    items: list[_Holding]
+    next: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReleases:
+    """`use_cases.ports.Releases`: agreements' holdings, page by page."""
+
+    remote: http.Client
+    tokens: ServiceTokens
+
+    def of(self, agreement: str) -> Sequence[Release]:
+        found: list[Release] = []
+        after: UUID | None = None
+        while True:
+            page = self._page(agreement, after)
+            found += [
+                Release(file_id=one.file_id, holder=one.holder, released_at=one.released_at)
+                for one in page.items
+            ]
+            if page.next is None:
+                return found
+            after = page.next
+
+    def _page(self, agreement: str, after: UUID | None) -> _Holdings:
+        try:
+            answer = http.call(
+                self.remote,
+                "GET",
+                f"/v1/agreements/{agreement}/holdings",
+                token=self.tokens.token(AUDIENCE),
+                params={"limit": str(PAGE)} | ({} if after is None else {"after": str(after)}),
+            )
+            return _Holdings.model_validate_json(answer.content)
+        except AppError as error:
+            log.warning("releases_unavailable", code=error.code)
+            raise ReleasesUnavailable(NO_RELEASES) from error
+        except ValidationError as error:
+            log.warning("releases_not_understood")
+            raise ReleasesUnavailable(NO_RELEASES) from error

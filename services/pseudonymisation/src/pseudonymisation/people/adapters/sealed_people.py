@@ -20,6 +20,7 @@ from common.replacement import Change
 from pseudonymisation.engine.blocks import Blocks, Cipher, views_of, words_of
 from pseudonymisation.engine.errors import EngineFailed, KeyClosed, KeyDestroyed
 from pseudonymisation.engine.keystore import KeyStore
+from pseudonymisation.engine.nhs_numbers import valid_numbers
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import EngineLimits, literal, sealed_parquet, session
@@ -112,7 +113,14 @@ class SealedPeople:
         ]
 
     def person_of(self, nhs_number: str) -> str:
-        sealed = _sealed(pa.array([nhs_number]), self.keys.get(PERSON))
+        """Raise NumberInvalid, KeyUnavailable."""
+        number = pa.array([nhs_number])
+        if not valid_numbers(number).all():
+            raise errors.NumberInvalid(
+                "`nhs_number` is no valid NHS number. Look whether a digit was mistyped.",
+                field="nhs_number",
+            )
+        sealed = _sealed(number, self.keys.get(PERSON))
         return bytes(sealed[0]).hex()
 
     def _registered(

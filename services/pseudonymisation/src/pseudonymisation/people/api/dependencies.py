@@ -14,3 +14,5 @@ AskCtx = Annotated[PeopleContext, permitted(permissions.ASK_TO_REIDENTIFY, state
 AnswerCtx = Annotated[PeopleContext, permitted(permissions.REIDENTIFY, state=STATE)]
 ReadCtx = Annotated[PeopleContext, permitted(permissions.READ_REIDENTIFICATIONS, state=STATE)]
 LookUpCtx = Annotated[PeopleContext, permitted(permissions.LOOK_UP_PEOPLE, state=STATE)]
+AskSubjectCtx = Annotated[PeopleContext, permitted(permissions.ASK_FOR_SUBJECT_ACCESS, state=STATE)]
+ReadSubjectCtx = Annotated[PeopleContext, permitted(permissions.READ_SUBJECT_ACCESS, state=STATE)]

@@ -49,3 +49,13 @@ LOOK_UP_PEOPLE = Permission(
     frozenset({Role.AUDITOR}),
     "Find who was told of a patient, by NHS number, practice or person; no number is shown.",
 )
+ASK_FOR_SUBJECT_ACCESS = Permission(
+    "subject-access-requests:ask",
+    frozenset({Role.INFORMATION_GOVERNANCE}),
+    "Ask in which releases a person was; confirm it as another person; fetch the answer.",
+)
+READ_SUBJECT_ACCESS = Permission(
+    "subject-access-requests:read",
+    frozenset({Role.INFORMATION_GOVERNANCE, Role.AUDITOR}),
+    "See that it was asked, by whom and why; never of whom.",
+)

@@ -1,6 +1,13 @@
 """How registrations and re-identifications are refused. No detail says of whom."""
 
-from common.errors import Conflict, NotFound, TooLarge, TransitionRefused, Unprocessable
+from common.errors import (
+    Conflict,
+    NotFound,
+    TooLarge,
+    TransitionRefused,
+    Unavailable,
+    Unprocessable,
+)
 
 
 class RegistrationsInvalid(Unprocessable):
@@ -62,3 +69,39 @@ class ReidentificationOver(TransitionRefused):
 class ReidentificationDecided(TransitionRefused):
     code = "RE_IDENTIFICATION_DECIDED"
     title = "The re-identification does not wait for a second person"
+
+
+class SubjectAccessNotFound(NotFound):
+    code = "SUBJECT_ACCESS_NOT_FOUND"
+    title = "No such subject access request"
+
+
+class SubjectAccessWaiting(TransitionRefused):
+    code = "SUBJECT_ACCESS_WAITING"
+    title = "The subject access request waits for a second person"
+
+
+class SubjectAccessOver(TransitionRefused):
+    """Its time is over: what lay in the files then is not told any more."""
+
+    code = "SUBJECT_ACCESS_OVER"
+    title = "The time within which the answer could be fetched is over"
+
+
+class SubjectAccessDecided(TransitionRefused):
+    code = "SUBJECT_ACCESS_DECIDED"
+    title = "The subject access request does not wait for a second person"
+
+
+class NumberInvalid(Unprocessable):
+    """The number itself is never repeated."""
+
+    code = "NHS_NUMBER_INVALID"
+    title = "That is no valid NHS number"
+
+
+class ReleasesUnavailable(Unavailable):
+    """Which files left cannot be said, so nothing is."""
+
+    code = "RELEASES_UNAVAILABLE"
+    title = "What was released cannot be learned from agreements"

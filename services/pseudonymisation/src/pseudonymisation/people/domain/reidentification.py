@@ -4,39 +4,23 @@ The NHS numbers are found when the answer is fetched and are kept nowhere; what 
 time is over are the tokens, and for good the haven tokens of those who were found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
-from common.replacement import SecondPersonNeeded
+from common.errors import TransitionRefused
 from common.security.principal import Principal
 from pseudonymisation.people.domain import errors
+from pseudonymisation.people.domain.asked import AskedAboutPeople, AskedState
 from pseudonymisation.people.domain.events import (
     ReidentificationAnswered,
     ReidentificationAsked,
 )
 from pseudonymisation.people.domain.rules import ReidentificationRule
 from statements.vocabulary import LineKey
-
-
-class ReidentificationState(StrEnum):
-    WAITING = "waiting"
-    """For a second person of the practice."""
-    READY = "ready"
-    """The answer can be fetched until its time is over."""
-    OVER = "over"
-
-
-TRANSITIONS: Final[Mapping[ReidentificationState, frozenset[ReidentificationState]]] = {
-    ReidentificationState.WAITING: frozenset(
-        {ReidentificationState.READY, ReidentificationState.OVER}
-    ),
-    ReidentificationState.READY: frozenset({ReidentificationState.OVER}),
-    ReidentificationState.OVER: frozenset(),
-}
 
 
 class Outcome(StrEnum):
@@ -73,31 +57,21 @@ class WantedPeople:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reidentification:
-    id: UUID
+class Reidentification(AskedAboutPeople):
+    WAITS: ClassVar[type[TransitionRefused]] = errors.ReidentificationWaiting
+    IS_OVER: ClassVar[type[TransitionRefused]] = errors.ReidentificationOver
+    IS_DECIDED: ClassVar[type[TransitionRefused]] = errors.ReidentificationDecided
+    CONFIRMED_BY: ClassVar[str] = "Another person of the practice"
+
     practice: str
     client_id: str
-    asked_by: str
-    """The subject who asked."""
     agreement: str
     key: LineKey
     domain: str
     reason_code: str
-    reason: str
     people: int
     tokens: tuple[str, ...]
     """Empty once its time is over."""
-    asked_at: datetime
-    ends_at: datetime
-    """Until when it can be confirmed, and after that fetched."""
-    state: ReidentificationState
-    confirmed_by: str | None = None
-    confirmed_at: datetime | None = None
-    confirmation: str | None = None
-    """The second person's reason."""
-    answers: int = 0
-    """How often the answer was fetched."""
-    version: int = 0
     pending: tuple[ReidentificationAsked | ReidentificationAnswered, ...] = ()
 
     @classmethod
@@ -128,14 +102,10 @@ class Reidentification:
             tokens=wanted.tokens,
             asked_at=at,
             ends_at=at + (rule.to_confirm if waits else rule.to_fetch),
-            state=ReidentificationState.WAITING if waits else ReidentificationState.READY,
+            state=AskedState.WAITING if waits else AskedState.READY,
         )
         told = ReidentificationAsked(needs_second_person=waits, **_told(made, at))
         return replace(made, pending=(told,))
-
-    def standing(self, at: datetime) -> ReidentificationState:
-        """Return how it stands at an instant, whether or not anybody has cleaned up behind it."""
-        return ReidentificationState.OVER if at >= self.ends_at else self.state
 
     def confirm(self, *, by: str, reason: str, rule: ReidentificationRule, at: datetime) -> Self:
         """Let the answer be fetched: another person of the practice, saying why.
@@ -144,27 +114,7 @@ class Reidentification:
             ReidentificationOver, ReidentificationDecided, SecondPersonNeeded
 
         """
-        self._require_in_time(at)
-        if self.state is not ReidentificationState.WAITING:
-            raise errors.ReidentificationDecided("It does not wait for anybody.")
-        if by.strip().casefold() == self.asked_by.strip().casefold():
-            raise SecondPersonNeeded("Whoever asked cannot confirm it; another person must.")
-        return replace(
-            self,
-            state=ReidentificationState.READY,
-            confirmed_by=by,
-            confirmed_at=at,
-            confirmation=reason,
-            ends_at=at + rule.to_fetch,
-        )
-
-    def require_ready(self, at: datetime) -> None:
-        """Raise ReidentificationOver, ReidentificationWaiting."""
-        self._require_in_time(at)
-        if self.state is ReidentificationState.WAITING:
-            raise errors.ReidentificationWaiting(
-                "Another person of the practice has to confirm it first."
-            )
+        return self.confirmed(by=by, reason=reason, to_fetch=rule.to_fetch, at=at)
 
     def answer(self, found: Sequence[LedBack], *, at: datetime) -> Self:
         """Note that the answer was given; of whom is in the rows beside it.
@@ -180,13 +130,7 @@ class Reidentification:
 
     def end(self) -> Self:
         """Let nothing of what was asked remain but that it was."""
-        return replace(self, state=ReidentificationState.OVER, tokens=())
-
-    def _require_in_time(self, at: datetime) -> None:
-        if self.standing(at) is ReidentificationState.OVER:
-            raise errors.ReidentificationOver(
-                "Its time is over, and the tokens are gone. Ask again."
-            )
+        return replace(self, state=AskedState.OVER, tokens=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a re-identification may be, by the rule of a day."""
+"""What may be asked about people, by the rules of a day."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,3 +39,14 @@ class ReidentificationRule:
 
     def needs_second_person(self, people: int) -> bool:
         return people > self.second_person_above
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectAccessRule:
+    first: date | None
+    last: date | None
+    to_confirm: timedelta
+    to_fetch: timedelta
+
+    def holds_on(self, day: date) -> bool:
+        return is_between(day, self.first, self.last)

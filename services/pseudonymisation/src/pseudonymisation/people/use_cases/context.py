@@ -9,8 +9,14 @@ from common.clock import Clock
 from common.security.principal import Principal
 from common.security.roles import Role
 from pseudonymisation.intake.use_cases.context import ScopedContext
-from pseudonymisation.people.domain.rules import ReidentificationRule
-from pseudonymisation.people.use_cases.ports import DirectCare, PeopleHaven, PeopleUnitOfWork
+from pseudonymisation.people.domain.rules import ReidentificationRule, SubjectAccessRule
+from pseudonymisation.people.use_cases.ports import (
+    DirectCare,
+    PeopleHaven,
+    PeopleUnitOfWork,
+    PreparedRows,
+    Releases,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +25,10 @@ class PeopleContext(ScopedContext):
     clock: Clock
     haven: PeopleHaven
     agreements: DirectCare
+    prepared_rows: PreparedRows
+    releases: Releases
     rule: Callable[[date], ReidentificationRule]
+    subject_access_rule: Callable[[date], SubjectAccessRule]
     token: str = field(default="", repr=False)
     """The caller's own, which is evidence for agreements."""
 

@@ -16,6 +16,12 @@ from pseudonymisation.people.domain.reidentification import (
     Reidentification,
     ToldOf,
 )
+from pseudonymisation.people.domain.subject_access import (
+    PreparedExtract,
+    Release,
+    Searched,
+    SubjectAccess,
+)
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from statements.vocabulary import LineKey
 
@@ -87,7 +93,21 @@ class PeopleHaven(Protocol):
         """Take away objects that no row names; return how many."""
 
     def person_of(self, nhs_number: str) -> str:
-        """Return the haven token in hexadecimal digits."""
+        """Return the haven token in hexadecimal digits. Raise NumberInvalid."""
+
+
+class PreparedRows(Protocol):
+    """The files that were prepared, to be looked through for one person."""
+
+    def search(self, person: str, extract: PreparedExtract, domain: PseudonymDomain) -> Searched:
+        """Raise KeyUnavailable, ReleaseStoreUnavailable, EngineFailed."""
+
+
+class Releases(Protocol):
+    """Agreements' holdings: what of an agreement's files left, and who answers for it."""
+
+    def of(self, agreement: str) -> Sequence[Release]:
+        """Raise ReleasesUnavailable."""
 
 
 class Registrations(Protocol):
@@ -141,12 +161,32 @@ class Reidentifications(Protocol):
     ) -> Reidentification: ...
 
 
+class SubjectAccessRequests(Protocol):
+    def get(self, id_: UUID) -> SubjectAccess:
+        """Raise SubjectAccessNotFound."""
+
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[SubjectAccess]: ...
+
+    def past(self, at: datetime) -> Sequence[SubjectAccess]:
+        """Return those whose time is over and of which no row says so."""
+
+    def hold(self, ids: Sequence[UUID]) -> None: ...
+
+    def save(self, one: SubjectAccess, *, audit: AuditEntry) -> SubjectAccess: ...
+
+
 class PeopleTransaction(Protocol):
     @property
     def registrations(self) -> Registrations: ...
 
     @property
     def reidentifications(self) -> Reidentifications: ...
+
+    @property
+    def subject_access(self) -> SubjectAccessRequests: ...
+
+    def prepared_extracts(self) -> Sequence[PreparedExtract]:
+        """Return all records that were ever prepared, held against the audit log, oldest first."""
 
     def domain(self, domain_id: str) -> PseudonymDomain | None: ...
 

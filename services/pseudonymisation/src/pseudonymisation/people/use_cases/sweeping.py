@@ -1,4 +1,4 @@
-"""Ends re-identifications whose time is over, and destroys lists that are: `common.jobs.Jobs`."""
+"""Ends what was asked when its time is over, and destroys lists that are: `common.jobs.Jobs`."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +8,7 @@ from uuid import uuid4
 import structlog
 
 from common.jobs import Claim
-from pseudonymisation.people.use_cases import registrations, reidentifications
+from pseudonymisation.people.use_cases import registrations, reidentifications, subject_access
 from pseudonymisation.people.use_cases.context import PeopleContext
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -23,11 +23,11 @@ class PeopleJobs:
 
     def claim(self) -> Claim[int] | None:
         """End what is over. Two workers at once end it once: the version of the row says so."""
-        ended = reidentifications.end_past(ctx=self.ctx)
+        ended = reidentifications.end_past(ctx=self.ctx) + subject_access.end_past(ctx=self.ctx)
         return Claim(ended, uuid4()) if ended else None
 
     def run(self, claim: Claim[int]) -> None:
-        log.info("re_identifications_over", ended=claim.job)
+        log.info("asked_about_people_over", ended=claim.job)
 
     def sweep(self) -> None:
         destroyed = registrations.destroy_over(ctx=self.ctx)

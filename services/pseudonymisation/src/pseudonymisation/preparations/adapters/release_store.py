@@ -1,10 +1,12 @@
 """The release store: a directory, or a bucket, of closed objects under keys of ours.
 
 Both ways an object has its name only once all of it is there: a directory renames a finished
-file, a bucket completes a multipart upload. Dissemination reads; only this service writes.
+file, a bucket completes a multipart upload. Dissemination reads; only this service writes, and
+reads where somebody's right of access asks for it (docs/adr/0120).
 """
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -16,6 +18,7 @@ from pseudonymisation.preparations.domain.errors import ReleaseStoreUnavailable
 from pseudonymisation.preparations.use_cases.ports import StoredObject
 
 if TYPE_CHECKING:
+    from obstore import ReadableFile
     from obstore.store import ObjectStore
 
 CHUNK_BYTES: Final = 1_048_576
@@ -74,6 +77,19 @@ class DirectoryStore:
                     with suppress(OSError):  # something lies in it, or it has gone
                         parent.rmdir()
 
+    @contextmanager
+    def opened(self, key: str) -> Iterator[BinaryIO | None]:
+        """See `use_cases.ports.ReleaseStore.opened`."""
+        path = self._path(key)
+        with _translated():
+            if not self._directory.is_dir():
+                raise ReleaseStoreUnavailable("The release store cannot be reached.")
+            if not path.is_file():
+                yield None
+                return
+            with path.open("rb") as file:
+                yield file
+
     def _path(self, key: str) -> Path:
         return self._directory / _checked(key)
 
@@ -108,8 +124,44 @@ class BucketStore:
         with self._reached():
             self._obstore.delete(self._store, _checked(key))
 
+    @contextmanager
+    def opened(self, key: str) -> Iterator[BinaryIO | None]:
+        """See `use_cases.ports.ReleaseStore.opened`."""
+        with self._reached():
+            try:
+                reader = self._obstore.open_reader(self._store, _checked(key))
+            except FileNotFoundError:
+                yield None
+                return
+            with io.BufferedReader(_Ranges(reader), buffer_size=CHUNK_BYTES) as file:
+                yield file
+
     def _reached(self) -> AbstractContextManager[None]:
         return _translated(self._obstore.exceptions.BaseError)
+
+
+class _Ranges(io.RawIOBase):
+    """An object of a bucket, read where it is asked for."""
+
+    def __init__(self, reader: "ReadableFile") -> None:
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._reader.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._reader.tell()
+
+    def readinto(self, buffer: Any, /) -> int:
+        read = bytes(self._reader.read(len(buffer)))
+        buffer[: len(read)] = read
+        return len(read)
 
 
 def release_store(where: str, credentials_file: Path | None = None) -> DirectoryStore | BucketStore:

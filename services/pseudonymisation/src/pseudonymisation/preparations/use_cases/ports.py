@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, BinaryIO, Protocol, Self
 from uuid import UUID
 
 from catalogue import DataSet, LandingRules
@@ -264,3 +264,11 @@ class ReleaseStore(Protocol):
         """List objects, whole or not, under a prefix."""
 
     def delete(self, key: str) -> None: ...
+
+    def opened(self, key: str) -> AbstractContextManager[BinaryIO | None]:
+        """Have an object to read anywhere in it; None: it is not there.
+
+        Raises:
+            ReleaseStoreUnavailable
+
+        """
