@@ -19,7 +19,7 @@ from statements.filters import FILTER, Filters, RowFilter, in_order, repeated
 from statements.form import Malformed
 from statements.parameters import NAMES, PARAMETERS, RuleParameters
 from statements.snapshot import Published, published
-from statements.vocabulary import LineKey
+from statements.vocabulary import AGGREGATES, GROUP_SIZE_LEAST, GROUP_SIZE_MOST, LineKey
 
 DOCUMENT_SCHEMA = "dsfc-agreement/1"
 SNAPSHOT_SCHEMA = "dsfc-snapshot/1"
@@ -57,6 +57,7 @@ LINE: Mapping[str, frozenset[str] | None] = {
     "filters": frozenset({"column", "any_of", "at_least", "at_most"}),
     "disclosure_parameters": NAMES,
     "as_published": None,
+    "min_group_size": None,
 }
 """The clauses of a line, and the parts of those that have parts."""
 
@@ -106,6 +107,8 @@ class Terms:
     """Which rows: those alone that pass each."""
     parameters: RuleParameters | None = None
     """Of the disclosure rule, where they are the agreement's."""
+    min_group_size: int | None = None
+    """Of records: how many people at least share what could single them out; None: no limit."""
     as_published: str = ""
     """Why tables may be by the rule alone; empty: they are protected."""
     unknown: tuple[str, ...] = ()
@@ -347,6 +350,7 @@ def _line(content: Mapping[str, Any]) -> Terms | IncompleteTerms:
         access_method=read.text("access_method"),
         filters=in_order(_filters(content)),
         parameters=_parameters(content),
+        min_group_size=_min_group_size(content),
         as_published=(read.text_or_none("as_published") or "").strip(),
         unknown=tuple(_unknown_in_line(content)),
     )
@@ -372,6 +376,15 @@ def _unknown_in_line(content: Mapping[str, Any]) -> Iterator[str]:
         yield "filters"
     if content.get("disclosure_parameters") is not None and _parameters(content) is None:
         yield "disclosure_parameters"
+    if content.get("min_group_size") is not None and _min_group_size(content) is None:
+        yield "min_group_size"
+
+
+def _min_group_size(content: Mapping[str, Any]) -> int | None:
+    """Return the limit where it is one, and of records; where else one is said the line denies."""
+    said = content.get("min_group_size")
+    is_limit = type(said) is int and GROUP_SIZE_LEAST <= said <= GROUP_SIZE_MOST
+    return said if is_limit and content.get("classification") not in AGGREGATES else None
 
 
 def _parameters(content: Mapping[str, Any]) -> RuleParameters | None:

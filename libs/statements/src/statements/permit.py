@@ -21,6 +21,7 @@ from statements.line import AgreementVersion, Line, MapVersions
 from statements.tables import PermittedTable, columns_of, repeated
 from statements.vocabulary import (
     AGGREGATES,
+    GROUP_SIZE_LEAST,
     RECORD_FORMATS,
     CapName,
     Classification,
@@ -172,6 +173,9 @@ class Permit:
     route: LegalRoute | None = None
     """By which people's identity is in it; None: it is not."""
 
+    min_group_size: int | None = None
+    """How many people of a file at least share what could single them out; None: no limit."""
+
     @property
     def identified(self) -> tuple[str, ...]:
         """Return the fields that leave as people's identity."""
@@ -205,6 +209,8 @@ class Permit:
             "table": (self.table is not None) != (self.line.classification in AGGREGATES)
             or (self.table is not None and self._is_of_other_columns(self.table)),
             "filters": len({f.column for f in self.filters}) != len(self.filters),
+            "min_group_size": self.min_group_size is not None
+            and (self.table is not None or self.min_group_size < GROUP_SIZE_LEAST),
             "route": (self.route is not None) != bool(self.identified)
             or (self.route is not None and self.line.classification != Classification.IDENTIFIABLE),
             "formats": not self.formats

@@ -53,6 +53,9 @@ class Classification(StrEnum):
 AGGREGATES: Final = frozenset(str(c) for c in Classification if not c.is_record_level)
 """Of lines by which tables are made, and records never."""
 
+GROUP_SIZE_LEAST, GROUP_SIZE_MOST = 2, 1_000
+"""Of a line's limit of k: how many people share what could single them out (docs/adr/0121)."""
+
 
 class EnvironmentKind(StrEnum):
     """Where data land."""

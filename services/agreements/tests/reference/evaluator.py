@@ -132,7 +132,7 @@ class Evaluation:
         what = self.file if self.action == "fetch" else subject
         self.key = (what["purpose"], what["data_set"], what["classification"])
         self.purpose, self.data_set, self.classification = self.key
-        self.periods = self.file["periods"] if self.file else question["periods"]
+        self.periods = self.file["periods"] if self.file else question.get("periods", [])
         self.version = self.governing_version()
 
     # Whose word is it
@@ -142,7 +142,8 @@ class Evaluation:
         asked = self.question["permit"] if self.action == "release" else self.question
         if agreement is None or agreement["reference"] != asked["agreement"]:
             return {("AGREEMENT_NOT_FOUND", None)}
-        if self.organisation not in self.controllers() + self.processors():
+        parties = self.controllers() + self.processors()
+        if self.organisation not in parties and not self.asks_as_practice():
             return {("AGREEMENT_NOT_FOUND", None)}
         general = self.of_the_agreement()
         lines = [x for x in self.snapshot()["lines"] if self.is_line(x)]
@@ -284,7 +285,28 @@ class Evaluation:
             found |= {("FACT_MISSING", place) for place in self.not_for_the_register()}
         if self.action == "release":
             found |= {("ATTESTATION_INVALID", what) for what in self.not_as_permitted()}
+        if self.action == "reidentify":
+            found |= self.direct_care()
         return found | self.void()
+
+    def asks_as_practice(self) -> bool:
+        """[8.4] Ruling 29: a practice asks for its own patients and is no party."""
+        kinds = {o["kind"] for o in self.world["organisations"] if o["ods"] == self.organisation}
+        return self.action == "reidentify" and "GP_PRACTICE" in kinds
+
+    def direct_care(self) -> Found:
+        """[8.4] A practice, open and assured today, about records of risk stratification."""
+        found: Found = set()
+        if not self.asks_as_practice():
+            found.add(("DIRECT_CARE_ONLY", self.organisation))
+        elif closed := {c for c in self.closed(self.organisation) if c[0] != "FACT_MISSING"}:
+            found |= closed
+        elif not self.is_assured_at_all(self.organisation):
+            found.add(("ASSURANCE_LAPSED", self.organisation))
+        of_records = self.classification in ("IDENTIFIABLE", "PSEUDO_ANONYMISED")
+        if self.purpose != "RS" or not of_records:
+            found.add(("DIRECT_CARE_ONLY", "purpose"))
+        return found
 
     def void(self) -> Found:
         found: Found = {
@@ -382,7 +404,11 @@ class Evaluation:
             and all(b in CONDITIONS for b in schedule)
         )
 
-    def is_assured(self, party: str) -> bool:
+    def is_assured_at_all(self, party: str) -> bool:
+        """A practice is given nobody's record: what is asked of identity is not asked of it."""
+        return self.is_assured(party, for_identity=False)
+
+    def is_assured(self, party: str, *, for_identity: bool = True) -> bool:
         """[2.6]; the best evidence counts, and unreviewed DSPT needs a condition of review."""
         accepted = []
         own = [e for e in self.world["assurance"] if e["organisation"] == party]
@@ -394,7 +420,7 @@ class Evaluation:
                     ok = False
             if ok:
                 accepted.append(reviewed)
-        if self.classification != "IDENTIFIABLE":
+        if self.classification != "IDENTIFIABLE" or not for_identity:
             return bool(accepted)
         reviews = {c["id"] for c in self.version["conditions"] if c["owner"] == party}
         return any(accepted) or (bool(accepted) and f"assurance-review-{party}" in reviews)
@@ -557,6 +583,7 @@ class Evaluation:
             | self.scanned(line)
             | self.landed_safely(line)
             | self.undone(line)
+            | self.singled_out(line)
             | self.by_maps_that_stand(line)
             | self.domain_matches(line)
             | self.disclosed(line)
@@ -596,7 +623,7 @@ class Evaluation:
         plain = {
             "number", "purpose", "data_set", "catalogue_version", "catalogue_digest", "group",
             "classification", "sensitivity", "dissemination_power", "frequency", "access_method",
-            "disclosure_rule", "as_published",
+            "disclosure_rule", "as_published", "min_group_size",
         }  # fmt: skip
         found = [key for key in line if key not in plain and key not in known]
         for name, parts in known.items():
@@ -619,6 +646,10 @@ class Evaluation:
         said = line.get("disclosure_parameters")
         if said is not None and not self.makes_a_rule(said):
             found.append("disclosure_parameters")
+        least = line.get("min_group_size")
+        of_records = line.get("classification") in ("IDENTIFIABLE", "PSEUDO_ANONYMISED")
+        if least is not None and not (of_records and type(least) is int and 2 <= least <= 1000):
+            found.append("min_group_size")
         return found
 
     def makes_a_rule(self, said: Any) -> bool:
@@ -768,7 +799,8 @@ class Evaluation:
         return [c for c in self.file["columns"] if c["name"] not in own] if self.file else []
 
     def names(self) -> list[str]:
-        return [c["name"] for c in self.columns()] if self.file else self.question["fields"]
+        asked: list[str] = self.question.get("fields", [])
+        return [c["name"] for c in self.columns()] if self.file else asked
 
     def fields_listed(self, line: Json) -> Found:
         listed = [f["name"] for f in line["fields"]]
@@ -1141,7 +1173,10 @@ class Evaluation:
             "request": None,
             "release": (self.question.get("permit") or {}).get("environment"),
             "fetch": self.question.get("environment"),
+            "reidentify": None,
         }[self.action]
+        if environment is not None and self.action == "reidentify":
+            return set()  # the tokens landed there, and the practice has them from there
         fine = (
             environment is not None
             and self.client in environment["clients"]
@@ -1235,7 +1270,8 @@ class Evaluation:
 
     def relationships(self, line: Json) -> Found:
         landing = self.holders(self.landing(line))
-        handling = {self.organisation, *landing} - set(self.controllers())
+        asking = set() if self.action == "reidentify" else {self.organisation}
+        handling = {*asking, *landing} - set(self.controllers())
         found: Found = set()
         for code in self.commissioners(line):
             behind = {code, *self.holders(code)} | {self.entity(code) or code}
@@ -1445,6 +1481,22 @@ class Evaluation:
                 found.add(("CAP_UNDONE", column["name"]))
         return found
 
+    def singled_out(self, line: Json) -> Found:
+        """Where the line has a limit of k, no group of the file's people is smaller."""
+        least = line.get("min_group_size")
+        if (
+            self.file is None
+            or type(least) is not int
+            or "min_group_size" in self.unknown_keys(line)
+        ):
+            return set()
+        groups = self.file.get("groups")
+        if groups is None:
+            nobody = all(c["name"] != "Token" for c in self.file["columns"])
+            return set() if nobody else {("GROUP_TOO_SMALL", "groups")}
+        small = groups["smallest"] is not None and groups["smallest"] < least
+        return {("GROUP_TOO_SMALL", "file")} if small else set()
+
     def told(self, line: Json, entry: Json) -> dict[str, Json]:
         """What each field of a line tells, of what, and by which of a person's identifiers."""
         known = {f["name"]: f for f in entry["fields"]}
@@ -1529,11 +1581,14 @@ class Evaluation:
         kinds = {entry["reasons"][r] for r in usable}
         listed = {f["name"]: f["treatment"] for f in line["fields"]}
         is_controller = self.organisation in self.controllers()
+        is_practice = self.action == "reidentify"
         return {
             "version": self.version["number"],
             "line": line["number"],
-            "capacity": "controller" if is_controller else "processor",
-            "on_behalf_of": [] if is_controller else self.controllers(),
+            "capacity": "practice"
+            if is_practice
+            else ("controller" if is_controller else "processor"),
+            "on_behalf_of": [] if is_controller or is_practice else self.controllers(),
             "environment": environment["id"],
             "fields": {n: listed[n] for n in self.names()},
             "filters": self.rows_of(line),

@@ -22,6 +22,7 @@ from agreements.decision.domain.question import (
     Holding,
     Landed,
     Question,
+    Reidentify,
     Release,
     Request,
     UnattestedRelease,
@@ -68,6 +69,7 @@ from statements.attestation import (
     Caps,
     Column,
     Edition,
+    Groups,
     OptOut,
     Population,
     RulesVersion,
@@ -254,6 +256,9 @@ def question_of(question: Json) -> Question:
                 ),
                 landed=_landed(question.get("landed")),
             )
+        case "reidentify":
+            key = _key(question)
+            return Reidentify(asker=_asker(question), agreement=question["agreement"], key=key)
         case "release" if question["file"] and question["permit"]:
             return Release(
                 file_id=question["file_id"],
@@ -517,6 +522,9 @@ def _file(file: Json) -> Attestation:
             cells=9,
         ),
         caps=Caps(rule="caps/4", columns=file["caps"]) if file["caps"] else None,
+        groups=None
+        if file.get("groups") is None
+        else Groups(columns=("Sex",), people=90, smallest=file["groups"]["smallest"], unique=0),
         editions=tuple(
             Edition(
                 id=e["id"],

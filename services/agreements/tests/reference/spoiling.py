@@ -19,12 +19,15 @@ from services.agreements.tests.reference.world import (
     CSU,
     ENVIRONMENT,
     HOLDING,
+    MERGED_PRACTICE,
     OTHER_CCG,
     OTHER_CSU,
     OTHER_ENVIRONMENT,
     POSTCODE_MAP,
+    PRACTICE,
     PRACTICE_MAP,
     PREDECESSOR,
+    REFERENCE,
     RISK_ENVIRONMENT,
     STRANGER,
     TRUST,
@@ -1162,6 +1165,35 @@ def no_evidence(draw: Draw, world: Json, question: Json) -> None:
         question[draw(st.sampled_from(["file", "permit"]))] = None
 
 
+def few_share(draw: Draw, world: Json, question: Json) -> None:
+    """A limit of how few people share something, or what is none; and what the haven counted."""
+    x = a_line(draw, world)
+    if x is not None:
+        x["min_group_size"] = draw(st.sampled_from([2, 5, 10, 1, 1001, "5", True, None]))
+    if question.get("file"):
+        smallest = st.sampled_from([None, 0, 1, 4, 5, 50])
+        question["file"]["groups"] = draw(st.none() | st.fixed_dictionaries({"smallest": smallest}))
+
+
+def practices_otherwise(draw: Draw, world: Json, question: Json) -> None:
+    """Another asker, another line, a practice that closed, or its assurance otherwise."""
+    if question["action"] != "reidentify":
+        return
+    options: list[tuple[str, Any]] = [
+        ("organisation", draw(st.sampled_from([PRACTICE, MERGED_PRACTICE, CCG, CSU, "ZZ9"]))),
+        ("purpose", draw(PURPOSES)),
+        ("classification", draw(CLASSIFICATIONS)),
+        ("agreement", draw(st.sampled_from([REFERENCE, "DARS-NIC-999999-Z9Z9Z"]))),
+    ]
+    name, value = draw(st.sampled_from(options))
+    question[name] = value
+    if draw(st.booleans()):
+        for evidence in world["assurance"]:
+            if evidence["organisation"] in (PRACTICE, MERGED_PRACTICE):
+                evidence["published_on"] = draw(DAYS)
+                evidence["seen_on"] = draw(DAYS)
+
+
 SPOILING: tuple[Spoil, ...] = (
     terminated, other_term, signature_missing, signature_later, amended, another_reference,
     conditions, held, strange_clause, texts_for_the_register, linkage, bases_otherwise,
@@ -1174,7 +1206,15 @@ SPOILING: tuple[Spoil, ...] = (
     void, recalled,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
     other_fields, other_file, other_permit, landed_otherwise,
-    columns_that_undo_one_another, other_spellings, no_evidence,
+    columns_that_undo_one_another, other_spellings, no_evidence, few_share, practices_otherwise,
 )  # fmt: skip
 
-__all__ = ["INSTANTS", "SPOILING", "landed", "only_the_named_sign", "tabulated"]
+__all__ = [
+    "INSTANTS",
+    "SPOILING",
+    "few_share",
+    "landed",
+    "only_the_named_sign",
+    "practices_otherwise",
+    "tabulated",
+]

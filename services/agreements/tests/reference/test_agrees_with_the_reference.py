@@ -13,8 +13,10 @@ from services.agreements.tests.reference.facts_of import facts_of, present_of, q
 from services.agreements.tests.reference.spoiling import (
     INSTANTS,
     SPOILING,
+    few_share,
     landed,
     only_the_named_sign,
+    practices_otherwise,
     tabulated,
 )
 from statements.filters import FILTER
@@ -101,6 +103,48 @@ def test_among_the_tables_are_some_that_are_permitted_at_each_step():
             return question["action"] == action and not evaluate(world, question, now)
 
         find(TABLES, is_one, settings=settings(max_examples=10_000, phases=[Phase.generate]))
+
+
+@st.composite
+def practices_that_ask(draw):
+    """A practice asks whom tokens stand for, in worlds that have it and its line."""
+    world = plain.with_practices(plain.with_risk_stratification(plain.sound()))
+    question = plain.reidentify()
+    for spoil in draw(st.lists(st.sampled_from([*SPOILING, practices_otherwise]), max_size=3)):
+        spoil(draw, world, question)
+    only_the_named_sign(world)
+    # Others put months and columns into every question; this one has none.
+    question = {name: question[name] for name in plain.reidentify()}
+    return world, question, draw(st.just(plain.NOON) | INSTANTS)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(practices_that_ask())
+def test_a_practice_is_refused_where_the_reference_refuses_it(case):
+    agrees_with_the_reference(*case)
+
+
+def test_among_practices_that_ask_are_some_that_are_permitted_and_some_refused_for_care_alone():
+    """Else the comparison above would say nothing of them."""
+    for wanted in (set(), {"DIRECT_CARE_ONLY"}):
+
+        def is_one(case, wanted=wanted):
+            return {code for code, _ in evaluate(*case)} == wanted
+
+        find(
+            practices_that_ask(),
+            is_one,
+            settings=settings(max_examples=10_000, phases=[Phase.generate]),
+        )
+
+
+LIMITED = cases(spoiled_at_most=0, first=(few_share,))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(LIMITED)
+def test_a_file_in_which_few_share_something_is_refused_where_the_reference_refuses_it(case):
+    agrees_with_the_reference(*case)
 
 
 def agrees_with_the_reference(world, question, now):

@@ -31,6 +31,7 @@ CAG = "CAG 7-07(c)/2013"
 RISK_CAG = "CAG 7-04(a)/2013"
 RISK_ENVIRONMENT = "00000000-0000-7000-8000-0000000000e3"
 RISK_CLIENT = "rs-0df"
+PRACTICE, MERGED_PRACTICE = "J81002", "J81009"
 
 Json = dict[str, Any]
 
@@ -530,6 +531,30 @@ def fetch(**changes: Any) -> Json:
         "file": file(),
     }
     return base | changes
+
+
+def reidentify(**changes: Any) -> Json:
+    """For the line of `with_risk_stratification`, by a practice of `with_practices`."""
+    base: Json = {
+        "action": "reidentify",
+        "client": "practice-j81002",
+        "organisation": PRACTICE,
+        "agreement": REFERENCE,
+        "purpose": "RS",
+        "data_set": "SUS_APC",
+        "classification": "IDENTIFIABLE",
+    }
+    return base | changes
+
+
+def with_practices(world: Json) -> Json:
+    """One that is open and assured, and one that closed when it merged with the first."""
+    world["organisations"] += [
+        organisation(PRACTICE, "GP_PRACTICE"),
+        organisation(MERGED_PRACTICE, "GP_PRACTICE", to=date(2018, 3, 31)),
+    ]
+    world["assurance"] += [assurance(PRACTICE), assurance(MERGED_PRACTICE)]
+    return world
 
 
 def copied(world: Json) -> Json:

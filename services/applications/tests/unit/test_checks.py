@@ -473,6 +473,11 @@ BREAKS = [
         f"{LINE}/disclosure_parameters/round_base",
         lambda: of_staff(SET | {"round_base": 20}),
     ),
+    (
+        "GROUP_SIZE_NOT_TAKEN",
+        f"{LINE}/min_group_size",
+        lambda: edited([7, "lines", 0, "min_group_size"], 5, of_staff(SET)),
+    ),
     ("FILTER_TWICE", f"{LINE}/filters", lambda: with_filters(WOMEN, WOMEN)),
     ("GROUP_UNKNOWN", f"{LINE}/group", lambda: edited([7, "lines", 0, "group"], "1")),
     (

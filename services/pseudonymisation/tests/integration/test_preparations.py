@@ -1188,3 +1188,26 @@ def test_two_who_put_the_same_permit_at_once_make_one_preparation(haven):
     assert len(answers) == 5
     assert [is_new for _, is_new in answers].count(True) == 1
     assert haven.actions().count("preparation-accepted") == 1
+
+
+@pytest.mark.parametrize(("limit", "released"), [(None, True), (2, True), (3, False)])
+def test_a_file_in_which_fewer_people_share_something_than_the_line_demands_is_none(
+    haven, limit, released
+):
+    """Guard: `_require_large_groups`, before anything is stored (docs/adr/0121)."""
+    haven.land([record(i) for i in range(8)])  # of four people, two have each sex
+    request = haven.request(fields=["Sex"], formats=["parquet", "csv"])
+    more = {} if limit is None else {"min_group_size": limit}
+
+    done = haven.prepare(request=request, **more)
+
+    if released:
+        assert {haven.attested(f)["groups"]["smallest"] for f in done.files} == {2}
+    else:
+        assert (done.state, done.code, done.files) == (
+            PreparationState.FAILED,
+            "GROUP_TOO_SMALL",
+            (),
+        )
+        assert done.subject == "Sex"
+        assert haven.objects() == []

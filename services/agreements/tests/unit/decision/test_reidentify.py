@@ -8,23 +8,17 @@ from agreements.decision.domain.decide import Permission, decide
 from agreements.decision.domain.question import Asker, Reidentify
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of, present_of
-from services.agreements.tests.reference.world import CCG, CSU, OTHER_CCG, organisation
+from services.agreements.tests.reference.world import CCG, CSU, OTHER_CCG
 from statements.permit import DomainFacts
 from statements.vocabulary import LineKey
 
-PRACTICE, CLOSED = "J81002", "J81009"
+PRACTICE, CLOSED = plain.PRACTICE, plain.MERGED_PRACTICE
 RISK = LineKey("RS", "SUS_APC", "IDENTIFIABLE")
 
 
 @pytest.fixture
 def world():
-    found = plain.with_risk_stratification(plain.sound())
-    found["organisations"] += [
-        organisation(PRACTICE, "GP_PRACTICE"),
-        organisation(CLOSED, "GP_PRACTICE", to=date(2018, 3, 31)),
-    ]
-    found["assurance"] += [plain.assurance(PRACTICE), plain.assurance(CLOSED)]
-    return found
+    return plain.with_practices(plain.with_risk_stratification(plain.sound()))
 
 
 def decided(world, organisation=PRACTICE, client="practice-j81002", key=RISK):

@@ -100,6 +100,14 @@ class Line(Answer):
             exclude_if=is_none,
         ),
     ] = None
+    min_group_size: Annotated[
+        int | None,
+        Field(
+            description="Of records: people who at least share what could single them out; left"
+            " out: no limit.",
+            exclude_if=is_none,
+        ),
+    ] = None
     as_published: Annotated[
         forms.Filled | None,
         Field(
@@ -314,6 +322,7 @@ def _line(
         disclosure_rule=data_set.disclosure_rule,
         filters=tuple(WantedFilter.model_validate(one) for one in of(line.filters)),
         disclosure_parameters=line.disclosure_parameters,
+        min_group_size=line.min_group_size,
     )
 
 

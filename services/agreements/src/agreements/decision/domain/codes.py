@@ -60,6 +60,7 @@ class Code(StrEnum):
     OUT_OF_POPULATION = "OUT_OF_POPULATION"
     PCD_LEAK = "PCD_LEAK"
     CAP_UNDONE = "CAP_UNDONE"
+    GROUP_TOO_SMALL = "GROUP_TOO_SMALL"
     DOMAIN_MISMATCH = "DOMAIN_MISMATCH"
     DISCLOSURE_RULE_MISSING = "DISCLOSURE_RULE_MISSING"
     DISCLOSURE_RULE_UNKNOWN = "DISCLOSURE_RULE_UNKNOWN"
@@ -342,6 +343,12 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Have the extract prepared again: the haven caps or withholds the named column. To be told"
         " it, amend the agreement so that the other columns are left out.",
         "What one column of a line caps, no other one tells",
+    ),
+    Code.GROUP_TOO_SMALL: Meaning(
+        "As many people as the line demands share what could single them out",
+        "Ask for fewer or coarser columns; or amend the line's limit.",
+        "ICO, Anonymisation: managing data protection risk, on k-anonymity; the limit is the"
+        " agreement's own",
     ),
     Code.DOMAIN_MISMATCH: Meaning(
         "The tokens were made in this line's pseudonym domain",

@@ -75,6 +75,7 @@ class PermissionTexts:
             filters=allowed.filters,
             table=allowed.table,
             route=line.route if has_identity else None,
+            min_group_size=line.min_group_size,
         )
 
     @cached_property

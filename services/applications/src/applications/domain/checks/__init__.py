@@ -64,6 +64,7 @@ CHECKS: tuple[Check, ...] = (
     data.fields,
     filters.filters,
     tables.parameters,
+    tables.group_size,
     caps.columns,
     uses.misuses,
     uses.identity,

@@ -64,6 +64,7 @@ CODES: Mapping[str, str] = {
     "FORM_NOT_ALLOWED": "the purpose allows data in that form, in that environment",
     "GAP_BEFORE_RENEWAL": "a renewal starts on the day after the agreement's end",
     "GROUPS_NOT_LINKED": "(warning) groups asked for together have the fields that link them",
+    "GROUP_SIZE_NOT_TAKEN": "a limit of how few people share something is one of records",
     "GROUP_UNKNOWN": "a group of a data set is one that the catalogue has",
     "ICO_EXPIRES_IN_TERM": "(warning) the registration lasts as long as the agreement",
     "ICO_EXPIRY_CORRECTED": "(warning) a registration is said to last no longer than it does",

@@ -25,7 +25,13 @@ from applications.domain.sections.forms import (
 from common.texts import Scanned
 from statements.filters import FILTERS_MAX, WantedFilter, is_empty, is_none
 from statements.parameters import WantedParameters
-from statements.vocabulary import Classification, EnvironmentKind, Purpose
+from statements.vocabulary import (
+    GROUP_SIZE_LEAST,
+    GROUP_SIZE_MOST,
+    Classification,
+    EnvironmentKind,
+    Purpose,
+)
 
 Frequency = Literal["one_off", "daily", "weekly", "monthly", "quarterly", "yearly", "on_request"]
 AccessMethod = Literal["ONE_OFF", "ONGOING", "FREQUENT_ADHOC_FLOW", "SYSTEM_ACCESS"]
@@ -96,6 +102,18 @@ class LineAnswer(Answer):
         Field(
             description="What the disclosure rule hides and rounds, where it is set for each"
             " application (GP Workforce); left out elsewhere.",
+            exclude_if=is_none,
+        ),
+    ] = None
+    min_group_size: Annotated[
+        int | None,
+        Field(
+            strict=True,
+            ge=GROUP_SIZE_LEAST,
+            le=GROUP_SIZE_MOST,
+            description="Of records: how many people at least have to share the same age, sex, area"
+            " and whatever else could single them out (k of k-anonymity). A file with a smaller"
+            " group is not released. Left out: no limit.",
             exclude_if=is_none,
         ),
     ] = None

@@ -78,6 +78,7 @@ class FailureCode(StrEnum):
     LISTS_NOT_AS_LOGGED = "LISTS_NOT_AS_LOGGED"
     EDITIONS_NOT_AS_LOGGED = "EDITIONS_NOT_AS_LOGGED"
     DOMAIN_CLOSED = "DOMAIN_CLOSED"
+    GROUP_TOO_SMALL = "GROUP_TOO_SMALL"
     KEY_UNAVAILABLE = "KEY_UNAVAILABLE"
     IDENTITY_WITHOUT_ROUTE = "IDENTITY_WITHOUT_ROUTE"
     EDITION_DESTROYED = "EDITION_DESTROYED"
@@ -107,6 +108,9 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     " its provider submits the period again.",
     FailureCode.DOMAIN_CLOSED: "The pseudonym domain of the agreement's line is closed and cannot"
     " be opened again.",
+    FailureCode.GROUP_TOO_SMALL: "Fewer people than the agreement's line demands share the same"
+    " values of these columns, so that somebody could be singled out. Ask for fewer of them, or for"
+    " more months or people. The columns:",
     FailureCode.KEY_UNAVAILABLE: "A key could not be read. Ask again later.",
     FailureCode.IDENTITY_WITHOUT_ROUTE: "The data set gives no identity by the permit's legal route"
     " any more. Ask for it without the columns of identity.",

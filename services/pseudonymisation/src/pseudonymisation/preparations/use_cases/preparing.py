@@ -24,6 +24,7 @@ from common.jobs import Claim, ClaimTimes, Report, SignOfLife, holding
 from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
 from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.preparations.domain import attestation
+from pseudonymisation.preparations.domain.attestation import ExtractOutcome
 from pseudonymisation.preparations.domain.errors import (
     DomainClosed,
     FailureCode,
@@ -157,6 +158,7 @@ class PreparationJobs:
             order = work.of(one)
             with self.engine.make(order, attempt=claim.attempt, report=report) as made:
                 report(made.outcome.rows, made.outcome.rows)
+                _require_large_groups(preparation, one.attested(made.outcome))
                 shown = made.shown
                 try:
                     files += [
@@ -460,6 +462,18 @@ def _opens_staff_codes(permit: Permit, data_set: DataSet) -> bool:
         for field in permit.fields
         if (released := data_set.releasables.get(field.name)) is not None
     )
+
+
+def _require_large_groups(preparation: Preparation, outcome: ExtractOutcome) -> None:
+    """Refuse a file in which fewer people than the line demands share what could single them out.
+
+    Before it is stored. A file that has nobody has no group.
+    """
+    least, groups = preparation.permit.min_group_size, outcome.groups
+    if least is None or groups is None or groups.smallest is None or groups.smallest >= least:
+        return
+    log.warning("group_too_small", preparation_id=str(preparation.id), smallest=groups.smallest)
+    raise NotPrepared(FailureCode.GROUP_TOO_SMALL, ", ".join(groups.columns))
 
 
 def _is_of(key: str, attempts: set[str]) -> bool:

@@ -67,6 +67,7 @@ class Clause(StrEnum):
     EDITIONS = "editions"
     SCAN = "scan"
     CAPS = "caps"
+    GROUP_SIZE = "group_size"
     DOMAIN = "domain"
     DISCLOSURE = "disclosure"
     HELD_LINE = "held_line"
@@ -119,6 +120,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.EDITIONS: file_clauses.editions,
     Clause.SCAN: file_clauses.scan,
     Clause.CAPS: file_clauses.caps,
+    Clause.GROUP_SIZE: file_clauses.group_size,
     Clause.DOMAIN: file_clauses.domain,
     Clause.DISCLOSURE: line_clauses.disclosure,
     Clause.HELD_LINE: line_clauses.held_line,

@@ -16,6 +16,7 @@ from statements.tables import CATEGORY_ORDER
 
 AS_IS = "as_is"
 BY_LIST = "list"
+TOKEN = "Token"  # noqa: S105  a column's name
 TOKEN_ORDER = "token"  # noqa: S105  an order of rows
 
 
@@ -213,6 +214,21 @@ def caps(case: LineCase) -> Iterator[Refusal]:
             beside = f", beside {others}," if others else ""
             detail = f"The file tells{beside} what is to be {needed.cap.replace('_', ' ')}."
             yield refusal(Code.CAP_UNDONE, detail, column.name)
+
+
+def group_size(case: LineCase) -> Iterator[Refusal]:
+    """As many people as the line demands share what could single them out (docs/adr/0121)."""
+    file, least = case.file, case.line.min_group_size
+    if file is None or least is None:
+        return
+    if file.groups is None:
+        # Rows about nobody have no token, and no people in groups.
+        if any(column.name == TOKEN for column in file.columns):
+            detail = "Nobody vouches for how many people of the file share anything."
+            yield refusal(Code.GROUP_TOO_SMALL, detail, "groups")
+    elif file.groups.smallest is not None and file.groups.smallest < least:
+        detail = f"Fewer than {least} people of the file share what could single them out."
+        yield refusal(Code.GROUP_TOO_SMALL, detail, "file")
 
 
 def domain(case: LineCase) -> Iterator[Refusal]:

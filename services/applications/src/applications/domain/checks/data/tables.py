@@ -1,4 +1,4 @@
-"""Standard 7: what a line says of the tables that are made under it (docs/adr/0066)."""
+"""Standard 7: by what a line's tables, and its records, are protected (docs/adr/0066, 0121)."""
 
 from collections.abc import Iterator
 
@@ -27,3 +27,14 @@ def parameters(case: Case) -> Iterator[Finding]:
             for name in said.said.problems():
                 detail = f"By {name} of line {line.number} nothing is protected."
                 yield refuse("RULE_PARAMETERS_INVALID", 7, f"{at}/{name}", detail)
+
+
+def group_size(case: Case) -> Iterator[Finding]:
+    """Check that a limit of how few people share something is one of records: tables have none."""
+    for pointer, line in case.answers.numbered_lines():
+        if line.min_group_size is not None and line.classification in AGGREGATES:
+            detail = (
+                f"Line {line.number} is for tables, which their disclosure rule protects; leave the"
+                " limit out."
+            )
+            yield refuse("GROUP_SIZE_NOT_TAKEN", 7, f"{pointer}/min_group_size", detail)
