@@ -11,6 +11,7 @@ from dsfc_client.models import (
     MayShare,
     OnwardShare,
     TermChange,
+    Transfer,
     TransferPreview,
 )
 
@@ -55,6 +56,15 @@ class AgreementLife(Service):
             "effective_from": effective_from,
         }
         return TransferPreview.model_validate(self.get("/v1/transfer-instruments/preview", **asked))
+
+    def record_transfer(self, body: Json, *, key: str | None = None) -> Transfer:
+        """Record the instrument by which a predecessor's standing passes to its successor."""
+        return Transfer.model_validate(self.post("/v1/transfer-instruments", body, key=key))
+
+    def withdraw_transfer(self, instrument_id: str, reason: str) -> Transfer:
+        """Take back an instrument before its day."""
+        path = f"/v1/transfer-instruments/{instrument_id}/withdrawal"
+        return Transfer.model_validate(self.post(path, {"reason": reason}))
 
     def holdings(self) -> Iterator[HeldFile]:
         """List what is held under all of one's agreements, and what of it must go by when."""

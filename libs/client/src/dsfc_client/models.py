@@ -146,6 +146,17 @@ class TransferPreview(Wire):
     agreements: tuple[str, ...]
     relationships: int
     files: int
+    domains: int
+
+
+class Transfer(Wire):
+    """A transfer instrument; one that was withdrawn passes nothing on."""
+
+    id: UUID
+    predecessor: str
+    successor: str
+    effective_from: date
+    withdrawn_at: datetime | None = None
 
 
 class Progress(Wire):

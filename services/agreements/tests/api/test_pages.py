@@ -5,7 +5,7 @@ import pytest
 from agreements.db.decisions.tables import HoldingRow, PermitRow
 from common.security.roles import Role
 from services.agreements.tests.api.test_holdings import holding, permit
-from services.agreements.tests.facts import CCG, CSU, OTHER_CCG, REFERENCE
+from services.agreements.tests.facts import CCG, CSU, OTHER_CCG, OTHER_CSU, REFERENCE
 
 
 @pytest.fixture
@@ -16,12 +16,12 @@ def filled(seeded):
     with seeded.parts.engine.begin() as connection:
         connection.execute(PermitRow.__table__.insert(), permits)
         connection.execute(HoldingRow.__table__.insert(), [holding(one) for one in permits])
-    for n, successor in enumerate((CCG, OTHER_CCG, CSU), 1):
+    for n, successor in enumerate((OTHER_CCG, CSU, OTHER_CSU), 1):
         seeded.post(
             "/v1/transfer-instruments",
             Role.CONTRACT_MANAGER,
             {
-                "predecessor": f"99{n}",
+                "predecessor": CCG,
                 "successor": successor,
                 "effective_from": "2018-04-01",
                 "evidence": "SI 2018/1",

@@ -147,6 +147,7 @@ CANNOT_REMOVE = {
     "/access/v1/search/resource": "asks",
     "/v1/recipient-environments": "adds clients, and takes none from another environment",
     "/v1/recipient-environments/{environment_id}/clients": "adds; a taken client is refused",
+    "/v1/transfer-instruments/{instrument_id}/withdrawal": "leaves everything with whom it is",
     "/v1/contracts": "issues what nobody has signed",
     "/v1/contracts/{reference}/signatures": "gives; one that overlaps is refused",
     "/v1/agreements/{reference}/conditions/{condition}/fulfilment": "gives",

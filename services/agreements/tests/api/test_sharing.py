@@ -218,13 +218,16 @@ def test_what_a_transfer_would_move_is_counted_before_it_is_recorded(seeded):
 
     found = previewed(seeded, successor=OTHER_CSU).json()
 
-    assert found["text"] == "moves 1 contract, 1 agreement, 1 relationship, 0 files held"
+    assert found["text"] == "moves 1 contract, 1 agreement, 1 relationship, 0 files held, 1 domain"
     assert (found["agreements"], found["not_as_sealed"]) == ([REFERENCE], [])
     assert seeded.get("/v1/transfer-instruments", Role.AUDITOR).json()["items"] == []
     ended = previewed(seeded, successor=OTHER_CSU, day="2021-04-01").json()
     assert ended["agreements"] == [], "what is over by then, and of which nothing is held"
     nothing = previewed(seeded, predecessor="00L", successor=OTHER_CSU).json()
-    assert nothing["text"] == "moves 0 contracts, 0 agreements, 0 relationships, 0 files held"
+    assert (
+        nothing["text"]
+        == "moves 0 contracts, 0 agreements, 0 relationships, 0 files held, 0 domains"
+    )
     unknown = previewed(seeded, successor="ZZZ")
     assert (unknown.status_code, unknown.json()["code"]) == (422, "ORGANISATION_UNKNOWN")
 

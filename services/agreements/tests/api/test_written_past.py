@@ -21,6 +21,7 @@ OF_AGREEMENTS = {
 BREACHES = {"breach", "hold", "hold_line", "hold_lift"}
 RELATIONSHIPS = {"relationship", "relationship_consent"}
 ENVIRONMENTS = {"recipient_environment", "environment_client"}
+TRANSFERS = {"transfer_instrument", "transfer_withdrawal"}
 MAPS = {"map_snapshot", "map_standing"}
 SHOWN = {
     "/v1/agreements": OF_AGREEMENTS,
@@ -36,8 +37,8 @@ SHOWN = {
     "/v1/relationships": RELATIONSHIPS,
     "/v1/relationships/{relationship_id}": RELATIONSHIPS,
     "/v1/organisations": {"organisation"},
-    "/v1/organisations/{ods}": {"organisation", "transfer_instrument"},
-    "/v1/transfer-instruments": {"transfer_instrument"},
+    "/v1/organisations/{ods}": {"organisation"} | TRANSFERS,
+    "/v1/transfer-instruments": TRANSFERS,
     "/v1/transfer-instruments/preview": OF_AGREEMENTS | {"contract"} | RELATIONSHIPS,
     "/v1/maps": MAPS,
     "/v1/maps/{map_id}": MAPS,
@@ -143,7 +144,9 @@ def whole(seeded):
     seeded.relationship(commissioner="00L")
     done(seeded.post("/v1/transfer-instruments", Role.CONTRACT_MANAGER, TRANSFER))
     other = TRANSFER | {"predecessor": "00L"}
-    done(seeded.post("/v1/transfer-instruments", Role.CONTRACT_MANAGER, other))
+    taken_back = done(seeded.post("/v1/transfer-instruments", Role.CONTRACT_MANAGER, other))
+    path = f"/v1/transfer-instruments/{taken_back['id']}/withdrawal"
+    done(seeded.post(path, Role.CONTRACT_MANAGER, {"reason": "It was put off."}))
     for kind in ("analytics", "ceff"):
         body = {"organisation": CSU, "kind": kind, "clients": [f"scw-{kind}"]}
         done(seeded.post("/v1/recipient-environments", Role.CONTRACT_MANAGER, body))

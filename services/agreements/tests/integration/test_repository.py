@@ -459,3 +459,9 @@ def test_instruments_are_kept_in_order(uow):
 
     with uow.reading() as tx:
         assert tx.instruments.all() == instruments
+    with uow.writing() as tx:
+        taken_back = tx.instruments.withdraw(instruments[0], "It was put off.", audit=entry())
+    with uow.reading() as tx:
+        assert tx.instruments.all() == instruments[1:]
+        assert tx.instruments.get(taken_back.id) == taken_back
+        assert taken_back in tx.instruments.page(Slice(after=None, rows=10))

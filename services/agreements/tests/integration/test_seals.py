@@ -29,7 +29,7 @@ from agreements.records.domain.agreement import Circumstances as StateFacts
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.layouts.ods import ListedOrganisation
-from agreements.records.domain.parties.organisation import OrganisationKind
+from agreements.records.domain.parties.organisation import OrganisationKind, TransferInstrument
 from agreements.records.domain.recalls import Recall, Source
 from agreements.records.use_cases.ports import Slice
 from common.db.tables import audit_leaf, table_of
@@ -112,6 +112,15 @@ def with_what_waits(uow):
             ),
             audit=entry(),
         )
+        instrument = TransferInstrument(
+            id=new_id(),
+            predecessor=STRANGER,
+            successor=CCG,
+            valid_from=plain.NOON.date() + timedelta(days=30),
+            evidence="",
+        )
+        tx.instruments.add(instrument, audit=entry())
+        tx.instruments.withdraw(instrument, "", audit=entry())
         tx.recalls.save(
             Recall(
                 id=new_id(),

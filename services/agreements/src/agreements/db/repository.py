@@ -26,6 +26,7 @@ from agreements.db.events import enqueue
 from agreements.db.import_tables import RecallRow
 from agreements.db.imports import SqlEditions, SqlImports
 from agreements.db.maps import SqlMaps
+from agreements.db.parties.instruments import SqlInstruments
 from agreements.db.relationship_tables import (
     RelationshipConsentRow,
     RelationshipRow,
@@ -48,9 +49,7 @@ from agreements.db.tables import (
     Section251ApprovalRow,
     SubmissionRightRow,
     TaskRow,
-    TransferInstrumentRow,
 )
-from agreements.db.written import add
 from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.destruction.certificate import (
@@ -61,7 +60,7 @@ from agreements.records.domain.destruction.certificate import (
 from agreements.records.domain.errors import BreachNotFound, RelationshipNotFound
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
-from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
+from agreements.records.domain.parties.organisation import Organisation
 from agreements.records.domain.parties.registration import (
     IcoRegistration,
     Publication,
@@ -80,45 +79,7 @@ from common.db import clock as clocks
 from common.db import idempotency, reading
 from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
 
-R = TypeVar("R", BreachRow, RelationshipRow, TransferInstrumentRow)
-
-
-@dataclass(frozen=True, slots=True)
-class SqlInstruments:
-    session: Session
-
-    def all(self) -> Sequence[TransferInstrument]:
-        rows = self.session.execute(
-            select(TransferInstrumentRow).order_by(col(TransferInstrumentRow.id))
-        ).scalars()
-        return [to_fact(TransferInstrument, row) for row in rows]
-
-    def page(self, part: Slice) -> Sequence[TransferInstrument]:
-        query = _part(select(TransferInstrumentRow), TransferInstrumentRow, part)
-        return reading.page(
-            self.session,
-            query,
-            lambda row: to_fact(TransferInstrument, row),
-            key=col(TransferInstrumentRow.id),
-        )
-
-    def add(self, instrument: TransferInstrument, *, audit: Entry) -> None:
-        add(
-            self.session,
-            TransferInstrumentRow,
-            [
-                {
-                    "id": instrument.id,
-                    "epoch": stamp(self.session, at=audit.at),
-                    "recorded_at": audit.at,
-                    "predecessor": instrument.predecessor,
-                    "successor": instrument.successor,
-                    "valid_from": instrument.valid_from,
-                    "evidence": instrument.evidence,
-                }
-            ],
-        )
-        audit_log.append(self.session, [audit])
+R = TypeVar("R", BreachRow, RelationshipRow)
 
 
 @dataclass(frozen=True, slots=True)

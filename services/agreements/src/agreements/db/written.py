@@ -139,6 +139,7 @@ MENDABLE: Mapping[str, frozenset[str]] = {
     "hold": frozenset({"reason"}),
     "hold_lift": frozenset({"reason"}),
     "transfer_instrument": frozenset({"evidence"}),
+    "transfer_withdrawal": frozenset({"reason"}),
     "destruction_certificate": frozenset({"witness"}),
     "destruction_acceptance": frozenset({"reason"}),
     "submission_right": frozenset({"evidence", "reason"}),

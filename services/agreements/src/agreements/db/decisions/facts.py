@@ -21,6 +21,7 @@ from agreements.db.errors import SealBroken
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.imports import import_of
 from agreements.db.maps import map_of
+from agreements.db.parties.tables import TransferWithdrawalRow
 from agreements.db.relationship_tables import RelationshipRow
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book
@@ -360,7 +361,12 @@ class _Loader:
         return found | {o.legal_entity for o in rows if o.kind in OF_ANOTHER}
 
     def _instruments(self) -> tuple[TransferInstrument, ...]:
-        return tuple(to_fact(TransferInstrument, row) for row in self._rows(TransferInstrumentRow))
+        withdrawn = {row.instrument_id for row in self._rows(TransferWithdrawalRow)}
+        return tuple(
+            to_fact(TransferInstrument, row, withdrawn_at=None, withdrawal_reason=None)
+            for row in self._rows(TransferInstrumentRow)
+            if row.id not in withdrawn
+        )
 
     def _organisations(self, codes: Collection[str]) -> Mapping[str, tuple[Organisation, ...]]:
         """Load what the codes mean, and who stands behind them: these may close too."""

@@ -49,6 +49,8 @@ class SealedRegister(NamedTuple):
     """Of the column that the register is named by; None: the whole table is one register."""
 
 
+OF_TRANSFERS = (SealedRegister("transfer_instrument"), SealedRegister("transfer_withdrawal"))
+
 Registers = Callable[[Any], Iterable[SealedRegister]]
 
 
@@ -81,10 +83,10 @@ REGISTERS: Mapping[type[object], Registers] = {
         SealedRegister("environment_client", environment.id),
     ],
     Organisation: lambda listed: [SealedRegister("organisation", listed.ods)],
-    TransferInstrument: lambda _: [SealedRegister("transfer_instrument")],
+    TransferInstrument: lambda _: [*OF_TRANSFERS],
     OrganisationWithSuccessor: lambda one: [
         SealedRegister("organisation", one.organisation.ods),
-        SealedRegister("transfer_instrument"),
+        *OF_TRANSFERS,
     ],
     Relationship: lambda relationship: [
         SealedRegister("relationship", relationship.commissioner),

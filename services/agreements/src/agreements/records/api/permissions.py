@@ -92,6 +92,11 @@ PREVIEW_TRANSFER = Permission(
     frozenset({Role.CONTRACT_MANAGER, Role.AUDITOR}),
     "See what a transfer instrument would move",
 )
+WITHDRAW_TRANSFER = Permission(
+    "transfers:withdraw",
+    frozenset({Role.CONTRACT_MANAGER}),
+    "Take back a transfer instrument before its day",
+)
 READ_TRANSFERS = Permission(
     "transfers:read", BODY_STAFF | SERVICES | PARTIES, "Read the transfer instruments"
 )

@@ -71,6 +71,23 @@ class TransferInCircle(Unprocessable):
     title = "The predecessor already has what was the successor's"
 
 
+class TransferRecorded(Conflict):
+    """Two dates for one transfer: nobody could say whose the days between are."""
+
+    code = "TRANSFER_RECORDED"
+    title = "The same transfer is recorded already"
+
+
+class TransferNotFound(NotFound):
+    code = "TRANSFER_NOT_FOUND"
+    title = "No such transfer instrument"
+
+
+class TransferTookEffect(Conflict):
+    code = "TRANSFER_TOOK_EFFECT"
+    title = "The transfer took effect and cannot be taken back"
+
+
 class EnvironmentNotFound(NotFound):
     code = "ENVIRONMENT_NOT_FOUND"
     title = "No such recipient environment"

@@ -11,8 +11,10 @@ from agreements.records.domain.errors import ClientTaken, EnvironmentNotFound, O
 from agreements.records.domain.parties import organisation
 from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
 from agreements.records.domain.parties.organisation import (
+    DAY,
     Organisation,
     TransferInstrument,
+    require_new,
     require_no_circle,
 )
 from agreements.records.use_cases.context import (
@@ -81,6 +83,47 @@ def require_known(tx: Transaction, codes: Iterable[str], day: date) -> None:
         organisation.legal_entity(code, day, tx.organisations.find(ods=code))
 
 
+def require_possible_transfer(
+    tx: Transaction, predecessor: str, successor: str, valid_from: date
+) -> None:
+    """Demand that one could follow the other on that day.
+
+    Raises:
+        OrganisationUnknown: the successor is not listed on its first day, or the predecessor not
+            on the day before.
+        TransferInCircle, TransferRecorded
+
+    """
+    instruments = tx.instruments.all()
+    require_no_circle(predecessor, successor, instruments)
+    require_known(tx, [successor], valid_from)
+    require_known(tx, [predecessor], valid_from - DAY)
+    require_new(predecessor, successor, instruments)
+
+
+def withdraw_transfer(instrument_id: UUID, reason: str, *, ctx: Context) -> TransferInstrument:
+    """Take back an instrument before its day, once: nothing passes by it.
+
+    Raises:
+        TransferNotFound
+        TransferTookEffect: its day has come.
+
+    """
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        instrument = tx.instruments.get(instrument_id)
+        if instrument.withdrawn_at is not None:
+            return instrument
+        instrument.require_not_begun(legal_day(at))
+        withdrawn = tx.instruments.withdraw(
+            instrument,
+            reason,
+            audit=ctx.entry("transfer-withdrawn", f"transfer-instruments/{instrument.id}", at=at),
+        )
+    log.info("transfer_withdrawn", instrument_id=str(instrument_id))
+    return withdrawn
+
+
 def record_transfer(
     *,
     predecessor: str,
@@ -94,9 +137,8 @@ def record_transfer(
     with ctx.uow.writing() as tx:
         at = tx.at
         if (known := created_before(tx, once, ctx)) is not None:
-            return next(i for i in tx.instruments.all() if str(i.id) == known)
-        require_known(tx, [successor], valid_from)
-        require_no_circle(predecessor, successor, tx.instruments.all())
+            return tx.instruments.get(UUID(known))
+        require_possible_transfer(tx, predecessor, successor, valid_from)
         instrument = TransferInstrument(
             id=new_id(),
             predecessor=predecessor,

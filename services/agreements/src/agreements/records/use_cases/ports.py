@@ -105,11 +105,20 @@ class FactStore(Protocol[F]):
 
 
 class Instruments(Protocol):
-    def all(self) -> Sequence[TransferInstrument]: ...
+    def all(self) -> Sequence[TransferInstrument]:
+        """Return those that were not withdrawn."""
 
-    def page(self, part: Slice) -> Sequence[TransferInstrument]: ...
+    def get(self, instrument_id: UUID) -> TransferInstrument:
+        """Raise TransferNotFound where there is none; one that was withdrawn is there."""
+
+    def page(self, part: Slice) -> Sequence[TransferInstrument]:
+        """Return a part of all, with those that were withdrawn."""
 
     def add(self, instrument: TransferInstrument, *, audit: Entry) -> None: ...
+
+    def withdraw(
+        self, instrument: TransferInstrument, reason: str, *, audit: Entry
+    ) -> TransferInstrument: ...
 
 
 class Maps(Protocol):

@@ -38,6 +38,9 @@ from agreements.records.domain.errors import (
     OrganisationNotFound,
     OrganisationUnknown,
     TransferInCircle,
+    TransferNotFound,
+    TransferRecorded,
+    TransferTookEffect,
     UnlikeSeal,
 )
 from agreements.records.domain.lists.layouts.maps import MapKind
@@ -118,7 +121,7 @@ def get_organisation(
 @removing.post(
     "/transfer-instruments",
     status_code=HTTPStatus.CREATED,
-    responses=responses(OrganisationUnknown, TransferInCircle),
+    responses=responses(OrganisationUnknown, TransferInCircle, TransferRecorded),
 )
 def record_transfer(
     body: RecordTransfer,
@@ -141,7 +144,8 @@ def record_transfer(
 
 
 @router.get(
-    "/transfer-instruments/preview", responses=responses(OrganisationUnknown, TransferInCircle)
+    "/transfer-instruments/preview",
+    responses=responses(OrganisationUnknown, TransferInCircle, TransferRecorded),
 )
 def preview_transfer(
     ctx: Annotated[Context, permitted(permissions.PREVIEW_TRANSFER)],
@@ -164,6 +168,23 @@ def list_transfers(
     return Page[TransferView].of(
         found, page, show=told(TransferView.model_validate), key=lambda i: i.one.id
     )
+
+
+@router.post(
+    "/transfer-instruments/{instrument_id}/withdrawal",
+    responses=responses(TransferNotFound, TransferTookEffect),
+)
+def withdraw_transfer(
+    instrument_id: UUID,
+    body: Reason,
+    ctx: Annotated[Context, permitted(permissions.WITHDRAW_TRANSFER)],
+) -> TransferView:
+    """Take back an instrument before its day: nothing passes by it.
+
+    From its day on what passed is the successor's.
+    """
+    withdrawn = use_cases.withdraw_transfer(instrument_id, body.reason, ctx=ctx)
+    return TransferView.model_validate(withdrawn)
 
 
 @removing.post(

@@ -1,6 +1,6 @@
 """Organisations, transfers, maps and recipient environments, as they cross the wire."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
@@ -147,8 +147,15 @@ class TransferPreviewView(Outgoing):
     ]
     relationships: Annotated[int, Field(description="Relationships that have not ended by then.")]
     files: Annotated[int, Field(description="Files held under them that are not destroyed.")]
+    domains: Annotated[
+        int, Field(description="Pseudonym domains that go on: tokens stay what they were.")
+    ]
     text: Annotated[
-        str, Field(examples=["moves 1 contract, 6 agreements, 9 relationships, 41 files held"])
+        str,
+        Field(
+            description="The counts in words.",
+            examples=["moves 1 contract, 6 agreements, 9 relationships, 41 files held, 7 domains"],
+        ),
     ]
     not_as_sealed: Annotated[
         list[str],
@@ -165,6 +172,7 @@ class TransferPreviewView(Outgoing):
             (len(found.agreements), "agreement", ""),
             (found.relationships, "relationship", ""),
             (found.files, "file", " held"),
+            (found.domains, "domain", ""),
         )
         words = ", ".join(f"{n} {what}{'s' * (n != 1)}{more}" for n, what, more in counted)
         return cls(
@@ -172,6 +180,7 @@ class TransferPreviewView(Outgoing):
             agreements=list(found.agreements),
             relationships=found.relationships,
             files=found.files,
+            domains=found.domains,
             text=f"moves {words}",
             not_as_sealed=list(found.not_as_sealed),
         )
@@ -183,6 +192,10 @@ class TransferView(SealedView):
     successor: str
     effective_from: Annotated[date, Field(validation_alias="valid_from")]
     evidence: str
+    withdrawn_at: Annotated[
+        datetime | None, Field(description="Null: it stands. Else nothing passes by it.")
+    ]
+    withdrawal_reason: Annotated[str | None, Field(description="Why it was taken back.")]
 
 
 class SentMap(StrEnum):

@@ -7,12 +7,20 @@ Nothing passes to a successor by itself, only by a dated transfer instrument (ru
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from agreements.records.domain.errors import NotALegalEntity, OrganisationUnknown, TransferInCircle
+from agreements.records.domain.errors import (
+    NotALegalEntity,
+    OrganisationUnknown,
+    TransferInCircle,
+    TransferRecorded,
+    TransferTookEffect,
+)
 from common.clock import is_between
+
+DAY = timedelta(days=1)
 
 
 class OrganisationKind(StrEnum):
@@ -63,6 +71,23 @@ class TransferInstrument:
     successor: str
     valid_from: date
     evidence: str
+    withdrawn_at: datetime | None = None
+    """Before its day: nothing passed by it."""
+    withdrawal_reason: str | None = None
+
+    def require_not_begun(self, day: date) -> None:
+        """Demand that it can still be taken back.
+
+        Raises:
+            TransferTookEffect: what passed on its day is the successor's.
+
+        """
+        if self.valid_from <= day:
+            raise TransferTookEffect(
+                f"It took effect on {self.valid_from}: what was {self.predecessor}'s is"
+                f" {self.successor}'s. What is to go back passes by an instrument of its own.",
+                effective_from=self.valid_from.isoformat(),
+            )
 
 
 def on(day: date, known: Iterable[Organisation]) -> Organisation | None:
@@ -114,6 +139,26 @@ def require_no_circle(
             predecessor=predecessor,
             successor=successor,
         )
+
+
+def require_new(
+    predecessor: str, successor: str, instruments: Iterable[TransferInstrument]
+) -> None:
+    """Demand that it does not pass to the same successor already, on whatever day.
+
+    Raises:
+        TransferRecorded: two dates for one transfer leave days of which nobody could say whose
+            they are.
+
+    """
+    for one in instruments:
+        if (one.predecessor, one.successor) == (predecessor, successor):
+            raise TransferRecorded(
+                f"{predecessor} passes to {successor} on {one.valid_from} already. Before that day"
+                " it can be withdrawn, and recorded anew.",
+                transfer_instrument=str(one.id),
+                effective_from=one.valid_from.isoformat(),
+            )
 
 
 def predecessors(ods: str, day: date, instruments: Iterable[TransferInstrument]) -> tuple[str, ...]:

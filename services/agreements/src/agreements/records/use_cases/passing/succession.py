@@ -1,15 +1,18 @@
 """What a transfer instrument would pass to a successor, said before it is recorded (ruling 4)."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
+from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import ContractState
-from agreements.records.domain.parties.organisation import require_no_circle
 from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Context
-from agreements.records.use_cases.organisations import require_known
+from agreements.records.use_cases.organisations import require_possible_transfer
 from agreements.records.use_cases.ports import Slice
 from common.clock import start_of
+from statements import document
+from statements.document import Terms
+from statements.vocabulary import Classification
 
 PREVIEWED_MAX = 10_000
 """Agreements of one organisation that are looked at."""
@@ -23,6 +26,8 @@ class TransferPreview:
     agreements: tuple[str, ...]
     relationships: int
     files: int
+    domains: int
+    """Pseudonym domains, which go on under the same agreements: tokens stay what they were."""
     not_as_sealed: tuple[str, ...]
 
 
@@ -32,13 +37,12 @@ def preview_transfer(
     """Say beforehand what would pass to the successor (ruling 4); nothing is written.
 
     Raises:
-        OrganisationUnknown, TransferInCircle: it could not be recorded.
+        OrganisationUnknown, TransferInCircle, TransferRecorded: it could not be recorded.
 
     """
     at = max(ctx.clock.now(), start_of(valid_from))
     with ctx.uow.reading() as tx:
-        require_known(tx, [successor], valid_from)
-        require_no_circle(predecessor, successor, tx.instruments.all())
+        require_possible_transfer(tx, predecessor, successor, valid_from)
         contracts = [
             one
             for one in tx.contracts.find(organisation=predecessor)
@@ -67,5 +71,25 @@ def preview_transfer(
         agreements=tuple(one.reference for one in agreements),
         relationships=len(relationships),
         files=files,
+        domains=sum(_domains(one, at) for one in agreements),
         not_as_sealed=tuple(unlike),
+    )
+
+
+def _domains(agreement: Agreement, at: datetime) -> int:
+    """Count the pseudonym domains of the version that governs (design.md section 7)."""
+    said = document.read(agreement.shown(at).document)
+    return len(
+        {
+            (
+                line.key.purpose,
+                line.environment_organisation,
+                line.environment_kind,
+                line.opt_outs_applied,
+                said.linked_with(line.key.data_set),
+            )
+            for line in said.lines
+            if isinstance(line, Terms)
+            and line.key.classification == Classification.PSEUDO_ANONYMISED
+        }
     )
