@@ -1,9 +1,11 @@
 """The life of agreements: versions compared, data passed on, what is held and destroyed."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
-from dsfc_client._http import Service
+from dsfc_client._http import Service, Wire
 from dsfc_client.models import (
     Destruction,
     HeldCopy,
@@ -11,11 +13,30 @@ from dsfc_client.models import (
     MayShare,
     OnwardShare,
     TermChange,
-    Transfer,
-    TransferPreview,
 )
 
 Json = Mapping[str, Any]
+
+
+class TransferPreview(Wire):
+    """What a transfer instrument would move."""
+
+    text: str
+    contracts: int
+    agreements: tuple[str, ...]
+    relationships: int
+    files: int
+    domains: int
+
+
+class Transfer(Wire):
+    """A transfer instrument; one that was withdrawn passes nothing on."""
+
+    id: UUID
+    predecessor: str
+    successor: str
+    effective_from: date
+    withdrawn_at: datetime | None = None
 
 
 class AgreementLife(Service):

@@ -138,27 +138,6 @@ class OnwardShare(Wire):
     breach_id: UUID | None = None
 
 
-class TransferPreview(Wire):
-    """What a transfer instrument would move."""
-
-    text: str
-    contracts: int
-    agreements: tuple[str, ...]
-    relationships: int
-    files: int
-    domains: int
-
-
-class Transfer(Wire):
-    """A transfer instrument; one that was withdrawn passes nothing on."""
-
-    id: UUID
-    predecessor: str
-    successor: str
-    effective_from: date
-    withdrawn_at: datetime | None = None
-
-
 class Progress(Wire):
     """How far something long is; how much it is in all may not be known yet."""
 
