@@ -97,9 +97,9 @@ def test_no_landing_rules_say_assumed_without_being_marked():
 
 
 def test_a_month_of_a_published_timetable_is_not_assumed(monkeypatch):
-    calendar = catalogue.stages().of("SUS_APC")
+    calendar = catalogue.stages().of("SUS_APC", "2018-04")
     dates = {"month": "2018-04", "dates": ["2018-05-20", "2018-06-20"], "source": "a timetable"}
-    said = calendar.model_dump(mode="json") | {"published": [dates]}
+    said = calendar.model_dump(mode="json", by_alias=True) | {"published": [dates]}
     known = {"rule": "stages/2", "calendars": [said]}
     monkeypatch.setattr("catalogue.assuming.stages", lambda: catalogue.Stages.model_validate(known))
 

@@ -58,3 +58,34 @@ def test_a_calendar_that_cannot_be_is_refused(wrong):
 def test_a_data_set_has_one_calendar():
     with pytest.raises(ValidationError, match="two calendars of SUS_APC"):
         Stages.model_validate({"rule": "stages/9", "calendars": [CALENDAR, CALENDAR]})
+
+
+def test_a_month_has_one_calendar_and_another_may_be_of_other_months():
+    until, later = CALENDAR | {"to": "2020-03"}, CALENDAR | {"from": "2020-04"}
+    found = Stages.model_validate({"rule": "stages/9", "calendars": [until, later]})
+
+    assert found.of("SUS_APC", "2020-03") == found.calendars[0]
+    assert found.of("SUS_APC", "2020-04") == found.calendars[1]
+    for other in (CALENDAR, CALENDAR | {"from": "2020-03"}, later | {"to": "2020-04"}):
+        with pytest.raises(ValidationError, match="two calendars of SUS_APC"):
+            Stages.model_validate({"rule": "stages/9", "calendars": [until, later, other]})
+    with pytest.raises(ValidationError, match="`to` is before `from`"):
+        Calendar.model_validate(CALENDAR | {"from": "2020-04", "to": "2020-03"})
+
+
+@pytest.mark.parametrize(
+    ("month", "day", "stage"),
+    [
+        ("2020-03", date(2020, 4, 27), "primary"),
+        ("2020-03", date(2020, 5, 27), "refresh"),
+        ("2020-03", date(2020, 5, 28), "after_windows"),
+        ("2020-04", date(2020, 6, 28), "resubmission"),
+        ("2023-10", date(2024, 1, 1), "resubmission"),
+        ("2023-11", date(2024, 1, 27), "single_window"),
+        ("2023-11", date(2024, 1, 28), "after_windows"),
+    ],
+)
+def test_windows_of_mental_health_are_those_of_the_month(month, day, stage):
+    calendar = stages().of("MHSDS", month)
+
+    assert calendar.stage_of(month, datetime(day.year, day.month, day.day, tzinfo=UTC)) == stage

@@ -49,10 +49,9 @@ def assumptions(
         listed = membership.members(field.members) if field.members else None
         if listed is not None and is_assumed(listed):
             found[f"members {listed.members} {listed.version}"] = (field.name,)
-    calendar = stages().of(data_set.data_set)
-    if calendar is not None and is_assumed(calendar):
+    for calendar in filter(is_assumed, stages().of_all_months(data_set.data_set)):
         published = {row.month for row in calendar.published}
-        if months is None or not published.issuperset(months):
+        if months is None or any(calendar.has(m) and m not in published for m in months):
             found[f"calendar {stages().rule}"] = ("stages",)
     return {name: found[name] for name in sorted(found) if found[name]}
 

@@ -95,6 +95,8 @@ class CatalogueField(Strict):
     """
     treatments: tuple[Treatment, ...] = ()
     """In which forms the column may leave at all; none means never."""
+    topic: Literal["LEARNING_DISABILITY", "AUTISM"] | None = None
+    """What a table by it is on, where a disclosure rule protects that further (domain.md 7.1)."""
     examples: tuple[str, ...] = ()
     """Values that are written so, none of a person's."""
     assumed: bool = False

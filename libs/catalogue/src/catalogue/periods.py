@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
+from itertools import combinations
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,18 @@ from pydantic import Field, model_validator
 
 from catalogue.words import MONTH, Name, Strict, Text, versions_of, without
 
-Stage = Literal["provisional", "final", "flex", "freeze", "after_freeze"]
+Stage = Literal[
+    "provisional",
+    "final",
+    "flex",
+    "freeze",
+    "after_freeze",
+    "primary",
+    "refresh",
+    "resubmission",
+    "single_window",
+    "after_windows",
+]
 LONDON = ZoneInfo("Europe/London")
 YEAR_MONTHS: Final = 12
 YEAR_BEGINS = 4
@@ -284,9 +296,13 @@ class PublishedDates(Strict):
 
 
 class Calendar(Strict):
-    """The stages of some data sets."""
+    """The stages of some data sets, of all months or of those that it names."""
 
     data_sets: Annotated[tuple[Name, ...], Field(min_length=1)]
+    earliest: Annotated[str | None, Field(alias="from", pattern=MONTH)] = None
+    """The first month whose stages are these."""
+    latest: Annotated[str | None, Field(alias="to", pattern=MONTH)] = None
+    """The last one."""
     counted_from: Literal["month", "financial_year"]
     until: time
     """On the last day, in London."""
@@ -310,6 +326,19 @@ class Calendar(Strict):
                 yield f"{row.month} has not one date a stage, in their order"
         if len({row.month for row in self.published}) != len(self.published):
             yield "a month is published twice"
+        if self.earliest and self.latest and self.latest < self.earliest:
+            yield "`to` is before `from`"
+
+    def has(self, month: str) -> bool:
+        """Say whether a month `YYYY-MM` has these stages."""
+        return (self.earliest or month) <= month <= (self.latest or month)
+
+    def overlaps(self, other: "Calendar") -> bool:
+        """Say whether both are of a month of one data set."""
+        begins = max(self.earliest or "", other.earliest or "")
+        ends = [one for one in (self.latest, other.latest) if one is not None]
+        is_of_one = not set(self.data_sets).isdisjoint(other.data_sets)
+        return is_of_one and (not ends or begins <= min(ends))
 
     def last_days(self, month: str) -> tuple[date, ...]:
         """Give the last day of each stage of a month."""
@@ -342,14 +371,22 @@ class Stages(Strict):
     calendars: tuple[Calendar, ...]
 
     @model_validator(mode="after")
-    def _each_data_set_has_one(self) -> Self:
-        named = [name for calendar in self.calendars for name in calendar.data_sets]
-        twice = sorted({name for name in named if named.count(name) > 1})
-        return without(self, [f"two calendars of {', '.join(twice)}"] if twice else [])
+    def _each_month_has_one(self) -> Self:
+        twice = {
+            name
+            for one, other in combinations(self.calendars, 2)
+            if one.overlaps(other)
+            for name in set(one.data_sets) & set(other.data_sets)
+        }
+        return without(self, [f"two calendars of {', '.join(sorted(twice))}"] if twice else [])
 
-    def of(self, data_set: str) -> Calendar | None:
-        """Give a data set's calendar; None where it has no stages."""
-        return next((c for c in self.calendars if data_set in c.data_sets), None)
+    def of(self, data_set: str, month: str) -> Calendar | None:
+        """Give the calendar of a data set's month; None where it has no stages."""
+        return next((c for c in self.of_all_months(data_set) if c.has(month)), None)
+
+    def of_all_months(self, data_set: str) -> tuple[Calendar, ...]:
+        """Give the calendars of a data set, each of other months; none where it has no stages."""
+        return tuple(c for c in self.calendars if data_set in c.data_sets)
 
 
 @cache

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import catalogue
 from applications.domain import checks
 from applications.domain.checks import codes as codes_of
 from applications.domain.checks.length import last_day, months_later
@@ -219,6 +220,37 @@ def test_groups_without_the_fields_that_link_them_are_a_warning(left_out, missin
     assert not {"FIELD_UNKNOWN", "TREATMENT_NOT_ALLOWED"} & set(
         codes(examine(with_groups(*left_out)), "refuse")
     )
+
+
+@pytest.mark.scenario("R16")
+@pytest.mark.parametrize(
+    "data_set",
+    sorted({one.data_set for one in catalogue.load() if one.groups} - {"CYPHS"}),
+)
+def test_every_pair_of_groups_that_could_be_linked_is_warned_of(data_set):
+    """Each link that a data set file has, taken out by itself."""
+    known = catalogue.load().get(data_set)
+    every = [
+        {"name": name, "treatment": one.treatments[0].value, "reason": "Needed."}
+        for name, one in known.releasables.items()
+        if one.treatments
+    ]
+    pairs = {(g.group, o, by) for g in known.groups for o, names in g.links.items() for by in names}
+    assert pairs
+
+    def offers(left_out):
+        asked = line(
+            data_set=data_set,
+            fields=[field for field in every if field["name"] != left_out],
+            sensitivity="SENSITIVE",
+            periods={"from": "2021-04", "to": "2024-05"},
+        )
+        found = examine(edited([7, "lines", 0], asked))
+        return [f.offer for f in found if f.code == "GROUPS_NOT_LINKED"]
+
+    assert offers(None) == []
+    for group, _, by in pairs:
+        assert set(offers(f"{group}.{by}")) == {f"Add {group}.{by}."}
 
 
 def second_line(**changes):

@@ -154,7 +154,7 @@ def test_a_permit_becomes_an_attested_file_and_an_event(haven):
         assert said["domain"] == done.permit.domain.id
         assumed = {one["rule"]: one["parts"] for one in said["assumed"]}
         assert "LEGALLY_RESTRICTED" in assumed[f"landing rules SUS_APC {RULES.version}"]
-        assert assumed["calendar stages/1"] == ["stages"]
+        assert assumed["calendar stages/2"] == ["stages"]
         assert said["order"] == "token"
         assert said["disclosure_rule"] == "HES"
         assert said["line"]["data_set"] == "SUS_APC"

@@ -133,7 +133,7 @@ def _has_come(order: StandingOrder, month: str, at: datetime) -> bool:
     """Say whether a month that was landed is to be asked for; that it is published is decided."""
     if order.ordered.when not in STAGE_OF:
         return True
-    calendar = stages().of(order.ordered.data_set)
+    calendar = stages().of(order.ordered.data_set, month)
     if calendar is None:
         return False  # the catalogue has its calendar no more
     return calendar.closes_at(month)[STAGE_OF[order.ordered.when]] <= at

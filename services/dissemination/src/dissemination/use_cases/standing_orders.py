@@ -229,9 +229,9 @@ def _require_repeated(ordered: RepeatedRequest, ctx: Context) -> None:
 
 def _require_suitable(ordered: RepeatedRequest, known: Catalogue) -> None:
     name = ordered.data_set
-    calendar = stages().of(name)
+    calendars = stages().of_all_months(name)
     needed = {When.FLEX: 2, When.FREEZE: 1}.get(ordered.when, 0)
-    if len(calendar.stages if calendar else ()) < needed:
+    if min((len(one.stages) for one in calendars), default=0) < needed:
         raise WhenUnsuitable(
             f"{name} has fewer inclusion dates than that. Send `when`: `landed`, or `freeze` where"
             " it has one.",

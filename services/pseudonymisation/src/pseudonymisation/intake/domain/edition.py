@@ -38,6 +38,16 @@ class Status(StrEnum):
     """It was there at the post-reconciliation inclusion date."""
     AFTER_FREEZE = "after_freeze"
     """It came later: no part of what was agreed of the month."""
+    PRIMARY = "primary"
+    """It was there when the primary submission of the month was over."""
+    REFRESH = "refresh"
+    """It was there when the refresh submission of the month was over."""
+    RESUBMISSION = "resubmission"
+    """It came in a window of a later month."""
+    SINGLE_WINDOW = "single_window"
+    """It came in the one window that the month has."""
+    AFTER_WINDOWS = "after_windows"
+    """It came when every window of the month was over."""
 
     @classmethod
     def of(cls, data_set: DataSet, period: Period, sent_at: datetime) -> "Status":
@@ -45,7 +55,7 @@ class Status(StrEnum):
 
         A file of several months is as final as the last of them.
         """
-        calendar = stages().of(data_set.data_set)
+        calendar = stages().of(data_set.data_set, period.last)
         if calendar is not None:
             return cls(calendar.stage_of(period.last, sent_at))
         return {

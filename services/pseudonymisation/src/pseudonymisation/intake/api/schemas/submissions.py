@@ -362,7 +362,19 @@ class RulesVersionView(BaseModel):
 
 
 EditionStatus = Literal[
-    "current", "provisional", "final", "flex", "freeze", "after_freeze", "superseded", "taken_back"
+    "current",
+    "provisional",
+    "final",
+    "flex",
+    "freeze",
+    "after_freeze",
+    "primary",
+    "refresh",
+    "resubmission",
+    "single_window",
+    "after_windows",
+    "superseded",
+    "taken_back",
 ]
 
 
@@ -378,7 +390,9 @@ class EditionView(StandingView):
         EditionStatus,
         Field(
             description="How final it is; of data sets that are agreed in two steps, by when it"
-            " came: `flex`, `freeze` or `after_freeze`. `superseded` once a later edition is in"
+            " came: `flex`, `freeze` or `after_freeze`; of those that have windows, by the window:"
+            " `primary`, `refresh`, `resubmission`, `single_window` or `after_windows`."
+            " `superseded` once a later edition is in"
             " force, and `taken_back` where it was taken back: what was made with it is void."
         ),
     ]

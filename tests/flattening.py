@@ -1,0 +1,136 @@
+"""What the groups of several tables are, said by plain loops over the tables' own rows.
+
+Nothing of landing is used: a row of a group is a row of a table, beside which stand the row that
+it belongs to, the one that this belongs to, and of several that belong to one the latest
+(docs/adr/0086).
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from catalogue import DataSet
+from catalogue.relations import Group, Part, Table
+from tests.expecting import Expected
+
+Row = Mapping[str, str]
+Sent = Mapping[str, Sequence[Row]]
+
+
+def rows_of(text: str, data_set: DataSet, table: str) -> list[Row]:
+    """Read a table's file, its columns by their names."""
+    view = data_set.by_table[table]
+    return [
+        {view.by_header[label.casefold()]: value for label, value in row.items()}
+        for row in csv.DictReader(io.StringIO(text))
+    ]
+
+
+class ExpectedOfGroup(Expected):
+    """The rows of one group: what landing made of a table it made of that table's own row."""
+
+    def of(self, group: Group, data_set: DataSet, sent: Sent) -> Iterator[tuple[Any, ...]]:
+        """Give the rows that leave."""
+        found = [*joined(data_set, group, sent)]
+        self._beside = [beside for _, beside in found]
+        self._table_of = {
+            made.name: table.table
+            for table in data_set.tables
+            for made in table.derived
+            if made.name in group.columns.get(table.table, ())
+        }
+        text = io.StringIO()
+        labels = [field.label for field in self.data_set.fields]
+        writer = csv.DictWriter(text, labels, lineterminator="\n")
+        writer.writeheader()
+        for values, _ in found:
+            writer.writerow({f.label: values.get(f.name, "") for f in self.data_set.fields})
+        yield from self.rows(text.getvalue(), without=())
+
+    def row(self, line: int, value, every):
+        self._own = self._beside[line - 2]
+        yield from super().row(line, value, every)
+
+    def derived(self, made, value, every):
+        own = self._own.get(self._table_of[made.name])
+        if own is None:
+            return None
+        told = {name: own[name] or None for name in (made.source, made.at) if name}
+        return super().derived(made, {**value, **told}, every)
+
+
+def joined(data_set: DataSet, group: Group, sent: Sent) -> Iterator[tuple[Row, Mapping[str, Row]]]:
+    """Give the rows of a group, each with what stands beside it by table."""
+    tables = {table.table: table for table in data_set.tables}
+    for part in group.parts:
+        for row in sent.get(part.table, ()):
+            beside = dict(_beside(tables, part, row, sent))
+            yield _values(data_set, group, part, tables, beside), beside
+
+
+def _beside(
+    tables: Mapping[str, Table], part: Part, row: Row, sent: Sent
+) -> Iterator[tuple[str, Row]]:
+    found = {part.table: row}
+    for join in part.joins:
+        other = tables[join.table]
+        candidates = [
+            one for one in sent.get(join.table, ()) if _belongs(tables, found, other, one)
+        ]
+        if candidates:
+            latest = join.latest or ""
+            found[join.table] = candidates[0]
+            for one in candidates:  # of two with the same the later line
+                if one.get(latest, "") >= found[join.table].get(latest, ""):
+                    found[join.table] = one
+    yield from found.items()
+
+
+def _belongs(tables: Mapping[str, Table], found: Mapping[str, Row], other: Table, one: Row) -> bool:
+    """Say whether a row belongs to what is there, or that to it: by its key, never an empty one."""
+    above = [
+        (row, parent.by, one, other.key)
+        for name, row in found.items()
+        for parent in tables[name].parents
+        if parent.table == other.table
+    ]
+    below = [
+        (one, parent.by, found[parent.table], tables[parent.table].key)
+        for parent in other.parents
+        if parent.table in found
+    ]
+    child, by, parent, key = (above or below)[0]
+    named = [child.get(name, "") for name in by]
+    return all(named) and named == [parent[name] for name in key]
+
+
+def _values(
+    data_set: DataSet,
+    group: Group,
+    part: Part,
+    tables: Mapping[str, Table],
+    beside: Mapping[str, Row],
+) -> Row:
+    view = data_set.by_group[group.group]
+    said: dict[str, str] = {}
+    for name in (part.table, *(join.table for join in part.joins)):
+        for column, value in beside.get(name, {}).items():
+            if column not in said or column in group.columns.get(name, ()):
+                said[column] = value
+    for letter, reason in view.population.items():
+        if reason.field is not None and reason.field not in _shown(group):
+            said[reason.field] = _first(tables, beside, letter)
+    return said
+
+
+def _shown(group: Group) -> Iterable[str]:
+    return {name for names in group.columns.values() for name in names}
+
+
+def _first(tables: Mapping[str, Table], beside: Mapping[str, Row], letter: str) -> str:
+    for name, row in beside.items():
+        reason = tables[name].population.get(letter)  # type: ignore[call-overload]
+        if reason is not None and reason.field and row.get(reason.field):
+            return row[reason.field]
+    return ""
