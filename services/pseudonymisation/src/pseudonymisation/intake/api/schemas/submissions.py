@@ -362,20 +362,9 @@ class RulesVersionView(BaseModel):
 
 
 EditionStatus = Literal[
-    "current",
-    "provisional",
-    "final",
-    "flex",
-    "freeze",
-    "after_freeze",
-    "primary",
-    "refresh",
-    "resubmission",
-    "single_window",
-    "after_windows",
-    "superseded",
-    "taken_back",
-]
+    "current", "provisional", "final", "flex", "freeze", "after_freeze", "primary", "refresh",
+    "resubmission", "single_window", "after_windows", "superseded", "taken_back",
+]  # fmt: skip
 
 
 class EditionView(StandingView):
