@@ -7,18 +7,18 @@ one: a batch reads and writes the frontier once.
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from common.audit.entries import Entry, Leaf
 from common.audit.tree import Frontier, leaf_hash, written
 from common.db.prepared import Prepared
 from common.db.tables import audit_frontier, audit_leaf
+from common.db.turns import take_turns
 from common.ids import canonical
 
 LOCK = 4_702_111_234_474_983_745
 _ROW = 1
-_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(:lock)")
 _READ = Prepared(
     select(audit_frontier.c.size, audit_frontier.c.nodes).where(
         audit_frontier.c.id == bindparam("row")
@@ -42,8 +42,7 @@ def append(session: Session | Connection, entries: Sequence[Entry]) -> list[Leaf
     if not entries:
         return []
     connection = session if isinstance(session, Connection) else session.connection()
-    if connection.dialect.name == "postgresql":
-        connection.execute(_TAKE_TURNS, {"lock": LOCK})
+    take_turns(connection, LOCK)
     frontier = _frontier(connection)
     before = frontier.size
     leaves: list[Leaf] = []

@@ -207,6 +207,32 @@ class LoggedRows:
             _verdicts.set({**_verdicts.get(), **dict.fromkeys(missing, False)})
         _gone.set((*_gone.get(), *(UUID(name.rpartition("/")[2]) for name in missing)))
 
+    def hold_page(
+        self,
+        session: Session,
+        kept: Kept,
+        ids: Sequence[UUID],
+        *,
+        after: UUID | None,
+        limit: int | None,
+        is_all: bool = True,
+    ) -> None:
+        """Hold a page of a list against the log: what it shows, and what is gone from it.
+
+        Args:
+            session: the transaction that read the page
+            kept: what the list is of
+            ids: those on the page, in their order
+            after: the last of the page before
+            limit: how many a page may have; a shorter one is the last (None: there is but one)
+            is_all: whether the caller may see every record, so that one not there is gone
+
+        """
+        self.compare(session, kept, ids)
+        if is_all:
+            last = ids[-1] if len(ids) == limit else None
+            self.look_for_gone(session, kept, after=after, last=last)
+
     def _verdict(self, name: str, found: str | None, size: int) -> bool | None:
         if name not in self._newest:
             return found == GONE

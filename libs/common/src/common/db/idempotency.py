@@ -1,12 +1,14 @@
 """Commands that create may be sent twice with one `Idempotency-Key`; they create once."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from common.db.tables import idempotency
+from common.db.turns import take_turns
 from common.errors import Conflict
 from common.ids import digest
 
@@ -16,6 +18,24 @@ class IdempotencyKeyReused(Conflict):
 
     code = "IDEMPOTENCY_KEY_REUSED"
     title = "The idempotency key was used for another request"
+
+
+@dataclass(frozen=True, slots=True)
+class SqlIdempotencyKeys:
+    """The keys of one transaction; where a command came without one nothing is found or noted."""
+
+    session: Session
+
+    def find(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
+        """Return what this command created when it came the first time, as `find` does."""
+        if key is None:
+            return None
+        return find(self.session, actor=actor, key=key, fingerprint=fingerprint)
+
+    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None:
+        """Note what the command created."""
+        if key is not None:
+            remember(self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource)
 
 
 def find(session: Session, *, actor: str, key: str, fingerprint: str) -> str | None:
@@ -28,10 +48,7 @@ def find(session: Session, *, actor: str, key: str, fingerprint: str) -> str | N
         IdempotencyKeyReused: `fingerprint` is not that of the first request.
 
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(
-            text("SELECT pg_advisory_xact_lock(:number)"), {"number": _lock(actor, key)}
-        )
+    take_turns(session, _lock(actor, key))
     row = session.execute(
         select(idempotency.c.fingerprint, idempotency.c.resource).where(
             idempotency.c.actor == actor, idempotency.c.key == _kept(key)

@@ -17,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from common.db.turns import take_turns
 from common.db.unit_of_work import MigrationsPending, translated
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -82,7 +83,7 @@ def _connected(engine: Engine) -> Iterator[Connection]:
             # A migration may rightly take long; a lock that it waits for may not.
             connection.execute(text(f"SET LOCAL statement_timeout = '{WAIT_SECONDS}s'"))
             connection.execute(text(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            take_turns(connection, LOCK)
             connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         yield connection
 

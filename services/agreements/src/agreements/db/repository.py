@@ -76,7 +76,8 @@ from common import audit as audit_log
 from common.audit import Entry
 from common.clock import Clock
 from common.db import clock as clocks
-from common.db import idempotency, reading
+from common.db import reading
+from common.db.idempotency import SqlIdempotencyKeys
 from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
 
 R = TypeVar("R", BreachRow, RelationshipRow)
@@ -235,19 +236,6 @@ def _part(query: Select[R], row: type[R], part: Slice) -> Select[R]:
     return query if part.after is None else query.where(col(row.id) > part.after)
 
 
-@dataclass(frozen=True, slots=True)
-class SqlOnce:
-    session: Session
-
-    def find(self, *, actor: str, key: str, fingerprint: str) -> str | None:
-        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
-
-    def remember(self, *, actor: str, key: str, fingerprint: str, resource: str) -> None:
-        idempotency.remember(
-            self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
-        )
-
-
 @dataclass(frozen=True)
 class SqlTransaction:
     """All of it in one session. What a use case does not ask for is never made."""
@@ -369,8 +357,8 @@ class SqlTransaction:
         return SqlHoldings(self.session, self.as_sealed)
 
     @cached_property
-    def once(self) -> SqlOnce:
-        return SqlOnce(self.session)
+    def once(self) -> SqlIdempotencyKeys:
+        return SqlIdempotencyKeys(self.session)
 
 
 class SqlUnitOfWork:

@@ -97,10 +97,14 @@ class SqlApplications:
         found = reading.page(
             self.session, query, lambda row: _to_summary(row._asdict()), key=col(ApplicationRow.id)
         )
-        self.rows.compare(self.session, APPLICATIONS, [one.id for one in found])
-        if scope.own is None:
-            last = found[-1].id if len(found) == limit else None
-            self.rows.look_for_gone(self.session, APPLICATIONS, after=after, last=last)
+        self.rows.hold_page(
+            self.session,
+            APPLICATIONS,
+            [one.id for one in found],
+            after=after,
+            limit=limit,
+            is_all=scope.own is None,
+        )
         return found
 
     def hold(self, application_id: UUID) -> None:

@@ -48,10 +48,14 @@ class SqlDeliveries:
         if after is not None:
             query = query.where(col(DeliveryRow.id) > after)
         found = reading.page(self.session, query, delivery_of, key=col(DeliveryRow.id))
-        self.rows.compare(self.session, DELIVERIES, [one.id for one in found])
-        if own is None:
-            last = found[-1].id if len(found) == limit else None
-            self.rows.look_for_gone(self.session, DELIVERIES, after=after, last=last)
+        self.rows.hold_page(
+            self.session,
+            DELIVERIES,
+            [one.id for one in found],
+            after=after,
+            limit=limit,
+            is_all=own is None,
+        )
         return found
 
     def save(self, delivery: Delivery, *, audit: Entry, alive_at: datetime) -> Delivery:

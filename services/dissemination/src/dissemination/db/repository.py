@@ -15,7 +15,8 @@ from sqlmodel import Session, col
 from common.audit import LoggedRows, is_as_logged, telling
 from common.audit.entries import Entry
 from common.clock import Clock
-from common.db import idempotency, inbox, reading, unit_of_work
+from common.db import inbox, reading, unit_of_work
+from common.db.idempotency import SqlIdempotencyKeys
 from common.db.saving import changed, put
 from common.messaging.envelope import Event as Envelope
 from dissemination.db.completeness import ReleasedFiles
@@ -385,19 +386,6 @@ class SqlAgreementStatuses:
         )
         told = telling(self.session, audit, (STANDINGS, standing.agreement))
         append(self.session, standing.agreement, told)
-
-
-@dataclass(frozen=True, slots=True)
-class SqlIdempotencyKeys:
-    session: Session
-
-    def find(self, *, actor: str, key: str, fingerprint: str) -> str | None:
-        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
-
-    def remember(self, *, actor: str, key: str, fingerprint: str, resource: str) -> None:
-        idempotency.remember(
-            self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
-        )
 
 
 @dataclass(frozen=True, slots=True)

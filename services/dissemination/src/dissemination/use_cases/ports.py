@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from common.audit.entries import Entry
+from common.idempotency import IdempotencyKeys
 from common.messaging.envelope import Event
 from dissemination.domain.agreement_status import AgreementStatus, Withdrawal
 from dissemination.domain.delivery import Delivery
@@ -314,12 +315,6 @@ class Logged:
     index: int
     hash: str
     entry: dict[str, JsonValue]
-
-
-class IdempotencyKeys(Protocol):
-    def find(self, *, actor: str, key: str, fingerprint: str) -> str | None: ...
-
-    def remember(self, *, actor: str, key: str, fingerprint: str, resource: str) -> None: ...
 
 
 class Transaction(Protocol):

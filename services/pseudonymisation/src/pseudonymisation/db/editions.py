@@ -82,10 +82,14 @@ class SqlEditions:
         if after is not None:
             query = query.where(col(EditionRow.id) > after)
         found = reading.page(self.session, query, edition_of_row, key=col(EditionRow.id))
-        self.hold([one.id for one in found])
-        if scope.own is None:
-            last = found[-1].id if len(found) == limit else None
-            self.rows.look_for_gone(self.session, EDITIONS, after=after, last=last)
+        self.rows.hold_page(
+            self.session,
+            EDITIONS,
+            [one.id for one in found],
+            after=after,
+            limit=limit,
+            is_all=scope.own is None,
+        )
         return found
 
     def hold(self, ids: Sequence[UUID]) -> None:

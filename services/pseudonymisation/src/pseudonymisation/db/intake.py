@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from common import audit as audit_log
 from common.audit import Entry as AuditEntry
 from common.audit import LoggedRows
-from common.db import idempotency
+from common.db.idempotency import SqlIdempotencyKeys
 from common.db.unit_of_work import UnitOfWork
 from pseudonymisation.db.editions import SqlEditions
 from pseudonymisation.db.held.logged import Logged
@@ -61,16 +61,9 @@ class SqlIntake:
     def log(self, audit: AuditEntry) -> None:
         audit_log.append(self.session, [audit])
 
-    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
-        if key is None:
-            return None
-        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
-
-    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None:
-        if key is not None:
-            idempotency.remember(
-                self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
-            )
+    @property
+    def idempotency(self) -> SqlIdempotencyKeys:
+        return SqlIdempotencyKeys(self.session)
 
     def object_keys(self) -> Iterator[str]:
         for parts in self.session.exec(select(PartialUploadRow.parts)):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, text
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from common.audit import Entry as AuditEntry
@@ -13,6 +13,7 @@ from common.audit import LoggedRows, telling
 from common.db import reading
 from common.db import replacement as columns
 from common.db.saving import put, record
+from common.db.turns import take_turns
 from common.replacement import EFFECTIVE, Change, ReplacementStatus, State
 from common.unreadable import from_row
 from pseudonymisation.db import events
@@ -40,7 +41,7 @@ class SqlOptOutLists:
 
     def standing(self, *, locked: bool = False) -> Sequence[OptOutList]:
         if locked:
-            _take_turns(self.session)
+            take_turns(self.session, TURNS)
         return standing(self.session)
 
     def page(self, *, state: State | None, after: UUID | None, limit: int) -> Sequence[OptOutList]:
@@ -50,9 +51,9 @@ class SqlOptOutLists:
         if after is not None:
             query = query.where(col(OptOutListRow.id) > after)
         found = reading.page(self.session, query, to_list, key=col(OptOutListRow.id))
-        self.hold([one.id for one in found])
-        last = found[-1].id if len(found) == limit else None
-        self.rows.look_for_gone(self.session, LISTS, after=after, last=last)
+        self.rows.hold_page(
+            self.session, LISTS, [one.id for one in found], after=after, limit=limit
+        )
         return found
 
     def hold(self, ids: Sequence[UUID]) -> None:
@@ -81,7 +82,7 @@ class SqlOptOutChecks:
 
     def answered(self, data_set: str, *, locked: bool = False) -> Sequence[OptOutCheck]:
         if locked:
-            _take_turns(self.session)
+            take_turns(self.session, TURNS)
         return answered_checks(self.session, data_set)
 
     def page(
@@ -93,9 +94,9 @@ class SqlOptOutChecks:
         if after is not None:
             query = query.where(col(OptOutCheckRow.id) > after)
         found = reading.page(self.session, query, to_check, key=col(OptOutCheckRow.id))
-        self.hold([one.id for one in found])
-        last = found[-1].id if len(found) == limit else None
-        self.rows.look_for_gone(self.session, CHECKS, after=after, last=last)
+        self.rows.hold_page(
+            self.session, CHECKS, [one.id for one in found], after=after, limit=limit
+        )
         return found
 
     def hold(self, ids: Sequence[UUID]) -> None:
@@ -109,12 +110,6 @@ class SqlOptOutChecks:
         told_of = telling(self.session, audit, (CHECKS, stored.id))
         record(self.session, events=told, audit=told_of)
         return stored
-
-
-def _take_turns(session: Session) -> None:
-    """Let one after another decide; who waited sees what the other one committed."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:turns)"), {"turns": TURNS})
 
 
 def _stands(state: ReplyState) -> ColumnElement[bool]:

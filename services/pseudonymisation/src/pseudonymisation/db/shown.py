@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, and_, or_, text
+from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from common.audit import log as audit_log
 from common.audit.entries import Entry
+from common.db.turns import take_turns
 from pseudonymisation.db.preparation_tables import PreparationRow, PreparedFileRow, ShownTableRow
 from pseudonymisation.preparations.domain.errors import ShownMeanwhile
 from pseudonymisation.preparations.domain.shown import (
@@ -26,7 +27,6 @@ from statements.permit import Permit
 
 LOCK = 4_702_111_234_474_983_768
 """Of PostgreSQL: those who add to the store take turns, as SQLite's writers do."""
-_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(:lock)")
 _TOLD: TypeAdapter[ShownCells] = TypeAdapter(ShownCells)
 
 
@@ -50,8 +50,7 @@ class SqlShownTables:
     def add(self, shown: Sequence[ShownTable], *, before: ShownBefore) -> None:
         """Raise ShownMeanwhile where there is another one by now, of the recipient or public."""
         first = shown[0]
-        if self.session.get_bind().dialect.name == "postgresql":
-            self.session.connection().execute(_TAKE_TURNS, {"lock": LOCK})
+        take_turns(self.session, LOCK)
         known = select(ShownTableRow.preparation_id).where(
             _known_to(first.recipient, first.data_set)
         )

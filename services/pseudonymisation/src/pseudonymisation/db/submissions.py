@@ -83,10 +83,14 @@ class SqlSubmissions:
         if after is not None:
             query = query.where(col(SubmissionRow.id) > after)
         found = reading.page(self.session, query, _to_submission, key=col(SubmissionRow.id))
-        self.hold([one.id for one in found])
-        if scope.own is None:
-            last = found[-1].id if len(found) == limit else None
-            self.rows.look_for_gone(self.session, SUBMISSIONS, after=after, last=last)
+        self.rows.hold_page(
+            self.session,
+            SUBMISSIONS,
+            [one.id for one in found],
+            after=after,
+            limit=limit,
+            is_all=scope.own is None,
+        )
         return found
 
     def hold(self, ids: Sequence[UUID]) -> None:

@@ -21,7 +21,6 @@ from sqlalchemy import (
     Engine,
     Row,
     Table,
-    func,
     select,
     tuple_,
 )
@@ -73,6 +72,7 @@ from agreements.decision.use_cases.ports import (
 )
 from common import audit
 from common.db import engine as engines
+from common.db.turns import take_turns
 from common.db.unit_of_work import translated
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -205,9 +205,7 @@ class SqlDecisionLog:
         *,
         locked: bool,
     ) -> Sequence[HeldFile]:
-        if locked and self._is_postgresql():
-            # Whoever waited here reads what the other one committed.
-            self.session.execute(select(func.pg_advisory_xact_lock(TURNS)))
+        if locked and take_turns(self.session, TURNS):
             self.sealed.forget()
         wanted = frozenset(months)
         ids: list[UUID] = []

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, func, literal, select, union_all
+from sqlalchemy import Row, literal, select, union_all
 from sqlmodel import Session
 
 from agreements.db.decisions.registers import (
@@ -33,6 +33,7 @@ from agreements.db.seals.tables import DecisionSealRow
 from agreements.decision.domain.errors import Contended
 from common.audit import Entry
 from common.db.tables import table_of
+from common.db.turns import take_turns
 from common.ids import digest_of
 from common.security.jws import NotGenuine
 from common.unreadable import UNREADABLE
@@ -144,9 +145,7 @@ class Ledger:
         """
         if not written:
             return []
-        if session.get_bind().dialect.name == "postgresql":
-            # Whoever waited here reads what the other one committed.
-            session.execute(select(func.pg_advisory_xact_lock(TURNS)))
+        take_turns(session, TURNS)
         try:
             self.book.refresh(session)
         except SealBroken as error:

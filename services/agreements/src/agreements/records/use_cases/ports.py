@@ -43,6 +43,7 @@ from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
 from agreements.records.domain.terms.onward import OnwardShare
 from common.audit.entries import Entry
+from common.idempotency import IdempotencyKeys
 from common.replacement import State
 from statements.vocabulary import LineKey
 
@@ -264,14 +265,6 @@ class Holdings(Protocol):
         """Return the line of each preparation or download that is under way."""
 
 
-class Once(Protocol):
-    """What an `Idempotency-Key` created before."""
-
-    def find(self, *, actor: str, key: str, fingerprint: str) -> str | None: ...
-
-    def remember(self, *, actor: str, key: str, fingerprint: str, resource: str) -> None: ...
-
-
 class Transaction(Protocol):
     @property
     def at(self) -> datetime:
@@ -338,7 +331,7 @@ class Transaction(Protocol):
     @property
     def holdings(self) -> Holdings: ...
     @property
-    def once(self) -> Once: ...
+    def once(self) -> IdempotencyKeys: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

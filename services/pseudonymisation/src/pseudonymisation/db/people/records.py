@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from common import audit as audit_log
 from common.audit import Entry, LoggedRows, telling
-from common.db import idempotency, reading
+from common.db import reading
 from common.db import replacement as columns
+from common.db.idempotency import SqlIdempotencyKeys
 from common.db.saving import put, record
+from common.db.turns import take_turns
 from common.db.unit_of_work import UnitOfWork
 from common.messaging import schemas
 from common.messaging.envelope import Event
@@ -59,8 +61,8 @@ class SqlRegistrations:
         return _to_list(row)
 
     def standing(self, *, locked: bool = False) -> Sequence[RegistrationList]:
-        if locked and self.session.get_bind().dialect.name == "postgresql":
-            self.session.execute(text("SELECT pg_advisory_xact_lock(:turns)"), {"turns": TURNS})
+        if locked:
+            take_turns(self.session, TURNS)
         query = (
             select(RegistrationListRow)
             .where(col(RegistrationListRow.state).in_(STANDING))
@@ -86,9 +88,9 @@ class SqlRegistrations:
         if after is not None:
             query = query.where(col(RegistrationListRow.id) > after)
         found = reading.page(self.session, query, _to_list, key=col(RegistrationListRow.id))
-        self.hold([one.id for one in found])
-        last = found[-1].id if len(found) == limit else None
-        self.rows.look_for_gone(self.session, REGISTRATIONS, after=after, last=last)
+        self.rows.hold_page(
+            self.session, REGISTRATIONS, [one.id for one in found], after=after, limit=limit
+        )
         return found
 
     def hold(self, ids: Sequence[UUID]) -> None:
@@ -135,10 +137,14 @@ class SqlReidentifications:
         found = reading.page(
             self.session, query, _to_reidentification, key=col(ReidentificationRow.id)
         )
-        self.hold([one.id for one in found])
-        if practice is None:
-            last = found[-1].id if len(found) == limit else None
-            self.rows.look_for_gone(self.session, REIDENTIFICATIONS, after=after, last=last)
+        self.rows.hold_page(
+            self.session,
+            REIDENTIFICATIONS,
+            [one.id for one in found],
+            after=after,
+            limit=limit,
+            is_all=practice is None,
+        )
         return found
 
     def past(self, at: datetime) -> Sequence[Reidentification]:
@@ -230,16 +236,9 @@ class SqlPeople:
     def log(self, audit: Entry) -> None:
         audit_log.append(self.session, [audit])
 
-    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
-        if key is None:
-            return None
-        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
-
-    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None:
-        if key is not None:
-            idempotency.remember(
-                self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
-            )
+    @property
+    def idempotency(self) -> SqlIdempotencyKeys:
+        return SqlIdempotencyKeys(self.session)
 
 
 def people_unit_of_work(engine: Engine, logged: Logged | None = None) -> UnitOfWork[SqlPeople]:

@@ -38,9 +38,9 @@ class SqlSubjectAccess:
         if after is not None:
             query = query.where(col(SubjectAccessRow.id) > after)
         found = reading.page(self.session, query, _to_request, key=col(SubjectAccessRow.id))
-        self.hold([one.id for one in found])
-        last = found[-1].id if len(found) == limit else None
-        self.rows.look_for_gone(self.session, SUBJECT_ACCESS, after=after, last=last)
+        self.rows.hold_page(
+            self.session, SUBJECT_ACCESS, [one.id for one in found], after=after, limit=limit
+        )
         return found
 
     def past(self, at: datetime) -> Sequence[SubjectAccess]:

@@ -50,10 +50,14 @@ class SqlBoard:
         if after is not None:
             query = query.where(col(ExpectationRow.id) > after)
         found = reading.page(self.session, query, _to_expectation, key=col(ExpectationRow.id))
-        self.rows.compare(self.session, EXPECTATIONS, [one.id for one in found])
-        if scope.own is None and wanted == OfBoard():
-            last = found[-1].id if len(found) == limit else None
-            self.rows.look_for_gone(self.session, EXPECTATIONS, after=after, last=last)
+        self.rows.hold_page(
+            self.session,
+            EXPECTATIONS,
+            [one.id for one in found],
+            after=after,
+            limit=limit,
+            is_all=scope.own is None and wanted == OfBoard(),
+        )
         return found
 
     def editions(

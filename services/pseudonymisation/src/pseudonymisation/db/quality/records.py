@@ -9,7 +9,8 @@ from sqlalchemy import Engine, Select, func, or_, select
 from sqlmodel import Session, col
 
 from common.audit import LoggedRows
-from common.db import idempotency, reading
+from common.db import reading
+from common.db.idempotency import SqlIdempotencyKeys
 from common.db.unit_of_work import UnitOfWork
 from common.replacement import State as Replacement
 from common.unreadable import from_row
@@ -231,16 +232,9 @@ class SqlQuality:
     def board(self) -> SqlBoard:
         return SqlBoard(self.session, self.rows)
 
-    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
-        if key is None:
-            return None
-        return idempotency.find(self.session, actor=actor, key=key, fingerprint=fingerprint)
-
-    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None:
-        if key is not None:
-            idempotency.remember(
-                self.session, actor=actor, key=key, fingerprint=fingerprint, resource=resource
-            )
+    @property
+    def idempotency(self) -> SqlIdempotencyKeys:
+        return SqlIdempotencyKeys(self.session)
 
 
 def quality_unit_of_work(engine: Engine, logged: Logged | None = None) -> UnitOfWork[SqlQuality]:

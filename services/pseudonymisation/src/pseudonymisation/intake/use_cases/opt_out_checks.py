@@ -54,7 +54,7 @@ def open_(
     principal, at = ctx.principal, ctx.clock.now()
     _require_periods(data_set, periods, ctx=ctx)
     with ctx.uow.reading() as tx:
-        repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
+        repeated = tx.idempotency.find(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
             return tx.opt_out_checks.get(UUID(repeated))
         editions = tx.editions.covering(data_set, periods)
@@ -78,7 +78,7 @@ def open_(
         opened_by=principal.subject,
     )
     with ctx.uow.writing() as tx:
-        tx.remember(
+        tx.idempotency.remember(
             actor=principal.key_owner, key=key, fingerprint=fingerprint, resource=str(check_id)
         )
         stored = tx.opt_out_checks.save(check, audit=_entry("opt-out-check-opened", check, ctx=ctx))

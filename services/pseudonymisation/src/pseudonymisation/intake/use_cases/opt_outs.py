@@ -116,13 +116,15 @@ def finish_import(
         former = in_force(listed)
         arrived = _arrived(list_id, announced, taken, coming.key, listed, landed, ctx=ctx)
         with ctx.uow.writing() as tx:
-            repeated = tx.repeated(actor=actor, key=key, fingerprint=fingerprint)
+            repeated = tx.idempotency.find(actor=actor, key=key, fingerprint=fingerprint)
             if repeated is not None:
                 coming.abandon()
                 return tx.opt_out_lists.get(UUID(repeated))
             if in_force(tx.opt_out_lists.standing(locked=True)) != former:
                 continue
-            tx.remember(actor=actor, key=key, fingerprint=fingerprint, resource=str(list_id))
+            tx.idempotency.remember(
+                actor=actor, key=key, fingerprint=fingerprint, resource=str(list_id)
+            )
             stored = _save(arrived, "opt-out-list-imported", tx, ctx=ctx)
             _supersede_waiting(stored, tx, ctx=ctx)
         log.info(

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from catalogue import AREAS, DataSet, Derivation, LandingRules
 from common.audit.entries import Entry as AuditEntry
+from common.idempotency import IdempotencyKeys
 from common.jobs import Report, SignOfLife
 from common.replacement import Change, Reach, State
 from pseudonymisation.intake.domain.edition import (
@@ -248,10 +249,8 @@ class Transaction(Protocol):
     def log(self, audit: AuditEntry) -> None:
         """Write down what changes no state."""
 
-    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
-        """Return what this command created when it came the first time."""
-
-    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None: ...
+    @property
+    def idempotency(self) -> IdempotencyKeys: ...
 
     def object_keys(self) -> Iterable[str]:
         """Return every object that a row names."""

@@ -59,12 +59,12 @@ def open_(
     principal, at = ctx.principal, ctx.clock.now()
     wanted = asked(data_set=data_set, period=period, provider=provider, declared=declared, ctx=ctx)
     with ctx.uow.reading() as tx:
-        repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
+        repeated = tx.idempotency.find(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
             return tx.submissions.get(UUID(repeated), ctx.scope)
     submission = announced(wanted, ctx=ctx)
     with ctx.uow.writing() as tx:
-        repeated = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
+        repeated = tx.idempotency.find(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if repeated is not None:
             return tx.submissions.get(UUID(repeated), ctx.scope)
         require_no_overlap(submission, tx.editions.of(data_set, submission.provider))
@@ -79,7 +79,7 @@ def open_(
                 detail={"data_set": data_set, "period": str(submission.period)},
             ),
         )
-        tx.remember(
+        tx.idempotency.remember(
             actor=principal.key_owner,
             key=key,
             fingerprint=fingerprint,

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from common.audit.entries import Entry as AuditEntry
+from common.idempotency import IdempotencyKeys
 from common.replacement import Change
 from common.security.principal import Principal
 from pseudonymisation.people.domain.registration import RegistrationContent, RegistrationList
@@ -192,10 +193,8 @@ class PeopleTransaction(Protocol):
 
     def log(self, audit: AuditEntry) -> None: ...
 
-    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
-        """Raise IdempotencyKeyReused."""
-
-    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None: ...
+    @property
+    def idempotency(self) -> IdempotencyKeys: ...
 
 
 class PeopleUnitOfWork(Protocol):

@@ -90,13 +90,15 @@ def finish_import(
             former = in_force(tx.registrations.standing())
         judged = _held_against(former, arrived, ctx=ctx)
         with ctx.uow.writing() as tx:
-            repeated = tx.repeated(actor=actor, key=key, fingerprint=fingerprint)
+            repeated = tx.idempotency.find(actor=actor, key=key, fingerprint=fingerprint)
             if repeated is not None:
                 coming.abandon()
                 return tx.registrations.get(UUID(repeated))
             if in_force(tx.registrations.standing(locked=True)) != former:
                 continue
-            tx.remember(actor=actor, key=key, fingerprint=fingerprint, resource=str(list_id))
+            tx.idempotency.remember(
+                actor=actor, key=key, fingerprint=fingerprint, resource=str(list_id)
+            )
             stored = _save(judged, "registrations-imported", tx, ctx=ctx)
             _supersede_others(stored, tx, ctx=ctx)
         log.info("registrations_imported", list_id=str(list_id), state=stored.standing.state.value)

@@ -172,7 +172,7 @@ def expect(
         )
     wanted = replace(expectation, provider=ctx.codes.own(expectation.provider))
     with ctx.uow.writing() as tx:
-        made = tx.repeated(actor=principal.key_owner, key=key, fingerprint=fingerprint)
+        made = tx.idempotency.find(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if made is not None:
             return tx.board.expectation(UUID(made))
         of_provider = OfBoard(data_set=wanted.data_set, provider=wanted.provider)
@@ -194,7 +194,7 @@ def expect(
                 detail={"data_set": wanted.data_set, "from": wanted.first, "to": wanted.last},
             ),
         )
-        tx.remember(
+        tx.idempotency.remember(
             actor=principal.key_owner,
             key=key,
             fingerprint=fingerprint,

@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from common.audit.entries import Entry as AuditEntry
+from common.idempotency import IdempotencyKeys
 from pseudonymisation.intake.domain.measures import Sums
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.submission import Submission
@@ -120,10 +121,8 @@ class QualityTransaction(Protocol):
     @property
     def board(self) -> Board: ...
 
-    def repeated(self, *, actor: str, key: str | None, fingerprint: str) -> str | None:
-        """Return what this command created when it came the first time."""
-
-    def remember(self, *, actor: str, key: str | None, fingerprint: str, resource: str) -> None: ...
+    @property
+    def idempotency(self) -> IdempotencyKeys: ...
 
 
 class QualityUnitOfWork(Protocol):

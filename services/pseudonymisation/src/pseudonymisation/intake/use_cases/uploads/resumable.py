@@ -59,7 +59,9 @@ def begin(
         digest=digest,
     )
     with ctx.uow.writing() as tx:
-        repeated = tx.repeated(actor=ctx.principal.key_owner, key=key, fingerprint=fingerprint)
+        repeated = tx.idempotency.find(
+            actor=ctx.principal.key_owner, key=key, fingerprint=fingerprint
+        )
         if repeated is not None:
             return tx.partial_uploads.get(submission_id, UUID(repeated))
         submission = _open(submission_id, tx, ctx=ctx)
@@ -70,7 +72,7 @@ def begin(
         stored = tx.partial_uploads.save(
             upload, audit=_entry("upload-begun", submission, upload, ctx=ctx)
         )
-        tx.remember(
+        tx.idempotency.remember(
             actor=ctx.principal.key_owner,
             key=key,
             fingerprint=fingerprint,
