@@ -1,11 +1,17 @@
 """Editions of relationships and days of publication replace as a whole, under the same guard."""
 
+import csv
+import io
+import re
+from datetime import date
+
 import pytest
 from sqlalchemy import select
 from sqlmodel import Session
 
 from agreements.db.tables import TaskRow
 from common.security.roles import Role
+from dsfc_testing.workbooks import made
 from services.agreements.tests.api.test_imports import Lists
 from services.agreements.tests.api.test_organisations import code
 from services.agreements.tests.reference import world as plain
@@ -160,13 +166,72 @@ def test_what_only_ends_relationships_is_never_delayed(lists):
         (HEADER, "lcr_ref", "not a reference"),
     ],
 )
-def test_a_line_of_no_use_is_left_out_and_named(lists, line, column, detail):
-    sent = lists.relationships(row("LCR-9"), line).json()
+def test_a_line_that_cannot_be_taken_refuses_the_edition_and_is_named(lists, line, column, detail):
+    before = lists.known()
 
-    (named,) = sent["left_out"]["named"]
+    refused = lists.relationships(row("LCR-9"), line)
+
+    assert code(refused) == (422, "IMPORT_REFUSED")
+    (named,) = refused.json()["errors"]
     assert (named["line"], named["column"]) == (3, column)
     assert detail is None or named["detail"] == detail
-    assert sent["listed"] == 1
+    assert lists.known() == before
+
+
+def test_all_lines_that_cannot_be_taken_are_named_however_many_they_are(lists):
+    wrong = [row(f"LCR-W{n}", commissioner="ZZZ") for n in range(150)]
+
+    refused = lists.relationships(row("LCR-9"), *wrong, row("N/A")).json()
+
+    assert refused["errors_total"] == 151
+    assert [e["line"] for e in refused["errors"]] == [*range(3, 154)]
+    assert not any(r.startswith("LCR-W") or r == "LCR-9" for r in lists.known())
+
+
+def in_a_workbook(*rows):
+    """The same edition as a workbook: days as days, the number of the edition as a number."""
+    header, *found = csv.reader(io.StringIO(HEADER + "".join(rows)))
+    cells = [
+        [date.fromisoformat(c) if re.fullmatch(r"\d{4}-\d\d-\d\d", c) else c for c in line]
+        for line in found
+    ]
+    at = header.index("publication_version")
+    for line in cells:
+        line[at] = int(line[at])
+    return made([header, *cells])
+
+
+def test_an_edition_is_taken_from_a_workbook_as_from_a_text(lists):
+    sent = lists.send("/v1/relationships/imports", in_a_workbook(row(), row("LCR-2")))
+
+    assert sent.status_code == 200, sent.text
+    assert (sent.json()["listed"], sent.json()["added"]) == (2, 2)
+    again = lists.relationships(row(), row("LCR-2")).json()
+    assert (again["added"], again["changed"], again["unchanged"]) == (0, 0, 2)
+
+
+def test_a_row_of_a_workbook_is_named_by_its_number(lists):
+    header, *rows = csv.reader(io.StringIO(HEADER + row() + row("N/A")))
+
+    refused = lists.send("/v1/relationships/imports", made([header, [], rows[0], [], rows[1]]))
+
+    assert code(refused) == (422, "IMPORT_REFUSED")
+    assert [(e["line"], e["column"]) for e in refused.json()["errors"]] == [(5, "lcr_ref")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [("=A1", "WORKBOOK_HAS_FORMULAS"), (17, "WORKBOOK_CELL_TYPE")],
+)
+def test_a_workbook_of_which_it_depends_what_it_says_changes_nothing(lists, cell, expected):
+    before = lists.known()
+    header, first = csv.reader(io.StringIO(HEADER + row()))
+
+    refused = lists.send("/v1/relationships/imports", made([header, first, [cell]]))
+
+    assert code(refused) == (422, expected)
+    assert refused.json()["errors"][0]["line"] == 3
+    assert lists.known() == before
 
 
 @pytest.mark.parametrize(
@@ -215,9 +280,9 @@ def test_what_is_still_being_asked_for_is_not_made_active_by_an_edition(lists):
     assert asked.status_code == 201, asked.text
     reference = asked.json()["reference"]
 
-    sent = lists.relationships(row("LCR-9"), row(reference)).json()
+    refused = lists.relationships(row("LCR-9"), row(reference)).json()
 
-    assert [p["column"] for p in sent["left_out"]["named"]] == ["lcr_ref"]
+    assert [p["column"] for p in refused["errors"]] == ["lcr_ref"]
     assert lists.known()[reference]["state"] == "REQUESTED"
 
 

@@ -1,11 +1,13 @@
 """What FastAPI hands to the endpoints: taken from the lifespan's state, never global."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import Body, Path
 
 from agreements.records.use_cases.context import OnceKey, World
 from agreements.records.use_cases.ports import Slice
+from common.web import workbooks
 from common.web.context import from_state
 from common.web.idempotency import fingerprint
 from common.web.pagination import PageParameters
@@ -31,6 +33,25 @@ ContractReference = Annotated[
     ),
 ]
 CsvFile = Annotated[bytes, Body(media_type="text/csv", description="The file, in UTF-8.")]
+
+
+SheetFile = Annotated[
+    bytes,
+    Body(media_type="text/csv", description="The file: CSV in UTF-8, or a workbook (XLSX)."),
+]
+
+
+def as_text(content: bytes, *, numbers: Collection[str] = ()) -> bytes:
+    """Return what was sent as CSV; a workbook is told by how it begins.
+
+    Raises:
+        WorkbookUnreadable, WorkbookHasMacros, WorkbookTooLarge, WorkbookHasFormulas,
+        WorkbookCellType
+
+    """
+    if workbooks.is_workbook(content):
+        return workbooks.as_csv(content, numbers=numbers)
+    return content
 
 
 PublicCtx = Annotated[World, from_state("context")]

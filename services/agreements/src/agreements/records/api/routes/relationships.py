@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import CsvFile, once_key, part
+from agreements.records.api.dependencies import SheetFile, as_text, once_key, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.organisations import ImportView
 from agreements.records.api.schemas.relationships import (
@@ -28,11 +28,13 @@ from agreements.records.domain.errors import (
     RelationshipOverlaps,
     ServiceContractMissing,
 )
+from agreements.records.domain.lists import register
 from agreements.records.use_cases import relationships as use_cases
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import imports
 from agreements.settings import IMPORT_BYTES_MAX
 from common.errors import TransitionRefused
+from common.web import workbooks
 from common.web.context import permitted
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
@@ -65,21 +67,23 @@ def request_relationship(
 
 @removing.post(
     "/imports",
-    responses=responses(ImportRefused, ImportContradicts),
+    responses=responses(ImportRefused, ImportContradicts, *workbooks.REFUSALS),
     max_body_size=IMPORT_BYTES_MAX,
 )
 def import_relationships(
-    content: CsvFile,
+    content: SheetFile,
     ctx: Annotated[Context, permitted(permissions.IMPORT_REFERENCE_DATA)],
 ) -> ImportView:
-    """Import a published edition of the relationships, in its own columns.
+    """Import a published edition of the relationships, in its own columns, as CSV or XLSX.
 
     What it names is active as it says; what an edition brought before and this one leaves out has
-    ended. Other processors stand in one cell, with `;` between them. Lines that name somebody who
-    is not known are left out and named. What gives much waits for a second person; until then the
+    ended. Other processors stand in one cell, with `;` between them. One line that cannot be taken
+    refuses the edition, and `errors` names all such lines. A workbook has one sheet, texts and
+    days, no formula and no macro. What gives much waits for a second person; until then the
     stricter of both holds.
     """
-    return ImportView.of(imports.import_relationships(content, ctx=ctx))
+    edition = as_text(content, numbers=register.NUMBERS)
+    return ImportView.of(imports.import_relationships(edition, ctx=ctx))
 
 
 @router.get("")

@@ -82,6 +82,9 @@ RELATIONSHIP_COLUMNS = (
 )
 
 
+NUMBERS = ("publication_version",)
+"""Columns in which a spreadsheet may have a number in place of a text."""
+
 OF_THE_EDITION = ("publication_version", "published_on")
 """What of a row says nothing of the relationship."""
 

@@ -101,11 +101,12 @@ def import_publications(content: bytes, *, ctx: Context) -> Imported:
 def import_relationships(content: bytes, *, ctx: Context) -> Imported:
     """Import a published edition of the relationships: what it names is active as it says.
 
-    What an edition brought before and this one leaves out has ended. Lines that name somebody
-    who is not known, or what is still being asked for here, are left out.
+    What an edition brought before and this one leaves out has ended. One line that cannot be taken
+    refuses the edition, and all such lines are named: that a relationship is missing would end it.
 
     Raises:
-        ImportRefused: also where a later edition is in force already.
+        ImportRefused: also where a line names somebody who is not known or what is still being
+            asked for here, or a later edition is in force already.
         ImportContradicts: also where two DSCROs would serve a commissioner at once.
 
     """
@@ -117,6 +118,7 @@ def import_relationships(content: bytes, *, ctx: Context) -> Imported:
         known = {r.reference: r for r in tx.listed_relationships.find()}
         require_one_dscro(read.listed)
         listed = [row for row in read.listed if _is_of_use(tx, row, known, read)]
+        read.remainder.require_none()
         left_out = read.remainder.left_out(taken=len(listed))
         sent = _Sent(
             ImportKind.RELATIONSHIPS,

@@ -59,10 +59,11 @@ class Remainder:
     lines: int = 0
     repeated: int = 0
     named: list[FilePosition] = field(default_factory=list)
+    named_max: int = NAMED_MAX
 
     def add(self, line: int, column: str, what: str) -> None:
         self.lines += 1
-        if len(self.named) < NAMED_MAX:
+        if len(self.named) < self.named_max:
             self.named.append(FilePosition(line=line, column=column, detail=what))
 
     def left_out(self, *, taken: int) -> LeftOut:
@@ -72,12 +73,30 @@ class Remainder:
             ImportRefused: nothing was taken: it is another file, or an empty one.
 
         """
-        named = tuple(sorted(self.named, key=lambda place: place.line))
+        named = self._in_order()
         if not taken:
             raise refused(
                 f"No line of the file is in layout {self.layout}.", named, total=self.lines
             )
         return LeftOut(lines=self.lines, repeated=self.repeated, named=named)
+
+    def require_none(self) -> None:
+        """Demand that every line was of use.
+
+        Raises:
+            ImportRefused: it names all that were not.
+
+        """
+        if self.lines:
+            raise refused(
+                f"{self.lines} line{'s' * (self.lines != 1)} cannot be taken, and so nothing was."
+                " Correct them and send the whole file again.",
+                self._in_order(),
+                total=self.lines,
+            )
+
+    def _in_order(self) -> tuple[FilePosition, ...]:
+        return tuple(sorted(self.named, key=lambda place: place.line))
 
 
 class Collected(Generic[K, V]):

@@ -1,0 +1,200 @@
+"""Workbooks that people send: what is read, what is refused with which code, in bounded work."""
+
+import io
+import zipfile
+from datetime import UTC, date, datetime
+
+import pytest
+import xlsxwriter
+
+from common.errors import Unprocessable
+from common.web import workbooks
+from common.web.spreadsheets import workbook
+from dsfc_testing.workbooks import made
+
+HEADER = ["code", "from", "edition"]
+
+
+def with_parts(content, **parts):
+    """The same workbook with other parts in it, or more of them."""
+    named = {name.replace("__", "/").replace("_dot_", "."): text for name, text in parts.items()}
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(sink, "w") as new:
+        for part in old.namelist():
+            if part not in named:
+                new.writestr(part, old.read(part))
+        for name, text in named.items():
+            new.writestr(name, text, compress_type=zipfile.ZIP_DEFLATED)
+    return sink.getvalue()
+
+
+SHEET = (
+    '<?xml version="1.0"?>{}<worksheet'
+    ' xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData>'
+    "</worksheet>"
+)
+
+
+def with_sheet(rows, before=""):
+    return with_parts(made([HEADER]), xl__worksheets__sheet1_dot_xml=SHEET.format(before, rows))
+
+
+def refused(content, **more):
+    with pytest.raises(Unprocessable) as no:
+        workbooks.rows_of(content, **more)
+    return no.value
+
+
+def test_texts_days_and_declared_numbers_are_read_with_their_rows():
+    content = made([HEADER, [], ["02P ", date(2018, 4, 1), 7], ["", "", ""], ["0123"]])
+
+    assert workbooks.is_workbook(content)
+    assert workbooks.rows_of(content, numbers={"edition"}) == [
+        (1, HEADER),
+        (3, ["02P", "2018-04-01", "7"]),
+        (5, ["0123", "", ""]),
+    ]
+
+
+def test_as_csv_every_row_stands_on_the_line_of_its_number():
+    content = made([HEADER, [], ["a,b", 'c"d', "e\nf"]])
+
+    assert workbooks.as_csv(content) == b'code,from,edition\n\n"a,b","c""d",e f\n'
+
+
+def test_what_we_write_is_read_as_it_was_written():
+    columns = [("code", "code"), ("edition", "edition")]
+    written = workbook("List", columns, [{"code": "=1+1", "edition": "0007"}])
+
+    assert workbooks.rows_of(written) == [(1, ["code", "edition"]), (2, ["=1+1", "0007"])]
+
+
+def test_every_formula_is_named_and_none_is_taken():
+    no = refused(made([HEADER, ["=A1", "x", "=1+1"], ["a", "=HYPERLINK(A1)", "b"]]))
+
+    assert no.code == "WORKBOOK_HAS_FORMULAS"
+    assert [(e["line"], e["column"]) for e in no.members["errors"]] == [
+        (2, "A"),
+        (2, "C"),
+        (3, "B"),
+    ]
+    assert no.members["errors_total"] == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "detail"),
+    [
+        (123, "a number"),
+        (1.5, "a number"),
+        (True, "true or false"),
+        (
+            datetime(2018, 4, 1, 9, 30, tzinfo=UTC).replace(tzinfo=None),
+            "an instant or a time of day",
+        ),
+        ("x" * (workbooks.CELL_MAX + 1), "too long"),
+    ],
+)
+def test_a_cell_of_another_type_is_named_without_what_stands_in_it(value, detail):
+    no = refused(made([HEADER, [value]]), numbers={"edition"})
+
+    assert no.code == "WORKBOOK_CELL_TYPE"
+    assert no.members["errors"] == [{"line": 2, "column": "A", "detail": detail}]
+    assert str(value) not in no.detail
+
+
+def test_an_error_in_a_cell_is_no_text():
+    no = refused(with_sheet('<row r="2"><c r="A2" t="e"><v>#REF!</v></c></row>'))
+
+    assert no.members["errors"] == [{"line": 2, "column": "A", "detail": "an error"}]
+
+
+def test_a_million_empty_rows_are_refused_before_they_are_read():
+    rows = "".join(f'<row r="{n}"/>' for n in range(1, 1_000_001))
+
+    assert refused(with_sheet(rows)).code == "WORKBOOK_TOO_LARGE"
+    far = '<row r="1048576"><c r="A1048576" t="inlineStr"><is><t>x</t></is></c></row>'
+    assert refused(with_sheet(far)).code == "WORKBOOK_TOO_LARGE"
+    wide = '<row r="1"><c r="XFD1" t="inlineStr"><is><t>x</t></is></c></row>'
+    assert refused(with_sheet(wide)).code == "WORKBOOK_TOO_LARGE"
+
+
+def test_what_a_sheet_says_of_its_own_size_is_not_believed():
+    said = '<dimension ref="A1:XFD1048576"/>'
+    text = SHEET.format("", '<row r="1"><c r="A1" t="inlineStr"><is><t>x</t></is></c></row>')
+    content = with_parts(
+        made([HEADER]),
+        xl__worksheets__sheet1_dot_xml=text.replace("<sheetData>", said + "<sheetData>"),
+    )
+
+    assert workbooks.rows_of(content) == [(1, ["x"])]
+
+
+def test_what_is_small_only_while_it_is_packed_is_not_unpacked():
+    bomb = with_parts(made([HEADER]), xl__media__image_dot_png=bytes(workbooks.UNPACKED_MAX + 1))
+
+    assert len(bomb) < 1_000_000
+    assert refused(bomb).code == "WORKBOOK_TOO_LARGE"
+    parts = {f"xl__media__{n}": b"" for n in range(workbooks.PARTS_MAX)}
+    assert refused(with_parts(made([HEADER]), **parts)).code == "WORKBOOK_TOO_LARGE"
+
+
+@pytest.mark.parametrize("part", ["xl__vbaProject_dot_bin", "xl__macrosheets__sheet1_dot_xml"])
+def test_macros_are_refused(part):
+    assert refused(with_parts(made([HEADER]), **{part: b"x"})).code == "WORKBOOK_HAS_MACROS"
+
+
+def test_what_declares_itself_with_macros_is_refused():
+    types = (
+        '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+        '<Default Extension="xml" ContentType="application/vnd.ms-excel.sheet.macroEnabled.main'
+        '+xml"/></Types>'
+    )
+    content = with_parts(made([HEADER]), **{"[Content_Types]_dot_xml": types})
+
+    assert refused(content).code == "WORKBOOK_HAS_MACROS"
+
+
+def test_several_sheets_are_refused_hidden_ones_too():
+    sink = io.BytesIO()
+    book = xlsxwriter.Workbook(sink, {"in_memory": True})
+    book.add_worksheet("Seen").write(0, 0, "code")
+    book.add_worksheet("Hidden").hide()
+    book.close()
+
+    assert refused(sink.getvalue()).code == "WORKBOOK_UNREADABLE"
+
+
+BOMB = (
+    '<!DOCTYPE z [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">'
+    '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>'
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04",
+        b"PK\x03\x04" + bytes(1000),
+        made([HEADER])[:-200],
+        with_parts(made([HEADER]), xl__workbook_dot_xml=b"<workbook"),
+        with_parts(made([HEADER]), xl__workbook_dot_xml=b""),
+        with_sheet('<row r="1"><c r="A1" t="s"><v>999999</v></c></row>'),
+        with_sheet('<row r="x"><c r="A1"/></row>'),
+        with_sheet('<row r="1"><c r="A1" t="inlineStr"><is><t>&c;</t></is></c></row>', before=BOMB),
+    ],
+    ids=[
+        "a beginning",
+        "zeros",
+        "cut off",
+        "broken",
+        "empty",
+        "a text that is not there",
+        "no row",
+        "entities",
+    ],
+)
+def test_what_is_no_workbook_is_refused_as_one(content):
+    no = refused(content)
+
+    assert no.code == "WORKBOOK_UNREADABLE"
+    assert "password" in no.detail or "XLSX" in no.detail
