@@ -1,6 +1,5 @@
 """One stack for all tests of the folder."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -18,8 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[None]:
     """The stack, made from nothing and healthy; gone afterwards, with its volumes."""
-    if shutil.which("docker") is None or shutil.which(running.compose()[0]) is None:
-        pytest.fail("make containers needs docker with compose")
+    running.needs_an_engine()
     if request.config.getoption("--kept", default=False):
         yield
         return

@@ -6,6 +6,7 @@ its own).
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -14,11 +15,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 WORKERS = tuple(f"{service}-workers" for service in SERVICES)
 PARTS = ("postgres", "kafka", "keycloak", "objects")
 PROFILE = ROOT / "var" / "compose" / "profile.json"
+TLS_PROFILE = PROFILE.with_name("profile-tls.json")
+OVER_TLS = ("--file", "docker-compose.yml", "--file", "docker-compose.tls.yml")
 PROJECT = "dsfc-test"
 UP_SECONDS_MAX, HEALTHY_SECONDS_MAX = 1_500, 300
 WORKING_SECONDS = 5
@@ -45,18 +50,23 @@ def compose() -> Sequence[str]:
     return [*found, "--project-name", PROJECT]
 
 
-def up() -> None:
-    """Make the stack from nothing and wait until all is healthy."""
+def needs_an_engine() -> None:
+    if shutil.which("docker") is None or shutil.which(compose()[0]) is None:
+        pytest.fail("make containers needs docker with compose")
+
+
+def up(files: Sequence[str] = ()) -> None:
+    """Make the stack from nothing and wait until all is healthy; `files` are options of compose."""
     down()
     run(sys.executable, "-m", "dsfc_cli.main", "keys")
-    run(*compose(), "build", seconds=UP_SECONDS_MAX)
-    run(*compose(), "up", "--detach", seconds=UP_SECONDS_MAX)
+    run(*compose(), *files, "build", seconds=UP_SECONDS_MAX)
+    run(*compose(), *files, "up", "--detach", seconds=UP_SECONDS_MAX)
     for service in (*SERVICES, *PARTS):
         wait_healthy(service)
 
 
 def down() -> None:
-    run(*compose(), "down", "--volumes", "--remove-orphans", check=False)
+    run(*compose(), *OVER_TLS, "down", "--volumes", "--remove-orphans", check=False)
 
 
 def container(service: str) -> str:

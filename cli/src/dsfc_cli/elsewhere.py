@@ -16,6 +16,10 @@ class Reachable(Protocol):
     def urls(self) -> Mapping[str, str]:
         """The base URL of each service."""
 
+    @property
+    def authority(self) -> Path | None:
+        """Who signed the certificates of https addresses, where it is nobody whom all trust."""
+
     def client(self, client_id: str, role: str | None = None) -> Dsfc:
         """Return a client in the name of a development identity."""
 
@@ -45,6 +49,10 @@ class Elsewhere:
     def urls(self) -> Mapping[str, str]:
         return self.profile.services
 
+    @property
+    def authority(self) -> Path | None:
+        return self.profile.authority_file(beside=self.profile_file.parent)
+
     def client(self, client_id: str, role: str | None = None) -> Dsfc:
         """Return a client of the profile; its first role where none is said."""
         known = self.profile.clients.get(client_id)
@@ -52,5 +60,5 @@ class Elsewhere:
         return self._stack.enter_context(Dsfc.from_profile(self.profile_file, client_id, role))
 
     def public(self) -> Dsfc:
-        authority = self.profile.authority_file(beside=self.profile_file.parent)
-        return self._stack.enter_context(Dsfc(urls=self.profile.services, authority=authority))
+        client = Dsfc(urls=self.profile.services, authority=self.authority)
+        return self._stack.enter_context(client)

@@ -1,7 +1,12 @@
-"""Secrets for the compose file, a Keycloak realm of their public halves, and a profile."""
+"""Secrets for the compose file, a Keycloak realm of their public halves, and profiles.
+
+With certificates of a development authority, for the compose file over TLS; production refuses
+them.
+"""
 
 import json
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,14 +19,28 @@ from common.security.roles import Role
 from dsfc_cli.identities import Identities
 from dsfc_cli.suite import SERVICES
 from dsfc_client import URLS, Profile
+from dsfc_testing.certificates import Authority
 from dsfc_testing.issuer import Identity
 from pseudonymisation.engine.keystore import generate_key_encryption_key
 
 PRIVATE, READABLE = 0o700, 0o644
+AUTHORITY = "ca.crt"
+TOKEN_PATH = "protocol/openid-connect/token"  # noqa: S105 - where, not what
 ISSUER = "http://keycloak:8080/realms/dsfc"
 """What tokens name as their issuer, wherever they are asked for."""
 OUTSIDE = "http://127.0.0.1:8080/realms/dsfc"
 """Where the same realm is reached from this machine."""
+TLS_ISSUER = "https://keycloak:8443/realms/dsfc"
+TLS_OUTSIDE = "https://127.0.0.1:8443/realms/dsfc"
+"""The same with docker-compose.tls.yml."""
+
+SHOWN: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(SERVICES, ()),
+    "pseudonymisation": ("preparations",),
+    "kafka": (),
+    "keycloak": (),
+}
+"""Who shows a certificate, and under which names besides its own and those of this machine."""
 
 ACCOUNTS = (
     ("landing", "pseudonymisation", "landing"),
@@ -53,6 +72,7 @@ def command(
         typer.echo(folder)
     _password(directory / "postgres" / "superuser")
     _objects(directory)
+    _certificates(directory)
     key_encryption_key = directory / "pseudonymisation" / "kek.key"
     if not key_encryption_key.exists():
         generate_key_encryption_key(key_encryption_key)
@@ -64,9 +84,9 @@ def command(
     )  # Keycloak's user is another's, and nothing in it is secret
     realm.chmod(READABLE)
     typer.echo(realm)
-    profile = directory / "profile.json"
-    profile_of(identities, directory).write(profile)
-    typer.echo(profile)
+    for name, profile in profiles_of(identities, directory).items():
+        profile.write(directory / name)
+        typer.echo(directory / name)
 
 
 def _password(path: Path) -> str:
@@ -99,15 +119,52 @@ def _objects(directory: Path) -> None:
             )
 
 
-def profile_of(identities: Identities, directory: Path) -> Profile:
+def _certificates(directory: Path) -> None:
+    """Make an authority and a certificate for each who shows one; one that ends soon anew.
+
+    What is not a service's is below `tls`, beside the authority.
+    """
+    place = directory / "tls"
+    place.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+    authority = Authority.load_or_new(place / AUTHORITY, place / "ca.key")
+    for name, others in SHOWN.items():
+        folder = (directory if name in SERVICES else place) / name
+        folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
+        certificate, key = folder / "tls.crt", folder / "tls.key"
+        if not (key.exists() and authority.has_issued(certificate)):
+            names = [name, *others, "localhost", "127.0.0.1"]
+            authority.issue(names, certificate, key)
+        files.write_private(folder / AUTHORITY, authority.pem.decode("ascii"))
+    _for_kafka(place / "kafka")
+
+
+def _for_kafka(folder: Path) -> None:
+    """Key and certificate in one file, as the broker wants them."""
+    both = "".join((folder / f"tls.{half}").read_text("ascii") for half in ("key", "crt"))
+    files.write_private(folder / "tls.pem", both)
+
+
+def profiles_of(identities: Identities, directory: Path) -> Mapping[str, Profile]:
     """Where the services of the compose file are for somebody outside it, and as whom to ask."""
-    return Profile(
-        issuer=ISSUER,
-        token_url=f"{OUTSIDE}/protocol/openid-connect/token",
-        assertion_audience=ISSUER,
-        services={service: URLS[service] for service in SERVICES},
-        clients=identities.clients(directory),
-    )
+    services = {service: URLS[service] for service in SERVICES}
+    encrypted = {name: url.replace("http://", "https://") for name, url in services.items()}
+    return {
+        "profile.json": Profile(
+            issuer=ISSUER,
+            token_url=f"{OUTSIDE}/{TOKEN_PATH}",
+            assertion_audience=ISSUER,
+            services=services,
+            clients=identities.clients(directory),
+        ),
+        "profile-tls.json": Profile(
+            issuer=TLS_ISSUER,
+            token_url=f"{TLS_OUTSIDE}/{TOKEN_PATH}",
+            assertion_audience=TLS_ISSUER,
+            services=encrypted,
+            clients=identities.clients(directory),
+            authority=f"tls/{AUTHORITY}",
+        ),
+    }
 
 
 def realm_of(identities: Identities) -> dict[str, Any]:

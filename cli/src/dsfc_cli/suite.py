@@ -101,6 +101,11 @@ class Suite:
         profile.write(path)
         return path
 
+    @property
+    def authority(self) -> Path | None:
+        """Nobody: the services of a try on one machine speak plain HTTP."""
+        return None
+
     def database_url(self, service: str) -> str:
         """Return where the state of a service is."""
         if service not in self._databases:

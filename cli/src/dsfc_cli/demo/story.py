@@ -193,6 +193,7 @@ class Story(ReleaseStory):
         cut = read_slowly(
             url,
             client.tokens.token("dissemination"),
+            authority=self.suite.authority,
             first_bytes=FIRST_BYTES,
             meanwhile=report,
             part=part,

@@ -1,11 +1,12 @@
 """A client that reads slowly, to see how a stream ends when permission is taken away."""
 
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 RECEIVE_BYTES = 32_768
 """A small receive buffer: what our own kernel holds is not the sender's to take back."""
@@ -26,14 +27,20 @@ class Cut:
 
 
 def read_slowly(
-    url: str, token: str, *, first_bytes: int, meanwhile: Callable[[], object], part: Path
+    url: str,
+    token: str,
+    *,
+    authority: Path | None,
+    first_bytes: int,
+    meanwhile: Callable[[], object],
+    part: Path,
 ) -> Cut:
-    """Read `first_bytes`, do `meanwhile`, then read on until the stream ends, into `part`."""
+    """Read `first_bytes`, do `meanwhile`, then read on until the stream ends, into `part`.
+
+    `authority` is who signed the certificate of an https address.
+    """
     where = urlsplit(url)
-    with socket.socket() as connection, part.open("wb") as file:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
-        connection.settimeout(READ_SECONDS_MAX)
-        connection.connect((where.hostname or "127.0.0.1", where.port or 80))
+    with _connected(where, authority) as connection, part.open("wb") as file:
         request = (
             f"GET {where.path} HTTP/1.1\r\nHost: {where.netloc}\r\n"
             f"Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
@@ -58,6 +65,23 @@ def read_slowly(
         except ConnectionResetError:
             ended = "reset"
         return Cut(status, announced, received, ended, time.monotonic() - answered)
+
+
+def _connected(where: SplitResult, authority: Path | None) -> socket.socket:
+    host = where.hostname or "127.0.0.1"
+    plain = socket.socket()
+    try:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+        plain.settimeout(READ_SECONDS_MAX)
+        is_tls = where.scheme == "https"
+        plain.connect((host, where.port or (443 if is_tls else 80)))
+        if not is_tls:
+            return plain
+        context = ssl.create_default_context(cafile=authority)
+        return context.wrap_socket(plain, server_hostname=host)
+    except OSError:
+        plain.close()
+        raise
 
 
 def _head(connection: socket.socket) -> tuple[list[str], bytes]:

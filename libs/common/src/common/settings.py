@@ -13,6 +13,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.tls.development import of_development
+
 SECRETS = Path("/run/secrets")  # where images find them
 
 
@@ -161,6 +163,15 @@ class ServiceSettings(BaseSettings):
         if self.environment is not Environment.PRODUCTION:
             return self
         plain = [n for n, url in self.service_urls.items() if not url.startswith("https://")]
+        tried = of_development(
+            [
+                self.tls_certificate_file,
+                self.tls_authority_file,
+                self.issuer_authority_file,
+                self.kafka_certificate_file,
+                self.kafka_authority_file,
+            ]
+        )
         mesh = "(tls_by_mesh says that a proxy encrypts)"
         wrong = [
             name
@@ -175,6 +186,9 @@ class ServiceSettings(BaseSettings):
                 ),
                 f"service_urls are not https: {', '.join(plain)} {mesh}": bool(plain)
                 and not self.tls_by_mesh,
+                f"certificates of `dsfc keys` are for a try: {', '.join(map(str, tried))}": bool(
+                    tried
+                ),
                 "kill_at is for tests": self.kill_at is not None,
             }.items()
             if is_wrong

@@ -1,6 +1,7 @@
-"""A real broker with TLS and an ACL a service (deploy/kafka/acls.csv): who says and hears what."""
+"""A real broker with mutual TLS and an ACL a service (deploy/kafka): who says and hears what."""
 
-import csv
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -11,15 +12,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from kafka import KafkaAdminClient
-from kafka.admin import (
-    ACL,
-    ACLOperation,
-    ACLPermissionType,
-    ACLResourcePatternType,
-    ResourcePattern,
-    ResourceType,
-)
 
 from common.messaging.envelope import Message
 from common.messaging.errors import EventLogUnavailable
@@ -27,7 +19,7 @@ from common.messaging.kafka import KafkaLog, KafkaTls
 from dsfc_testing import ports
 from dsfc_testing.kafka_broker import NoBroker, start_broker
 
-ACLS = Path(__file__).parents[4] / "deploy" / "kafka" / "acls.csv"
+ACLS = Path(__file__).parents[4] / "deploy" / "kafka" / "acls.py"
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 PROPERTIES = """
 listeners=PLAINTEXT://127.0.0.1:{{broker}},SSL://127.0.0.1:{tls},CONTROLLER://127.0.0.1:{{controller}}
@@ -39,7 +31,7 @@ ssl.keystore.location={place}/broker.pem
 ssl.truststore.type=PEM
 ssl.truststore.location={place}/ca.crt
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS
+super.users=User:ANONYMOUS;User:CN=admin
 """
 
 pytestmark = [
@@ -86,7 +78,7 @@ def log_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., K
     """Give a service's log by its certificate; the broker lets nobody do what is not listed."""
     place = tmp_path_factory.mktemp("rights")
     authority = certificate(place, "ca")
-    for name in ("broker", *SERVICES, "stranger"):
+    for name in ("broker", "admin", *SERVICES, "stranger"):
         certificate(place, name, authority)
     logs = []
     with ports.held() as (tls,):
@@ -95,7 +87,7 @@ def log_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., K
         except NoBroker as reason:
             pytest.skip(f"NO APACHE KAFKA: {reason}")
         try:
-            allow(broker.bootstrap)
+            allow(f"127.0.0.1:{tls}", place)
 
             def make(service: str) -> KafkaLog:
                 files = KafkaTls(
@@ -114,28 +106,21 @@ def log_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., K
             broker.stop()
 
 
-def allow(bootstrap: str) -> None:
-    """Do what acls.sh does."""
-    admin = KafkaAdminClient(bootstrap_servers=[bootstrap])
-    with ACLS.open(encoding="utf-8") as file:
-        admin.create_acls(
+def allow(bootstrap: str, place: Path) -> None:
+    """Tell the broker by the script that an operator runs, as somebody who may, twice."""
+    for _ in range(2):
+        done = subprocess.run(
             [
-                ACL(
-                    principal=f"User:CN={one['service']}",
-                    host="*",
-                    operation=ACLOperation[operation.upper()],
-                    permission_type=ACLPermissionType.ALLOW,
-                    resource_pattern=ResourcePattern(
-                        ResourceType[one["resource"].upper()],
-                        one["name"],
-                        ACLResourcePatternType[one["pattern"].upper()],
-                    ),
-                )
-                for one in csv.DictReader(file)
-                for operation in one["operations"].split()
-            ]
+                *(sys.executable, ACLS, "--bootstrap", bootstrap),
+                *("--authority", place / "ca.crt"),
+                *("--certificate", place / "admin.crt", "--key", place / "admin.key"),
+            ],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
-    admin.close()
+        assert done.returncode == 0, done.stderr
 
 
 def said(topic: str) -> Message:
