@@ -11,8 +11,10 @@ import sys
 import threading
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,10 +86,26 @@ def advisories() -> Iterator[Advisories]:
     server.server_close()
 
 
-def audit(advisories: Advisories) -> tuple[int, str]:
+@pytest.fixture
+def judged(tmp_path) -> Path:
+    """What is judged here, and nothing said of machines without advisories."""
+    text = (ROOT / ".ci/advisories.toml").read_text("utf-8")
+    file = tmp_path / "advisories.toml"
+    file.write_text(text.partition("[not_audited]")[0], encoding="utf-8")
+    return file
+
+
+def exempt(file: Path, since: int, until: int) -> None:
+    """Say that nothing need be audited, from so many days from now to so many."""
+    days = [datetime.now(UTC).date() + timedelta(days=day) for day in (since, until)]
+    said = f'[not_audited]\nsince = {days[0]}\nuntil = {days[1]}\nwhy = "for a test"\n'
+    file.write_text(file.read_text("utf-8") + said, encoding="utf-8")
+
+
+def audit(advisories: Advisories, file: Path) -> tuple[int, str]:
     url = f"http://127.0.0.1:{advisories.server_port}"
     done = subprocess.run(
-        [sys.executable, ROOT / ".ci/audit"],
+        [sys.executable, ROOT / ".ci/audit", file],
         env={**os.environ, "ADVISORIES_URL": url, "HTTPS_PROXY": NOWHERE, "UV_HTTP_RETRIES": "0"},
         check=False,
         capture_output=True,
@@ -97,8 +115,8 @@ def audit(advisories: Advisories) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_what_is_judged_is_told_and_passes(advisories):
-    status, said = audit(advisories)
+def test_what_is_judged_is_told_and_passes(advisories, judged):
+    status, said = audit(advisories, judged)
 
     assert status == 0, said
     assert all(f"{one['package']} " in said and one["why"] in said for one in JUDGED)
@@ -106,40 +124,66 @@ def test_what_is_judged_is_told_and_passes(advisories):
     assert not any(name.startswith("dsfc") for name in advisories.asked)
 
 
-def test_a_vulnerability_fails_it_and_is_named(advisories):
+def test_a_vulnerability_fails_it_and_is_named(advisories, judged):
     advisories.known["PYSEC-2999-1"] = "starlette"
 
-    status, said = audit(advisories)
+    status, said = audit(advisories, judged)
 
     assert status == 1
     assert "VULNERABLE: starlette" in said
     assert "PYSEC-2999-1" in said
 
 
-def test_what_is_judged_fails_it_once_there_is_a_fix(advisories):
+def test_what_is_judged_fails_it_once_there_is_a_fix(advisories, judged):
     advisories.fixed = dict.fromkeys(OWN, "9999.0")
 
-    status, said = audit(advisories)
+    status, said = audit(advisories, judged)
 
     assert status == 1
     assert "fixed in 9999.0" in said
 
 
-def test_where_advisories_cannot_be_had_it_says_so_and_goes_on(advisories):
+def test_where_advisories_cannot_be_had_it_fails_and_says_so(advisories, judged):
     advisories.status = HTTPStatus.FORBIDDEN
 
-    status, said = audit(advisories)
+    status, said = audit(advisories, judged)
 
-    assert status == 0
+    assert status == 3
     assert said.splitlines()[-1].startswith("NOT AUDITED: advisories cannot be had")
 
 
-def test_a_service_that_knows_nothing_is_not_good_news(advisories):
+@pytest.mark.parametrize(
+    ("since", "until", "status"),
+    [(0, 30, 0), (-30, 0, 0), (-40, -1, 3), (1, 30, 3), (-1, 100, 3)],
+    ids=["from today", "to today", "over", "not yet", "for too long"],
+)
+def test_that_nothing_is_audited_is_said_beforehand_and_until_a_day(
+    advisories, judged, since, until, status
+):
+    advisories.status = HTTPStatus.FORBIDDEN
+    exempt(judged, since, until)
+
+    ended, said = audit(advisories, judged)
+
+    assert ended == status, said
+    assert said.splitlines()[-1].startswith("NOT AUDITED: advisories cannot be had")
+
+
+def test_where_nothing_need_be_audited_a_vulnerability_that_is_told_fails_it_all_the_same(
+    advisories, judged
+):
+    advisories.known["PYSEC-2999-1"] = "starlette"
+    exempt(judged, 0, 30)
+
+    assert audit(advisories, judged)[0] == 1
+
+
+def test_a_service_that_knows_nothing_is_not_good_news(advisories, judged):
     advisories.known.clear()
 
-    status, said = audit(advisories)
+    status, said = audit(advisories, judged)
 
-    assert status == 0
+    assert status == 3
     assert said.splitlines()[-1].startswith("NOT AUDITED: the service does not know")
 
 

@@ -74,7 +74,7 @@ def test_the_journey_holds_from_outside_over_tls(tmp_path: Path) -> None:
     assert all(step["holds"] for step in steps)
 
 
-@pytest.mark.parametrize(("service", "port"), zip(SERVICES, PORTS, strict=True))
+@pytest.mark.parametrize(("service", "port"), list(zip(SERVICES, PORTS, strict=True)))
 def test_nobody_is_answered_in_clear(service: str, port: int) -> None:
     """Guards: the certificate in the settings of every API."""
     script = f"exec 3<>/dev/tcp/{address(service)}/{port}"
