@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from sqlmodel import Session
 from typer.testing import CliRunner
 
@@ -22,6 +23,7 @@ from dsfc_cli.main import app
 from dsfc_cli.suite import SERVICES, DidNotStart, Suite
 from dsfc_cli.tabulating import dimension_of, filter_of
 from dsfc_client import Profile
+from dsfc_testing.certificates import RENEWED_DAYS, Authority
 
 run = CliRunner().invoke
 
@@ -400,6 +402,43 @@ def test_the_profile_of_the_compose_file_names_keys_that_are_there(tmp_path: Pat
     assert profile.token_url.startswith("http://127.0.0.1:8080/realms/dsfc/")
     assert profile.credentials("csu-0df-analytics", beside=tmp_path).role == "csu-system"
     assert not any(part in (tmp_path / "profile.json").read_text() for part in ('"d"', "password"))
+
+
+def test_certificates_for_the_compose_file_are_made_once_and_one_that_ends_soon_anew(
+    tmp_path: Path,
+) -> None:
+    """Who asks over TLS believes the authority alone; its key is given to no container."""
+    assert run(app, ["keys", "--directory", str(tmp_path)]).exit_code == 0
+    shown = sorted(tmp_path.rglob("tls.crt"))
+    before = [path.read_bytes() for path in shown]
+    assert [path.parent.name for path in shown] == sorted(
+        ("agreements", "applications", "dissemination", "pseudonymisation", "kafka", "keycloak"),
+        key=lambda name: ("tls" if name.startswith("k") else name, name),
+    )
+    ending = tmp_path / "agreements" / "tls.crt"
+    Authority.load_or_new(tmp_path / "tls" / "ca.crt", tmp_path / "tls" / "ca.key").issue(
+        ["agreements"], ending, tmp_path / "agreements" / "tls.key", days=RENEWED_DAYS
+    )
+
+    assert run(app, ["keys", "--directory", str(tmp_path)]).exit_code == 0
+
+    after = [path.read_bytes() for path in shown]
+    changed = [a == b for a, b in zip(before, after, strict=True)]
+    assert changed.count(False) == 1
+    assert [p.parent.name for p in tmp_path.rglob("ca.key")] == ["tls"]
+    profile = Profile.read(tmp_path / "profile-tls.json")
+    authority = profile.authority_file(beside=tmp_path)
+    assert authority is not None
+    assert all(url.startswith("https://127.0.0.1:") for url in profile.services.values())
+    trusting = x509.load_pem_x509_certificate(authority.read_bytes())
+    for path in shown:
+        found = x509.load_pem_x509_certificate(path.read_bytes())
+        found.verify_directly_issued_by(trusting)
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert path.parent.name in names.get_values_for_type(x509.DNSName)
+        assert path.with_suffix(".key").stat().st_mode & 0o077 == 0
+        # By this name, and nothing else of it, the broker knows it (deploy/kafka/acls.csv).
+        assert found.subject.rfc4514_string() == f"CN={path.parent.name}"
 
 
 def test_private_keys_are_the_owners_alone(tmp_path: Path) -> None:

@@ -302,6 +302,50 @@ def test_who_shares_a_network_in_the_compose_file(composed) -> None:
     ), "bound to that network's address, not to all"
 
 
+@pytest.fixture(scope="module")
+def over_tls() -> dict[str, Any]:
+    """What the file that adds TLS says, with its anchors resolved."""
+    document: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.tls.yml").read_text("utf-8"))
+    return document["services"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_over_tls_every_container_of_ours_speaks_it_to_services_issuer_and_broker(
+    over_tls, service: str
+) -> None:
+    prefix = service.upper()
+    for name in (service, f"{service}-workers", f"{service}-migrate"):
+        told = over_tls[name]["environment"]
+        urls = json.loads(told[f"{prefix}_SERVICE_URLS"])
+        asked = [
+            *urls.values(),
+            *(told[f"{prefix}_{n}"] for n in ("ISSUER", "JWKS_URL", "TOKEN_URL")),
+        ]
+        assert all(url.startswith("https://") for url in asked)
+        for what in ("TLS_CERTIFICATE", "TLS_KEY", "TLS_AUTHORITY", "ISSUER_AUTHORITY"):
+            assert told[f"{prefix}_{what}_FILE"].startswith("/run/secrets/")
+        for what in ("AUTHORITY", "CERTIFICATE", "KEY"):
+            assert told[f"{prefix}_KAFKA_{what}_FILE"].startswith("/run/secrets/")
+    assert over_tls[f"{service}-workers"]["depends_on"]["rights"]
+
+
+def test_over_tls_the_broker_lets_nobody_in_without_a_certificate(over_tls) -> None:
+    """Whoever is nobody is the controller of its own loopback."""
+    told = over_tls["kafka"]["environment"]
+    listeners = dict(one.split("://") for one in told["KAFKA_LISTENERS"].split(","))
+    protocols = dict(
+        one.split(":") for one in told["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    )
+
+    assert told["KAFKA_SSL_CLIENT_AUTH"] == "required"
+    assert told["KAFKA_AUTHORIZER_CLASS_NAME"].endswith(".StandardAuthorizer")
+    assert "KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND" not in told
+    assert {name for name, where in listeners.items() if not where.startswith("127.0.0.1:")} == {
+        "SECURE"
+    }
+    assert protocols == {"SECURE": "SSL", "CONTROLLER": "PLAINTEXT"}
+
+
 @pytest.mark.parametrize("service", ["pseudonymisation", "dissemination"])
 def test_the_s3_server_ends_after_who_reads_from_it(composed, service: str) -> None:
     assert composed["services"][service]["depends_on"]["objects"] == {

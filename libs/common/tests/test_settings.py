@@ -8,6 +8,7 @@ from common.messaging.embedded import EmbeddedLog
 from common.messaging.kafka import KafkaLog
 from common.messaging.of_settings import event_log
 from common.settings import Environment, ServiceSettings
+from dsfc_testing.certificates import Authority
 
 PRODUCTION = {
     "environment": "production",
@@ -89,6 +90,31 @@ def test_production_takes_what_production_needs():
 def test_production_refuses_every_development_setting(name, value, says):
     with pytest.raises(ValidationError, match=says):
         ExampleSettings(**PRODUCTION | {name: value})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tls_certificate_file",
+        "tls_authority_file",
+        "issuer_authority_file",
+        "kafka_certificate_file",
+        "kafka_authority_file",
+    ],
+)
+def test_production_refuses_certificates_that_were_made_for_a_try(tmp_path, name):
+    """Their authority's key lies in a folder of somebody's clone. Guards: `of_development`."""
+    authority = Authority.new()
+    (tmp_path / "ca.crt").write_bytes(authority.pem)
+    authority.issue(["agreements"], tmp_path / "tls.crt", tmp_path / "tls.key")
+    file = tmp_path / ("ca.crt" if "authority" in name else "tls.crt")
+    others = {f"kafka_{what}_file": tmp_path for what in ("authority", "certificate", "key")}
+    given = PRODUCTION | others | {name: file}
+
+    with pytest.raises(ValidationError, match=f"are for a try: {file}"):
+        ExampleSettings(**given)
+
+    ExampleSettings(**given | {"environment": "development"})
 
 
 def test_the_event_log_is_kafka_where_brokers_are_named_else_the_embedded_one(tmp_path):

@@ -90,14 +90,16 @@ class Authority:
     def pem(self) -> bytes:
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def issue(self, names: Sequence[str], certificate: Path, key: Path) -> None:
+    def issue(
+        self, names: Sequence[str], certificate: Path, key: Path, *, days: int = DAYS
+    ) -> None:
         """Write a key, and its certificate under these names or addresses.
 
         By the first name it is known where it is shown by a client, as to a broker.
         """
         own = ec.generate_private_key(ec.SECP256R1())
         issued = (
-            _builder(_name(names[0]), self._certificate.subject, own)
+            _builder(_name(names[0]), self._certificate.subject, own, days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(list(map(_general, names))), critical=False)
             .add_extension(
@@ -140,7 +142,7 @@ def _general(name: str) -> x509.GeneralName:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int = DAYS
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -150,7 +152,7 @@ def _builder(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=DAYS))
+        .not_valid_after(now + timedelta(days=days))
     )
 
 
