@@ -9,7 +9,7 @@ import pytest
 from common.messaging.consumer import DEAD_LETTER_SUFFIX
 
 ROOT = Path(__file__).parents[2]
-WRITES, READS = "Create Describe Write", "Describe Read"
+WRITES, READS = "Create Describe Write", "Create Describe Read"
 CONSUMED = {
     "applications": (),
     "agreements": import_module("agreements.records.adapters.events").TOPICS,

@@ -140,6 +140,19 @@ def test_what_one_says_another_hears_who_may(log_of) -> None:
         log_of(service).append(said("agreements.agreement.dead-letter"))
 
 
+def test_who_listens_before_anything_was_said_hears_it_all_the_same(log_of) -> None:
+    """On a cluster that is new each waits for another: topics are made by who comes first."""
+    topics = ["agreements.holding", "pseudonymisation.preparation", "pseudonymisation.submission"]
+
+    with log_of("dissemination").subscribe("dissemination", topics) as subscription:
+        subscription.poll(1)
+        log_of("pseudonymisation").append(said("pseudonymisation.preparation"))
+        found = []
+        while not found:
+            found = subscription.poll(1)
+        assert found[0].message.topic == "pseudonymisation.preparation"
+
+
 @pytest.mark.parametrize(
     ("service", "topic"),
     [
