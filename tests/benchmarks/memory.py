@@ -25,8 +25,8 @@ from tests.benchmarks.plane import LIMITS, Bench
 ROWS_AN_EDITION = 1_000_000
 SIZES = (1, 10, 40)
 LANDED = (1, 10)
-CLOSE = "I10, seen on 1 Feb 1971"
-"""A text that may hold a date of birth, and mostly does not."""
+CLOSE = "I10, seen at the café in Feb 1971"
+"""A text that has to be looked at closely whoever's record it is in: a letter is no ASCII."""
 NO_DATE = "2018-02-30"
 MEGABYTE = 1_000_000
 
@@ -100,9 +100,9 @@ def landing_peaks(
     peaks = {}
     for kind in kinds:
         if kind == " suspects":
-            bench.spoil("Der_Diagnosis_All", lambda _: CLOSE)
+            bench.spoil("Der_Diagnosis_All", CLOSE)
         elif kind == " refused":
-            bench.spoil("Admission_Date", lambda _: NO_DATE)
+            bench.spoil("Admission_Date", NO_DATE)
         peaks[kind] = _child(bench, ())
     return peaks
 

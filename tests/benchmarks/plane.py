@@ -1,7 +1,7 @@
 """A haven of the benchmarks' own: real keys, sealed objects, real landing, the one engine."""
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -112,8 +112,8 @@ class Bench:
                 taken.take(chunk)
             taken.finish(lambda: self.objects.opened("uploads/1/1", b""))
 
-    def spoil(self, column: str, change: Callable[[str], str]) -> None:
-        """Write the submission again with one column changed in every row, and receive it."""
+    def spoil(self, column: str, value: str) -> None:
+        """Write the submission again with this value in a column of every row, and receive it."""
         spoilt = self.csv.with_suffix(".spoilt")
         with (
             self.csv.open("r", encoding="utf-8", newline="") as given,
@@ -125,7 +125,7 @@ class Bench:
             written.writerow(header)
             place = header.index(column)
             for row in rows:
-                row[place] = change(row[place])
+                row[place] = value
                 written.writerow(row)
         spoilt.replace(self.csv)
         self.receive()
