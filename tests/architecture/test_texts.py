@@ -30,7 +30,11 @@ NOT_KEPT = {
 PROOFS = {"Proof.token", "Attested.attestation", "PutPreparation.permit"}
 """Signed compact JWS: verified, and never read as text."""
 
-LOOKED_UP = {"WantedPerson.nhs_number", "WantedSubjectAccess.nhs_number"}
+LOOKED_UP = {
+    "WantedPerson.nhs_number",
+    "WantedSubjectAccess.nhs_number",
+    "WantedMatch.nhs_numbers[]",
+}
 """A number that somebody asks about: a haven token is made of it at once, and it is kept nowhere
 (`test_an_answer_is_logged_before_it_is_given_and_no_number_is_anywhere`,
 `test_it_is_logged_and_no_number_and_no_release_of_anybody_is_kept`)."""

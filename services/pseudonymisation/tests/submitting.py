@@ -5,7 +5,7 @@ import gzip
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -35,8 +35,9 @@ from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, Prov
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import MapFile, Scope
 from pseudonymisation.people.domain.errors import ReleasesUnavailable
+from pseudonymisation.people.domain.invoice_match import Invoice
 from pseudonymisation.people.domain.subject_access import Release
-from pseudonymisation.people.use_cases.ports import DirectCarePermission
+from pseudonymisation.people.use_cases.ports import DirectCarePermission, MatchPermission
 from pseudonymisation.settings import MEGABYTE, Settings
 from statements.vocabulary import LineKey
 
@@ -189,11 +190,25 @@ class FakeReleases:
         return self.held
 
 
+OF_THE_LINE = MatchPermission(
+    decision_id="",
+    national=False,
+    codes=("02P",),
+    reasons=("G", "H", "R", "C"),
+    filters=(),
+    opt_outs_applied=False,
+    opt_outs_by="list",
+    list_age_days_max=7,
+)
+"""What agreements gives to whoever validates invoices."""
+
+
 @dataclass
 class FakeDirectCare:
     """What agreements says to a practice that asks whom tokens stand for."""
 
     domain: str = ""
+    match: MatchPermission = OF_THE_LINE
     refuses: tuple[Refusal, ...] = ()
     asked: list[tuple[str, LineKey, int, str, str]] = field(default_factory=list)
 
@@ -208,9 +223,19 @@ class FakeDirectCare:
         token: str,
     ) -> DirectCarePermission:
         self.asked.append((agreement, key, people, principal.client_id, token))
+        self._refuse()
+        return DirectCarePermission(decision_id=str(new_id()), domain=self.domain)
+
+    def decide_match(
+        self, invoice: Invoice, *, request_id: UUID, people: int, principal: Principal, token: str
+    ) -> MatchPermission:
+        self.asked.append((invoice.agreement, invoice.key, people, principal.client_id, token))
+        self._refuse()
+        return replace(self.match, decision_id=str(new_id()))
+
+    def _refuse(self) -> None:
         if self.refuses:
             raise Refused("The agreement does not allow this.", self.refuses)
-        return DirectCarePermission(decision_id=str(new_id()), domain=self.domain)
 
 
 def _entity(code: str) -> str:

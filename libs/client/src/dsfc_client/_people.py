@@ -7,6 +7,7 @@ from uuid import UUID
 
 from dsfc_client._submitting import Submitting
 from dsfc_client.models import (
+    InvoiceMatch,
     RegistrationList,
     Reidentification,
     ReidentifiedPerson,
@@ -102,3 +103,11 @@ class People(Submitting):
         """Fetch the answer, oldest release first. It is kept nowhere, and looks anew each time."""
         answer = self.post(f"/v1/subject-access-requests/{id_}/answer")
         return [ReleaseOfPerson.model_validate(row) for row in answer["releases"]]
+
+    def match_invoice(self, body: Mapping[str, Any]) -> Sequence[bool]:
+        """Ask of NHS numbers whether the people were where an invoice says; yes or no of each."""
+        return [bool(one) for one in self.post("/v1/invoice-matches", body)["found"]]
+
+    def invoice_matches(self) -> Iterator[InvoiceMatch]:
+        """List what was asked, as an auditor or for information governance; never of whom."""
+        return self.pages("/v1/invoice-matches", InvoiceMatch)

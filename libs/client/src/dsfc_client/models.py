@@ -375,6 +375,19 @@ class ToldOf(Wire):
     reason_code: str
 
 
+class InvoiceMatch(Wire):
+    """That somebody asked whether people were where an invoice says; not of whom."""
+
+    id: UUID
+    organisation: str
+    agreement: str
+    invoice: str
+    people: int
+    matched: int
+    run_of_no: int
+    alerts: bool
+
+
 class SubjectAccessRequest(Wire):
     """A request for the releases in which a person was; not of whom."""
 

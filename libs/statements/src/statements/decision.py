@@ -11,9 +11,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.errors import AgreementNotFound, AppError, Refusal, Refused
+from statements.filters import Filters
 from statements.form import OPEN
 from statements.line import AgreementVersion
 from statements.snapshot import NamedController
+from statements.vocabulary import OptOutSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,24 @@ class GivenLease(Answered):
     ] = None
 
 
+class GivenMatch(Answered):
+    """Whose people may be asked about, by the line."""
+
+    national: Annotated[bool, Field(description="Whether everybody's count.")]
+    codes: Annotated[list[str], Field(description="Of commissioners whose people count.")]
+    reasons: Annotated[
+        list[str], Field(description="Reasons for Access by which somebody is theirs, by letter.")
+    ]
+    filters: Annotated[Filters, Field(description="Which rows count; none: all.")] = ()
+    opt_outs_applied: Annotated[
+        bool, Field(description="Whether who opted out counts as not there.")
+    ]
+    opt_outs_by: Annotated[
+        OptOutSource, Field(description="How it is known who did: a list, or the national check.")
+    ]
+    list_age_days_max: Annotated[int, Field(description="How old the list may be, in days.")]
+
+
 class EvaluationContext(Answered):
     """The reasons of a no; of a yes what it gives."""
 
@@ -126,6 +146,10 @@ class EvaluationContext(Answered):
     domain: Annotated[
         str | None,
         Field(description="Of a re-identification: the pseudonym domain whose tokens lead back."),
+    ] = None
+    match: Annotated[
+        GivenMatch | None,
+        Field(description="Of a match of NHS numbers with an invoice: whose people count."),
     ] = None
     until: Annotated[
         datetime | None, Field(description="Of a dry run: until when yes stays yes.")

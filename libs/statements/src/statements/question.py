@@ -1,6 +1,7 @@
 """Every question that agreements decides (AuthZEN 1.0).
 
-A request, a release, a fetch, and whether people may be re-identified for direct care.
+A request, a release, a fetch, whether people may be re-identified for direct care, and whether
+numbers may be matched to validate an invoice.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -11,6 +12,7 @@ from pydantic import Discriminator, Field, Tag, TypeAdapter
 from common.ids import digest
 from statements.quick import QuickReader
 from statements.request import (
+    MONTH,
     AgreementReference,
     Asked,
     Code,
@@ -126,6 +128,32 @@ class ReidentifyQuestion(Asked):
     context: ReidentifyContext
 
 
+class MatchAction(Asked):
+    name: Literal["match"]
+
+
+class MatchContext(Asked):
+    request_id: ExternalId
+    period: Annotated[
+        str, Field(pattern=MONTH, description="Month of the invoice.", examples=["2018-04"])
+    ]
+    people: Annotated[
+        int, Field(ge=1, strict=True, description="How many NHS numbers are asked about.")
+    ]
+
+
+class MatchQuestion(Asked):
+    """May it be said whether people were at a provider, to validate an invoice of its.
+
+    Yes says whose people count, and whether opt-outs are upheld.
+    """
+
+    subject: Subject
+    action: MatchAction
+    resource: LineResource
+    context: MatchContext
+
+
 def _action_of(question: Any) -> str | None:
     if isinstance(question, dict):
         action = question.get("action")
@@ -135,13 +163,14 @@ def _action_of(question: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-AnyQuestion = RequestQuestion | ReleaseQuestion | FetchQuestion | ReidentifyQuestion
+AnyQuestion = RequestQuestion | ReleaseQuestion | FetchQuestion | ReidentifyQuestion | MatchQuestion
 
 Question = Annotated[
     Annotated[RequestQuestion, Tag("request")]
     | Annotated[ReleaseQuestion, Tag("release")]
     | Annotated[FetchQuestion, Tag("fetch")]
-    | Annotated[ReidentifyQuestion, Tag("reidentify")],
+    | Annotated[ReidentifyQuestion, Tag("reidentify")]
+    | Annotated[MatchQuestion, Tag("match")],
     Discriminator(_action_of),
 ]
 

@@ -1149,6 +1149,57 @@ def test_nobody_but_the_haven_asks_whom_tokens_stand_for(stratified, role):
     assert stratified.logged() == []
 
 
+def match_body(asked, client="ceff-0df", ods=CSU, **changes):
+    token = asked.token(client, ods, "pseudonymisation", Role.CSU_SYSTEM)
+    line = {"purpose": "IV", "data_set": "SUS_APC", "classification": "IDENTIFIABLE"}
+    about = {"request_id": str(new_id()), "period": "2018-04", "people": 3}
+    return {
+        "subject": {"type": "client", "id": client, "properties": {"token": token}},
+        "action": {"name": "match"},
+        "resource": {"type": "line", "id": plain.REFERENCE, "properties": line},
+        "context": about | changes,
+    }
+
+
+def test_the_haven_is_told_whose_people_an_invoice_may_be_about_and_it_is_logged_before(asked):
+    body = match_body(asked)
+    answer = asked.post(body, role=Role.SERVICE_PSEUDONYMISATION)
+
+    assert answer.json()["decision"] is True, answer.text
+    context = answer.json()["context"]
+    assert context["match"] == {
+        "national": False,
+        "codes": [plain.CCG],
+        "reasons": ["G", "H", "R", "C"],
+        "filters": [],
+        "opt_outs_applied": True,
+        "opt_outs_by": "list",
+        "list_age_days_max": 7,
+    }
+    assert {"permit", "lease", "holding_id", "domain"}.isdisjoint(context)
+    (logged,) = asked.logged()
+    assert (str(logged.id), logged.action, logged.permitted) == (context["id"], "match", True)
+    assert logged.subject == body["context"]["request_id"]
+
+
+def test_a_commissioning_team_that_matches_is_refused_and_the_attempt_is_logged(asked):
+    answer = asked.post(match_body(asked, CLIENT), role=Role.SERVICE_PSEUDONYMISATION)
+
+    assert answer.json()["decision"] is False
+    assert ("ENVIRONMENT_MISMATCH", None) in codes(answer)
+    assert "match" not in answer.json()["context"]
+    (logged,) = asked.logged()
+    assert (logged.action, logged.permitted) == ("match", False)
+
+
+@pytest.mark.parametrize("role", [Role.SERVICE_DISSEMINATION, Role.CSU_SYSTEM])
+def test_nobody_but_the_haven_asks_whether_numbers_may_be_matched(asked, role):
+    answer = asked.post(match_body(asked), role=role)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "ONLY_ABOUT_ONESELF")
+    assert asked.logged() == []
+
+
 def test_the_haven_asks_for_nothing_else(asked):
     answer = asked.post(asked.request_body(), role=Role.SERVICE_PSEUDONYMISATION)
 

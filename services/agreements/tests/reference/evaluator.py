@@ -125,7 +125,9 @@ class Evaluation:
     def __init__(self, world: Json, question: Json, now: datetime) -> None:
         self.world, self.question, self.now = world, question, now
         self.today = now.astimezone(LONDON).date()
-        self.action = question["action"]
+        # A match is judged as a request for no field, and by one rule besides.
+        self.is_match = question["action"] == "match"
+        self.action = "request" if self.is_match else question["action"]
         self.file = question.get("file")
         subject = question["permit"] if self.action == "release" else question
         self.client, self.organisation = subject["client"], self.own(subject["organisation"])
@@ -584,6 +586,7 @@ class Evaluation:
             | self.landed_safely(line)
             | self.undone(line)
             | self.singled_out(line)
+            | self.for_an_invoice()
             | self.by_maps_that_stand(line)
             | self.domain_matches(line)
             | self.disclosed(line)
@@ -1480,6 +1483,11 @@ class Evaluation:
             if not enough:
                 found.add(("CAP_UNDONE", column["name"]))
         return found
+
+    def for_an_invoice(self) -> Found:
+        """[4.1] Numbers are matched by a line of identifiable records for invoice validation."""
+        fine = not self.is_match or self.key[::2] == ("IV", "IDENTIFIABLE")
+        return set() if fine else {("INVOICE_VALIDATION_ONLY", "purpose")}
 
     def singled_out(self, line: Json) -> Found:
         """Where the line has a limit of k, no group of the file's people is smaller."""

@@ -21,6 +21,7 @@ from agreements.decision.domain.question import (
     Fetch,
     Holding,
     Landed,
+    Match,
     Question,
     Reidentify,
     Release,
@@ -231,8 +232,9 @@ def _landed(told: Json | None) -> Landed | None:
 
 def question_of(question: Json) -> Question:
     match question["action"]:
-        case "request":
-            return Request(
+        case "request" | "match":
+            kind = Match if question["action"] == "match" else Request
+            return kind(
                 asker=_asker(question),
                 request=ExtractRequest(
                     extract_id="",

@@ -138,6 +138,16 @@ def test_among_practices_that_ask_are_some_that_are_permitted_and_some_refused_f
         )
 
 
+MATCHES = cases(spoiled_at_most=3, questions=st.just(plain.match))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(MATCHES)
+@example((plain.sound(), plain.match(), plain.NOON))
+def test_a_match_is_refused_where_the_reference_refuses_it(case):
+    agrees_with_the_reference(*case)
+
+
 LIMITED = cases(spoiled_at_most=0, first=(few_share,))
 
 

@@ -533,6 +533,20 @@ def fetch(**changes: Any) -> Json:
     return base | changes
 
 
+def match(**changes: Any) -> Json:
+    """For the identifiable line, from its controlled environment for finance."""
+    asked: Json = {
+        "action": "match",
+        "client": "ceff-0df",
+        "purpose": "IV",
+        "classification": "IDENTIFIABLE",
+        "periods": ["2018-04"],
+        "fields": [],
+        "formats": [],
+    }
+    return request(**(asked | changes))
+
+
 def reidentify(**changes: Any) -> Json:
     """For the line of `with_risk_stratification`, by a practice of `with_practices`."""
     base: Json = {

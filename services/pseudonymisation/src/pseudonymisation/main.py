@@ -52,10 +52,20 @@ from pseudonymisation.intake.use_cases.context import IntakeContext, IntakeLimit
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import Maps, SubmissionRights
 from pseudonymisation.people.adapters.agreements import HttpDirectCare, HttpReleases
+from pseudonymisation.people.adapters.landed_people import LandedPeople
 from pseudonymisation.people.adapters.released_files import ReleasedFiles
-from pseudonymisation.people.adapters.rules import reidentification_rule, subject_access_rule
+from pseudonymisation.people.adapters.rules import (
+    invoice_match_rule,
+    reidentification_rule,
+    subject_access_rule,
+)
 from pseudonymisation.people.adapters.sealed_people import SealedPeople
-from pseudonymisation.people.api.routes import registrations, reidentifications, subject_access
+from pseudonymisation.people.api.routes import (
+    invoice_matches,
+    registrations,
+    reidentifications,
+    subject_access,
+)
 from pseudonymisation.people.use_cases.context import PeopleContext
 from pseudonymisation.people.use_cases.ports import DirectCare, Releases
 from pseudonymisation.people.use_cases.sweeping import PeopleJobs
@@ -209,10 +219,19 @@ class Parts(service.Parts):
                 limits=self.engine_limits,
             ),
             agreements=self.given_direct_care or HttpDirectCare(self.agreements, self.tokens),
+            catalogue=self.catalogue,
+            landed_rows=LandedPeople(
+                objects=self.objects,
+                keys=self.keys,
+                scratch=self.scratch / "people",
+                limits=self.engine_limits,
+                catalogue=self.catalogue,
+            ),
             prepared_rows=ReleasedFiles(store=self.releases, keys=self.keys),
             releases=self.given_releases or HttpReleases(self.agreements, self.tokens),
             rule=reidentification_rule,
             subject_access_rule=subject_access_rule,
+            invoice_match_rule=invoice_match_rule,
         )
 
     @cached_property
@@ -305,6 +324,7 @@ def create_app(
             reidentifications.router,
             reidentifications.look_up_router,
             subject_access.router,
+            invoice_matches.router,
             public_keys.router,
         ],
         state=_intake,

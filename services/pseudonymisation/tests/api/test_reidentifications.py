@@ -296,6 +296,23 @@ def test_a_request_may_not_be_about_everybody(surgery, tokens):
     assert answer.json()["people_max"] == 100
 
 
+def test_a_practice_may_not_ask_about_everybody_a_little_at_a_time(surgery, tokens, clock, day):
+    """Guard: `require_day`, in the transaction that adds to it."""
+    made_up = [f"{tokens[0][:4]}{n:020}" for n in range(100)]
+    assert {surgery.ask(made_up).status_code for _ in range(5)} == {201}
+
+    answer = surgery.ask(tokens[:1])
+
+    assert code(answer) == (413, "DAILY_LIMIT_REACHED")
+    assert answer.json()["people_max"] == 500
+    assert leaves(surgery, "re-identification-refused")[-1]["detail"]["codes"] == [
+        "DAILY_LIMIT_REACHED"
+    ]
+    assert stored(surgery, "SELECT count(*) FROM re_identification") == [5]
+    clock.advance(timedelta(days=1))
+    assert surgery.ask(tokens[:1]).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "refused"),
     [

@@ -15,6 +15,7 @@ from services.pseudonymisation.tests.submitting import sus_row, written
 
 PREPARATIONS = {
     "preparation": "on the port of preparations: test_preparations",
+    "invoice_matched_person": "nobody is shown of whom it was asked: test_invoice_matches",
     "prepared_file": "on the port of preparations: test_preparations",
     "pseudonym_domain": "nobody is shown domains",
     "shown_table": "nobody is shown what was shown to recipients",
@@ -30,7 +31,7 @@ ONE_OF_EACH = {
     *("field_quality.invalid", "opt_out_list.people", "opt_out_check.people"),
     *("expectation.reason", "registration_list.people", "re_identification.people"),
     *("re_identified_person.outcome", "re_identified_person.reidentification_id"),
-    *("re_identification.id", "subject_access.reason"),
+    *("re_identification.id", "subject_access.reason", "invoice_match.invoice"),
 }
 OTHERWISE = {
     "/v1/opt-out-checks/{check_id}/request": "refused: RECORD_NOT_AS_LOGGED",
@@ -44,7 +45,7 @@ COUNTED = {
 }
 """It counts which worker took a file as well, which no leaf tells of."""
 STAFF = {"role": Role.DSCRO_OPERATOR, "ods": "X26"}
-AUDITED = ("/v1/re-identifications", "/v1/subject-access-requests")
+AUDITED = ("/v1/re-identifications", "/v1/subject-access-requests", "/v1/invoice-matches")
 LOOKED_UP = "/v1/re-identified-people/searches"
 """It is asked by a body, and so no GET."""
 FORMS = (
@@ -78,6 +79,19 @@ def shown(intake):
         json={"nhs_number": "9990000018", "reason": "A data subject asked."},
         headers=intake.headers(Role.INFORMATION_GOVERNANCE, "X26"),
     )
+    matched = intake.client.post(
+        "/v1/invoice-matches",
+        json={
+            "agreement": "DARS-NIC-123456-A1B2C",
+            "data_set": "SUS_APC",
+            "invoice": "RR8-1",
+            "provider": "RR8",
+            "month": "2018-04",
+            "nhs_numbers": ["9990000018"],
+        },
+        headers=intake.headers(Role.CSU_SYSTEM, "0DF"),
+    )
+    assert matched.json()["found"] == [True], matched.text
     (registered,) = intake.get("/v1/practice-registrations", **STAFF).json()["items"]
     return {
         "open_id": open_check(intake, periods=["2018-04"], purpose="IV").json()["id"],

@@ -69,6 +69,7 @@ class Code(StrEnum):
     EDITION_UNSAFE = "EDITION_UNSAFE"
     BREACH_OPEN = "BREACH_OPEN"
     DIRECT_CARE_ONLY = "DIRECT_CARE_ONLY"
+    INVOICE_VALIDATION_ONLY = "INVOICE_VALIDATION_ONLY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +396,12 @@ MEANINGS: Mapping[Code, Meaning] = {
         " for them work with tokens.",
         "NHS England's pages on risk stratification: only the GP can see which of their patients"
         " a score is about",
+    ),
+    Code.INVOICE_VALIDATION_ONLY: Meaning(
+        "NHS numbers are matched by a line of identifiable records for invoice validation",
+        "Ask by that line, from its controlled environment for finance.",
+        "NHS England's pages on invoice validation: the NHS number, to confirm backing data, inside"
+        " a controlled environment for finance",
     ),
     Code.BREACH_OPEN: Meaning(
         "The line is not held",

@@ -1,4 +1,7 @@
-"""What is asked: an extract, the release of a file, the bytes of one, or whom tokens stand for."""
+"""What is asked: an extract, the release of a file, the bytes of one, or of whom.
+
+Of whom: whom tokens stand for, and whether people were where an invoice says.
+"""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -15,6 +18,7 @@ class Action(StrEnum):
     RELEASE = "release"
     FETCH = "fetch"
     REIDENTIFY = "reidentify"
+    MATCH = "match"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,14 @@ class Request:
         return Request(
             asker=self.asker, request=replace(self.request, extract_id=""), landed=self.landed
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match(Request):
+    """Whether it may be said of NHS numbers that they are in the line's rows (ruling 31).
+
+    In place of a file: it is judged as a request for no field, and nothing is prepared.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from common.errors import Refusal
 from common.ids import digest
 from common.security.principal import Principal
 from statements.attestation import Attestation, AttestedFile
-from statements.decision import RegisterTerms
+from statements.decision import GivenMatch, RegisterTerms
 from statements.line import AgreementVersion
 from statements.question import SentObject
 from statements.request import ExtractRequest
@@ -101,7 +101,18 @@ class AskReidentify:
     """How many tokens are asked about."""
 
 
-Ask = AskRequest | AskRelease | AskFetch | AskReidentify
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskMatch:
+    action: ClassVar[Action] = Action.MATCH
+    asked_by: Principal
+    evidence: Evidence
+    request: ExtractRequest
+    """Of one month, for no field and in no format: nothing leaves but yes or no."""
+    people: int
+    """How many NHS numbers are asked about."""
+
+
+Ask = AskRequest | AskRelease | AskFetch | AskReidentify | AskMatch
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,6 +136,8 @@ class Answer:
     lease: Lease | None = None
     domain: str | None = None
     """Of a re-identification: the pseudonym domain whose tokens lead back."""
+    match: GivenMatch | None = None
+    """Of a match: whose people count."""
 
 
 AnswerOrError = Answer | Exception

@@ -20,11 +20,13 @@ from agreements.decision.use_cases.asking import (
     AnswerOrError,
     Ask,
     AskFetch,
+    AskMatch,
     AskReidentify,
     AskRelease,
     AskRequest,
 )
 from agreements.decision.use_cases.decide_fetch import decide_fetch
+from agreements.decision.use_cases.decide_match import decide_match
 from agreements.decision.use_cases.decide_reidentify import decide_reidentify
 from agreements.decision.use_cases.decide_release import decide_release
 from agreements.decision.use_cases.decide_request import decide_request
@@ -173,6 +175,8 @@ def decide_one(ask: Ask, batch: DecisionBatch, tx: DecisionLog) -> AnswerOrError
                 return decide_fetch(ask, batch, tx)
             case AskReidentify():
                 return decide_reidentify(ask, batch, tx)
+            case AskMatch():
+                return decide_match(ask, batch, tx)
     except (EvidenceRefused, DigestDiffers) as error:
         return error
 

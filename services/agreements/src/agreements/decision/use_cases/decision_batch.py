@@ -41,6 +41,7 @@ from common.clock import Clock, legal_day
 from common.errors import Refusal
 from common.ids import canonical
 from statements.attestation import Attestation
+from statements.decision import GivenMatch
 from statements.document import terms_of
 
 BEHIND_MAX = timedelta(seconds=1)
@@ -223,6 +224,7 @@ class DecisionBatch:
         permit: GivenPermit | None = None,
         released: ReleasedFile | None = None,
         domain: str | None = None,
+        match: GivenMatch | None = None,
     ) -> Answer:
         """Return the answer to a logged decision, with what it gives."""
         if not isinstance(decision, Permission):
@@ -250,6 +252,7 @@ class DecisionBatch:
             terms=None if released is None else terms_of(decision.published, decision.line),
             on_behalf_of=decision.on_behalf_of,
             domain=domain,
+            match=match,
             lease=lease(self.at, seconds=self._lease_seconds, turns_at=decision.turns_at)
             if logged.action == Action.FETCH.value
             else None,

@@ -6,6 +6,8 @@ from typing import Any, Final
 from common.audit import Kept, told_of
 from common.db.tables import table_of
 from pseudonymisation.db.people.tables import (
+    InvoiceMatchRow,
+    MatchedPersonRow,
     RegistrationListRow,
     ReidentificationRow,
     SubjectAccessRow,
@@ -100,8 +102,12 @@ REIDENTIFICATIONS: Final = Kept(
 SUBJECT_ACCESS: Final = Kept(
     name="subject-access-requests", tables={table_of(SubjectAccessRow): "id"}
 )
+INVOICE_MATCHES: Final = Kept(
+    name="invoice-matches",
+    tables={table_of(InvoiceMatchRow): "id", table_of(MatchedPersonRow): "match_id"},
+)
 KEPT: Final = (
     *(SUBMISSIONS, QUARANTINES, EDITIONS, QUALITIES, FIELDS),
     *(LISTS, CHECKS, EXPECTATIONS, PREPARATIONS),
-    *(REGISTRATIONS, REIDENTIFICATIONS, SUBJECT_ACCESS),
+    *(REGISTRATIONS, REIDENTIFICATIONS, SUBJECT_ACCESS, INVOICE_MATCHES),
 )

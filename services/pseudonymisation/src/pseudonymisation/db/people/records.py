@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
 from common import audit as audit_log
@@ -23,6 +23,8 @@ from common.replacement import EFFECTIVE, State
 from common.unreadable import from_row
 from pseudonymisation.db.held.kept import REGISTRATIONS, REIDENTIFICATIONS
 from pseudonymisation.db.held.logged import Logged
+from pseudonymisation.db.landed import SqlLanded
+from pseudonymisation.db.people.invoice_matches import SqlInvoiceMatches
 from pseudonymisation.db.people.subject_access import SqlSubjectAccess, prepared_extracts
 from pseudonymisation.db.people.tables import (
     RegistrationListRow,
@@ -41,12 +43,15 @@ from pseudonymisation.people.domain.reidentification import (
 )
 from pseudonymisation.people.domain.subject_access import PreparedExtract
 from pseudonymisation.people.use_cases.ports import WantedTold
+from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from statements.vocabulary import LineKey
 
 STANDING: Final = [state.value for state in (*EFFECTIVE, State.WAITING)]
 TURNS: Final = 2_207_145_903_318_664_071
 """Lists are put in force one after another, also by several replicas (PostgreSQL's own lock)."""
+DAYS: Final = 2_207_145_903_318_664_073
+"""What a practice asked in a day is counted one request after another, in the same way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,14 @@ class SqlReidentifications:
         )
         return found
 
+    def asked_since(self, since: datetime, *, practice: Collection[str]) -> int:
+        take_turns(self.session, DAYS)
+        people = select(func.coalesce(func.sum(ReidentificationRow.people), 0)).where(
+            col(ReidentificationRow.practice).in_(practice),
+            col(ReidentificationRow.asked_at) >= since,
+        )
+        return int(self.session.exec(people).one())
+
     def past(self, at: datetime) -> Sequence[Reidentification]:
         query = (
             select(ReidentificationRow)
@@ -213,7 +226,11 @@ class SqlPeople:
     """One transaction of people."""
 
     session: Session
-    rows: LoggedRows
+    logged: Logged
+
+    @property
+    def rows(self) -> LoggedRows:
+        return self.logged.rows
 
     @property
     def registrations(self) -> SqlRegistrations:
@@ -222,6 +239,20 @@ class SqlPeople:
     @property
     def reidentifications(self) -> SqlReidentifications:
         return SqlReidentifications(self.session, self.rows)
+
+    @property
+    def invoice_matches(self) -> SqlInvoiceMatches:
+        return SqlInvoiceMatches(self.session, self.rows)
+
+    def current_editions(self, data_set: str) -> Sequence[PinnedEdition]:
+        return SqlLanded(self.session, self.logged).current_editions(data_set)
+
+    def are_as_logged(self, editions: Sequence[PinnedEdition]) -> bool:
+        return self.logged.have(self.session, editions)
+
+    def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
+        landed = SqlLanded(self.session, self.logged)
+        return landed.opt_out_lists() if landed.are_lists_as_logged() else ()
 
     @property
     def subject_access(self) -> SqlSubjectAccess:
@@ -243,8 +274,8 @@ class SqlPeople:
 
 def people_unit_of_work(engine: Engine, logged: Logged | None = None) -> UnitOfWork[SqlPeople]:
     """Make the unit of work of people; what is shown is held against what was `logged`."""
-    rows = (logged or Logged()).rows
-    return UnitOfWork(engine, lambda session: SqlPeople(session, rows))
+    held_against = logged or Logged()
+    return UnitOfWork(engine, lambda session: SqlPeople(session, held_against))
 
 
 def _event(one: Reidentification, event: OfReidentification) -> Event:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Text
+from sqlalchemy import JSON, BigInteger, Index, Text
 from sqlmodel import Field
 
 from common.db.replacement import StandingColumns
@@ -72,6 +72,43 @@ class SubjectAccessRow(Row, table=True):
     confirmed_at: datetime | None = None
     confirmation: str | None = Field(default=None, sa_type=Text)
     answers: int
+
+
+class InvoiceMatchRow(Row, table=True):
+    """A question about NHS numbers and an invoice, as it was answered; no number ever."""
+
+    __tablename__ = "invoice_match"
+    __table_args__ = (Index("ix_invoice_match_of_day", "organisation", "agreement", "asked_at"),)
+
+    id: UUID = Field(primary_key=True)
+    organisation: str
+    client_id: str
+    asked_by: str
+    agreement: str
+    purpose: str
+    data_set: str
+    classification: str
+    invoice: str
+    provider: str
+    month: str
+    asked_at: datetime
+    decision_id: str
+    people: int
+    matched: int
+    run_of_no: int
+    alerts: bool
+
+
+class MatchedPersonRow(Row, table=True):
+    """Of whom it was said whether they were there, by haven token."""
+
+    __tablename__ = "invoice_matched_person"
+
+    match_id: UUID = Field(primary_key=True, foreign_key="invoice_match.id")
+    position: int = Field(primary_key=True)
+    person: str | None = Field(default=None, index=True)
+    """The haven token, in hexadecimal digits; null: it was no valid number."""
+    is_there: bool
 
 
 class ToldOfRow(Row, table=True):

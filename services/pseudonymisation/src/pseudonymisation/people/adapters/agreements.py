@@ -1,4 +1,4 @@
-"""What is asked of agreements: whether a practice may be told (AuthZEN), and what was released.
+"""What is asked of agreements: whether anybody may be told (AuthZEN), and what was released.
 
 Only an answer 200 that says `decision`, that was logged, and that names the domain is a yes.
 """
@@ -22,12 +22,16 @@ from common.errors import (
 from common.security.client import ServiceTokens
 from common.security.principal import Principal
 from pseudonymisation.people.domain.errors import ReleasesUnavailable
+from pseudonymisation.people.domain.invoice_match import Invoice
 from pseudonymisation.people.domain.subject_access import Release
-from pseudonymisation.people.use_cases.ports import DirectCarePermission
-from statements.decision import Evaluation, refusal_of
+from pseudonymisation.people.use_cases.ports import DirectCarePermission, MatchPermission
+from statements.decision import Evaluation, EvaluationContext, refusal_of
 from statements.question import (
     LineOfAgreement,
     LineResource,
+    MatchAction,
+    MatchContext,
+    MatchQuestion,
     ReidentifyAction,
     ReidentifyContext,
     ReidentifyQuestion,
@@ -75,6 +79,53 @@ class HttpDirectCare:
             ),
             context=ReidentifyContext(request_id=str(request_id), people=people),
         )
+        decision_id, given = self._permitted(question)
+        if given.domain is None:
+            raise DecisionUnavailable("Agreements said yes and named no pseudonym domain.")
+        return DirectCarePermission(decision_id=decision_id, domain=given.domain)
+
+    def decide_match(
+        self,
+        invoice: Invoice,
+        *,
+        request_id: UUID,
+        people: int,
+        principal: Principal,
+        token: str,
+    ) -> MatchPermission:
+        key = invoice.key
+        question = MatchQuestion(
+            subject=Subject(id=principal.client_id, properties=Proof(token=token)),
+            action=MatchAction(name="match"),
+            resource=LineResource(
+                id=invoice.agreement,
+                properties=LineOfAgreement(
+                    purpose=key.purpose,
+                    data_set=key.data_set,
+                    classification=key.classification,
+                ),
+            ),
+            context=MatchContext(request_id=str(request_id), period=invoice.month, people=people),
+        )
+        decision_id, given = self._permitted(question)
+        if given.match is None:
+            raise DecisionUnavailable("Agreements said yes and did not say whose people count.")
+        allowed = given.match
+        return MatchPermission(
+            decision_id=decision_id,
+            national=allowed.national,
+            codes=tuple(allowed.codes),
+            reasons=tuple(allowed.reasons),
+            filters=allowed.filters,
+            opt_outs_applied=allowed.opt_outs_applied,
+            opt_outs_by=allowed.opt_outs_by,
+            list_age_days_max=allowed.list_age_days_max,
+        )
+
+    def _permitted(
+        self, question: ReidentifyQuestion | MatchQuestion
+    ) -> tuple[str, EvaluationContext]:
+        """Return the logged yes. Raise Refused, AgreementNotFound, DecisionUnavailable."""
         evaluation = self._ask(question.model_dump(mode="json", exclude_none=True))
         given = evaluation.context
         if given.id is None:
@@ -82,9 +133,7 @@ class HttpDirectCare:
             raise DecisionUnavailable(NO_DECISION)
         if not evaluation.decision:
             raise refusal_of(given)
-        if given.domain is None:
-            raise DecisionUnavailable("Agreements said yes and named no pseudonym domain.")
-        return DirectCarePermission(decision_id=str(given.id), domain=given.domain)
+        return str(given.id), given
 
     def _ask(self, question: JsonValue) -> Evaluation:
         """Raise DecisionUnavailable where nothing comes back that is a decision."""

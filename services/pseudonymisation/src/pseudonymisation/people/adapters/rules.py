@@ -8,7 +8,11 @@ from typing import Annotated, Protocol, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from pseudonymisation.people.domain.rules import ReidentificationRule, SubjectAccessRule
+from pseudonymisation.people.domain.rules import (
+    InvoiceMatchRule,
+    ReidentificationRule,
+    SubjectAccessRule,
+)
 
 CODE = r"^[a-z][a-z_]{1,63}$"
 
@@ -23,6 +27,7 @@ class _Dated(BaseModel):
 
 class _Reidentification(_Dated):
     people_max: Annotated[int, Field(ge=1)]
+    people_day_max: Annotated[int, Field(ge=1)]
     second_person_above: Annotated[int, Field(ge=0)]
     minutes_to_fetch: Annotated[int, Field(ge=1)]
     hours_to_confirm: Annotated[int, Field(ge=1)]
@@ -35,11 +40,28 @@ class _Reidentification(_Dated):
             first=self.first,
             last=self.last,
             people_max=self.people_max,
+            people_day_max=self.people_day_max,
             second_person_above=self.second_person_above,
             to_fetch=timedelta(minutes=self.minutes_to_fetch),
             to_confirm=timedelta(hours=self.hours_to_confirm),
             list_days_max=self.list_days_max,
             reasons=self.reasons,
+        )
+
+
+class _InvoiceMatching(_Dated):
+    numbers_max: Annotated[int, Field(ge=1)]
+    numbers_day_max: Annotated[int, Field(ge=1)]
+    alert_after_no: Annotated[int, Field(ge=1)]
+
+    @property
+    def rule(self) -> InvoiceMatchRule:
+        return InvoiceMatchRule(
+            first=self.first,
+            last=self.last,
+            numbers_max=self.numbers_max,
+            numbers_day_max=self.numbers_day_max,
+            alert_after_no=self.alert_after_no,
         )
 
 
@@ -73,6 +95,16 @@ def reidentification_rules() -> tuple[ReidentificationRule, ...]:
 @lru_cache(maxsize=1)
 def subject_access_rules() -> tuple[SubjectAccessRule, ...]:
     return tuple(row.rule for row in _rows("subject_access", list[_SubjectAccess]))
+
+
+@lru_cache(maxsize=1)
+def invoice_match_rules() -> tuple[InvoiceMatchRule, ...]:
+    return tuple(row.rule for row in _rows("invoice_matching", list[_InvoiceMatching]))
+
+
+def invoice_match_rule(day: date) -> InvoiceMatchRule:
+    """Return the rule of a day. Raise LookupError where the file has none, or two."""
+    return _of(invoice_match_rules(), day)
 
 
 def reidentification_rule(day: date) -> ReidentificationRule:

@@ -16,3 +16,5 @@ ReadCtx = Annotated[PeopleContext, permitted(permissions.READ_REIDENTIFICATIONS,
 LookUpCtx = Annotated[PeopleContext, permitted(permissions.LOOK_UP_PEOPLE, state=STATE)]
 AskSubjectCtx = Annotated[PeopleContext, permitted(permissions.ASK_FOR_SUBJECT_ACCESS, state=STATE)]
 ReadSubjectCtx = Annotated[PeopleContext, permitted(permissions.READ_SUBJECT_ACCESS, state=STATE)]
+MatchCtx = Annotated[PeopleContext, permitted(permissions.MATCH_INVOICES, state=STATE)]
+ReadMatchesCtx = Annotated[PeopleContext, permitted(permissions.READ_INVOICE_MATCHES, state=STATE)]

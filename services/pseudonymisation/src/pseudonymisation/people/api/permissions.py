@@ -49,6 +49,18 @@ LOOK_UP_PEOPLE = Permission(
     frozenset({Role.AUDITOR}),
     "Find who was told of a patient, by NHS number, practice or person; no number is shown.",
 )
+MATCH_INVOICES = Permission(
+    "invoice-matches:ask",
+    frozenset({Role.CSU_SYSTEM}),
+    "Ask whether people were where an invoice says: a system of a controlled environment for"
+    " finance is told; whichever other system asks is refused, and the attempt is logged.",
+)
+READ_INVOICE_MATCHES = Permission(
+    "invoice-matches:read",
+    frozenset({Role.INFORMATION_GOVERNANCE, Role.AUDITOR}),
+    "See that it was asked, by whom, about which invoice, and where many were not there; never of"
+    " whom.",
+)
 ASK_FOR_SUBJECT_ACCESS = Permission(
     "subject-access-requests:ask",
     frozenset({Role.INFORMATION_GOVERNANCE}),

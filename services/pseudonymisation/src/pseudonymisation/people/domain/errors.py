@@ -105,3 +105,17 @@ class ReleasesUnavailable(Unavailable):
 
     code = "RELEASES_UNAVAILABLE"
     title = "What was released cannot be learned from agreements"
+
+
+class DailyLimitReached(TooLarge):
+    """Whoever asks about everybody, a little at a time, is stopped as well."""
+
+    code = "DAILY_LIMIT_REACHED"
+    title = "So many people may not be asked about in one day"
+
+
+class OptOutsNotKnown(Conflict):
+    """Nobody knows who objected, so nobody is said to be there."""
+
+    code = "OPT_OUT_NOT_APPLIED"
+    title = "No list of opt-outs is in force and recent enough"

@@ -14,6 +14,8 @@ class ReidentificationRule:
     last: date | None
     people_max: int
     """Of one request."""
+    people_day_max: int
+    """Of all requests of a practice in one legal day."""
     second_person_above: int
     to_fetch: timedelta
     to_confirm: timedelta
@@ -50,3 +52,39 @@ class SubjectAccessRule:
 
     def holds_on(self, day: date) -> bool:
         return is_between(day, self.first, self.last)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceMatchRule:
+    first: date | None
+    last: date | None
+    numbers_max: int
+    """Of one question."""
+    numbers_day_max: int
+    alert_after_no: int
+
+    def holds_on(self, day: date) -> bool:
+        return is_between(day, self.first, self.last)
+
+    def require(self, numbers: int) -> None:
+        """Raise TooManyPeople."""
+        if numbers > self.numbers_max:
+            raise errors.TooManyPeople(
+                f"A question may be about {self.numbers_max} people, and `nhs_numbers` has"
+                f" {numbers}. Ask in several questions.",
+                people_max=self.numbers_max,
+            )
+
+    def require_day(self, numbers: int) -> None:
+        """Raise DailyLimitReached."""
+        require_day(numbers, self.numbers_day_max)
+
+
+def require_day(people: int, people_max: int) -> None:
+    """Raise DailyLimitReached where so many are more than may be asked about in a legal day."""
+    if people > people_max:
+        raise errors.DailyLimitReached(
+            f"With this question your organisation would have asked about {people} people today;"
+            f" {people_max} is the most. Ask about the rest tomorrow.",
+            people_max=people_max,
+        )

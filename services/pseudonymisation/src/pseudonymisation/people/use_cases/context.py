@@ -5,13 +5,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Self
 
+from catalogue import Catalogue
 from common.clock import Clock
 from common.security.principal import Principal
 from common.security.roles import Role
 from pseudonymisation.intake.use_cases.context import ScopedContext
-from pseudonymisation.people.domain.rules import ReidentificationRule, SubjectAccessRule
+from pseudonymisation.people.domain.rules import (
+    InvoiceMatchRule,
+    ReidentificationRule,
+    SubjectAccessRule,
+)
 from pseudonymisation.people.use_cases.ports import (
     DirectCare,
+    LandedRows,
     PeopleHaven,
     PeopleUnitOfWork,
     PreparedRows,
@@ -25,10 +31,13 @@ class PeopleContext(ScopedContext):
     clock: Clock
     haven: PeopleHaven
     agreements: DirectCare
+    catalogue: Catalogue
+    landed_rows: LandedRows
     prepared_rows: PreparedRows
     releases: Releases
     rule: Callable[[date], ReidentificationRule]
     subject_access_rule: Callable[[date], SubjectAccessRule]
+    invoice_match_rule: Callable[[date], InvoiceMatchRule]
     token: str = field(default="", repr=False)
     """The caller's own, which is evidence for agreements."""
 

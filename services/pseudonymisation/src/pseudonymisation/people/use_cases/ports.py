@@ -11,6 +11,7 @@ from common.audit.entries import Entry as AuditEntry
 from common.idempotency import IdempotencyKeys
 from common.replacement import Change
 from common.security.principal import Principal
+from pseudonymisation.people.domain.invoice_match import Invoice, InvoiceMatch, Matched
 from pseudonymisation.people.domain.registration import RegistrationContent, RegistrationList
 from pseudonymisation.people.domain.reidentification import (
     LedBack,
@@ -23,7 +24,9 @@ from pseudonymisation.people.domain.subject_access import (
     Searched,
     SubjectAccess,
 )
+from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
+from statements.filters import Filters
 from statements.vocabulary import LineKey
 
 
@@ -48,6 +51,17 @@ class DirectCare(Protocol):
         principal: Principal,
         token: str,
     ) -> DirectCarePermission:
+        """Raise Refused, AgreementNotFound, DecisionUnavailable."""
+
+    def decide_match(
+        self,
+        invoice: Invoice,
+        *,
+        request_id: UUID,
+        people: int,
+        principal: Principal,
+        token: str,
+    ) -> "MatchPermission":
         """Raise Refused, AgreementNotFound, DecisionUnavailable."""
 
 
@@ -147,6 +161,9 @@ class Reidentifications(Protocol):
         self, *, practice: Collection[str] | None, after: UUID | None, limit: int
     ) -> Sequence[Reidentification]: ...
 
+    def asked_since(self, since: datetime, *, practice: Collection[str]) -> int:
+        """Return how many people a practice asked about, and let it ask nothing meanwhile."""
+
     def past(self, at: datetime) -> Sequence[Reidentification]:
         """Return those whose time is over and that still have their tokens."""
 
@@ -176,6 +193,63 @@ class SubjectAccessRequests(Protocol):
     def save(self, one: SubjectAccess, *, audit: AuditEntry) -> SubjectAccess: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchPermission:
+    """Agreements says yes, of these people."""
+
+    decision_id: str
+    national: bool
+    codes: tuple[str, ...]
+    reasons: tuple[str, ...]
+    filters: Filters
+    opt_outs_applied: bool
+    opt_outs_by: str
+    list_age_days_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhoCounts:
+    """Whose rows count as being there."""
+
+    permission: MatchPermission
+    data_set: str
+    month: str
+    provider: str
+    editions: tuple[PinnedEdition, ...]
+    opted_out: tuple[PinnedOptOutList, ...]
+    """Whoever is on any of them counts as not there."""
+
+
+class LandedRows(Protocol):
+    """What was landed, to be looked through for people."""
+
+    def match(self, numbers: Sequence[str], who: WhoCounts) -> Sequence[Matched]:
+        """Say of each number, in their order, whether the person is there.
+
+        Raises:
+            KeyUnavailable, ObjectStoreUnavailable, EngineFailed
+
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedBefore:
+    """What an organisation asked under an agreement before."""
+
+    asked_today: int
+    """Numbers, in this legal day."""
+    run_of_no: int
+
+
+class InvoiceMatches(Protocol):
+    def standing(self, organisation: str, agreement: str, *, since: datetime) -> MatchedBefore:
+        """Return what was asked before, and let nobody ask meanwhile."""
+
+    def add(self, match: InvoiceMatch, found: Sequence[Matched], *, audit: AuditEntry) -> None: ...
+
+    def page(self, *, after: UUID | None, limit: int) -> Sequence[InvoiceMatch]: ...
+
+
 class PeopleTransaction(Protocol):
     @property
     def registrations(self) -> Registrations: ...
@@ -185,6 +259,20 @@ class PeopleTransaction(Protocol):
 
     @property
     def subject_access(self) -> SubjectAccessRequests: ...
+
+    @property
+    def invoice_matches(self) -> InvoiceMatches: ...
+
+    def current_editions(self, data_set: str) -> Sequence[PinnedEdition]:
+        """Return the editions in force of every version of the data set."""
+
+    def are_as_logged(self, editions: Sequence[PinnedEdition]) -> bool: ...
+
+    def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
+        """Return the lists whose people are left out, the one in force first.
+
+        None where no list is in force, or where lists are not what the audit log says of them.
+        """
 
     def prepared_extracts(self) -> Sequence[PreparedExtract]:
         """Return all records that were ever prepared, held against the audit log, oldest first."""

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from common.audit import require_as_logged
 from common.audit.entries import Entry, entry_for
-from common.clock import legal_day
+from common.clock import legal_day, start_of
 from common.errors import AppError, Refusal, Refused
 from common.ids import new_id
 from common.security.roles import Role
@@ -28,6 +28,7 @@ from pseudonymisation.people.domain.reidentification import (
     ToldOf,
     WantedPeople,
 )
+from pseudonymisation.people.domain.rules import require_day
 from pseudonymisation.people.use_cases.context import PeopleContext
 from pseudonymisation.people.use_cases.ports import DirectCarePermission, WantedTold
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
@@ -49,9 +50,9 @@ def ask(wanted: WantedPeople, *, ctx: PeopleContext) -> Reidentification:
     """Ask whom tokens stand for. The tokens are looked at first: none of another domain is kept.
 
     Raises:
-        TooManyPeople, ReasonUnknown, Refused, AgreementNotFound, DecisionUnavailable
-        TokensOfAnotherDomain, DomainClosed, KeyClosed, KeyDestroyed, KeyUnavailable
-        RegistrationsOutOfDate
+        TooManyPeople, DailyLimitReached, ReasonUnknown, Refused, AgreementNotFound
+        DecisionUnavailable, TokensOfAnotherDomain, DomainClosed, KeyClosed, KeyDestroyed
+        KeyUnavailable, RegistrationsOutOfDate
 
     """
     id_, at = new_id(), ctx.clock.now()
@@ -70,7 +71,13 @@ def ask(wanted: WantedPeople, *, ctx: PeopleContext) -> Reidentification:
         rule=rule,
         at=at,
     )
-    with ctx.uow.writing() as tx:
+    with (
+        _refusals_logged(wanted.agreement, id_, asked.people, ctx=ctx),
+        ctx.uow.writing() as tx,
+    ):
+        # Counted in the transaction that adds to it: two at once are counted one by one.
+        today = tx.reidentifications.asked_since(start_of(legal_day(at)), practice=ctx.own)
+        require_day(today + asked.people, rule.people_day_max)
         stored = tx.reidentifications.save(
             asked,
             audit=_entry(

@@ -135,12 +135,12 @@ class Selection:
         return [
             "TRUE"
             if is_national
-            else f"({' OR '.join(_names(letter, codes) for letter in reasons)})"
+            else f"({' OR '.join(is_named(letter, codes) for letter in reasons)})"
             for is_national, codes, reasons in told
         ]
 
     def _names(self, letter: str) -> str:
-        return _names(letter, self._plan.codes)
+        return is_named(letter, self._plan.codes)
 
     def _code(self, letter: str) -> str:
         """Write the code by that letter: of two tiers the upper one, where the line names it."""
@@ -198,7 +198,7 @@ class Selection:
         )
 
 
-def _names(letter: str, codes: Sequence[str]) -> str:
+def is_named(letter: str, codes: Sequence[str]) -> str:
     """Say that a row's reason of that letter names one of these codes (domain.md 6.11)."""
     listed = _listed(codes)
     if letter == RESIDENT:  # of a district, or of the county that it is in (ruling 30)

@@ -27,6 +27,7 @@ from agreements.decision.use_cases import dry_run
 from agreements.decision.use_cases.asking import (
     Answer,
     AskFetch,
+    AskMatch,
     AskReidentify,
     AskRelease,
     AskRequest,
@@ -52,11 +53,12 @@ from statements.question import (
     READ_AGAIN,
     AnyQuestion,
     FetchQuestion,
+    MatchQuestion,
     Question,
     ReidentifyQuestion,
     ReleaseQuestion,
 )
-from statements.request import LandedEditions, RequestQuestion, Subject
+from statements.request import ExtractRequest, LandedEditions, RequestQuestion, Subject
 from statements.vocabulary import LineKey
 
 FOR_OTHERS = Role.SERVICE_DISSEMINATION
@@ -80,7 +82,7 @@ ASK_FOR_ACCESS = Permission(
         }
     ),
     "Ask for a decision: dissemination for others, pseudonymisation for practices that"
-    " re-identify, everybody else about themselves and dry",
+    " re-identify and for whoever validates invoices, everybody else about themselves and dry",
 )
 
 gate = APIRouter(prefix="/access/v1", tags=["access"], route_class=FastRoute)
@@ -101,10 +103,13 @@ async def evaluate(
 ) -> Evaluation | Decided:
     """Decide whether an extract may be prepared, a file released, or bytes fetched.
 
-    And whether a practice may be told whom tokens stand for.
+    And whether a practice may be told whom tokens stand for, or a controlled environment for
+    finance whether people were where an invoice says.
     """
     if isinstance(question, ReidentifyQuestion):
         return Decided(await _reidentify(question, request, caller), request.state.signer)
+    if isinstance(question, MatchQuestion):
+        return Decided(await _match(question, request, caller), request.state.signer)
     if not isinstance(question, ReleaseQuestion) and question.context.dry_run:
         return await _dry(question, request, caller)
     if caller.role is not FOR_OTHERS:
@@ -218,7 +223,7 @@ def _place(
     return ("body", *within) if is_of_all else ("body", "evaluations", number, *within)
 
 
-KINDS_OF_QUESTIONS = frozenset({"request", "release", "fetch", "reidentify"})
+KINDS_OF_QUESTIONS = frozenset({"request", "release", "fetch", "reidentify", "match"})
 
 
 def _landed(told: LandedEditions | None) -> domain.Landed | None:
@@ -260,6 +265,30 @@ async def _reidentify(question: ReidentifyQuestion, request: Request, caller: Pr
             key=LineKey(line.purpose, line.data_set, line.classification),
             request_id=question.context.request_id,
             people=question.context.people,
+        )
+    )
+
+
+async def _match(question: MatchQuestion, request: Request, caller: Principal) -> Answer:
+    if caller.role is not FOR_PRACTICES:
+        raise OnlyAboutOneself("Only pseudonymisation asks whether numbers may be matched.")
+    decider: Decider = request.state.decider
+    line, asked = question.resource.properties, question.context
+    return await decider.ask(
+        AskMatch(
+            asked_by=caller,
+            evidence=await _proof(question.subject, request, EVIDENCE_AUDIENCE[FOR_PRACTICES]),
+            request=ExtractRequest(
+                extract_id=asked.request_id,
+                agreement=question.resource.id,
+                purpose=line.purpose,
+                data_set=line.data_set,
+                classification=line.classification,
+                periods=(asked.period,),
+                fields=(),
+                formats=(),
+            ),
+            people=asked.people,
         )
     )
 

@@ -44,6 +44,7 @@ class Decided:
                 line=answer.line,
                 terms=answer.terms,
                 domain=answer.domain,
+                match=answer.match,
                 lease=None
                 if granted is None
                 else GivenLease(seconds=granted.seconds, until=granted.until),
@@ -78,7 +79,8 @@ class Decided:
 
 def _has_more(answer: Answer) -> bool:
     """Whether it has what neither a request nor a fetch gives."""
-    return (answer.holding_id, answer.terms, answer.domain) != (None, None, None)
+    own = (answer.holding_id, answer.terms, answer.domain, answer.match)
+    return any(one is not None for one in own)
 
 
 def sign(permit: GivenPermit, signer: Signer) -> str:

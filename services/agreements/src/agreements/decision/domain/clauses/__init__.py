@@ -49,6 +49,7 @@ class Clause(StrEnum):
     FORM = "form"
     USE = "use"
     IDENTITY = "identity"
+    INVOICE = "invoice"
     ROUTE = "route"
     SECTION_251 = "section_251"
     POWER = "power"
@@ -102,6 +103,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.FORM: line_clauses.form,
     Clause.USE: use_clauses.use,
     Clause.IDENTITY: use_clauses.identity,
+    Clause.INVOICE: use_clauses.invoice,
     Clause.ROUTE: line_clauses.route,
     Clause.SECTION_251: line_clauses.section_251,
     Clause.POWER: line_clauses.power,

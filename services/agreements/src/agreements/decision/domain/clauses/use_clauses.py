@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from agreements.decision.domain.case import LineCase
 from agreements.decision.domain.codes import Code, refusal
+from agreements.decision.domain.question import Match
 from catalogue import Treatment, Wanted
 from common.errors import Refusal
-from statements.vocabulary import Classification
+from statements.vocabulary import Classification, Purpose
 
 
 def use(case: LineCase) -> Iterator[Refusal]:
@@ -54,3 +55,13 @@ def _wanted(case: LineCase) -> Wanted:
         linked_with=frozenset(case.document.linked_with(case.key.data_set)),
         narrowed=frozenset(one.column for one in case.line.filters),
     )
+
+
+def invoice(case: LineCase) -> Iterator[Refusal]:
+    """Numbers are matched to validate an invoice: by a line of identifiable records for that."""
+    if not isinstance(case.question, Match):
+        return
+    key = case.key
+    if key.purpose != Purpose.IV or key.classification != Classification.IDENTIFIABLE:
+        detail = f"Nobody is looked for by a {key.classification} line for {key.purpose}."
+        yield refusal(Code.INVOICE_VALIDATION_ONLY, detail, "purpose")

@@ -43,7 +43,9 @@ router = APIRouter(prefix="/v1/re-identifications", tags=["people"])
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
-    responses=responses(errors.TooManyPeople, errors.ReasonUnknown, *DECIDED),
+    responses=responses(
+        errors.TooManyPeople, errors.DailyLimitReached, errors.ReasonUnknown, *DECIDED
+    ),
 )
 def ask_to_reidentify(
     body: WantedReidentification, response: Response, ctx: AskCtx
