@@ -6,7 +6,7 @@ from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
 
 from dsfc_client._submitting import Submitting
-from dsfc_client.models import (
+from dsfc_client.people_models import (
     InvoiceMatch,
     RegistrationList,
     Reidentification,
