@@ -3,7 +3,8 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from dsfc_client.models import Change, Wire
+from dsfc_client._http import Wire
+from dsfc_client.models import Change
 
 
 class RegistrationList(Wire):
