@@ -93,7 +93,7 @@ def test_a_no_stays_one_whatever_comes_with_it(more):
 
 def test_whoever_adds_a_member_to_answers_says_here_how_it_is_written():
     at_once = {"decision_id", "epoch", "on_behalf_of", "agreement", "permit", "line", "lease"}
-    by_the_schema = {"refusals", "holding_id", "terms", "domain"}
+    by_the_schema = {"refusals", "holding_id", "terms", "domain", "match"}
 
     assert {one.name for one in fields(Answer)} == at_once | by_the_schema | {"permitted", "at"}
 
