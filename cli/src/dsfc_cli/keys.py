@@ -21,6 +21,7 @@ from dsfc_cli.suite import SERVICES
 from dsfc_client import URLS, Profile
 from dsfc_testing.certificates import Authority
 from dsfc_testing.issuer import Identity
+from pseudonymisation.cli import keys_app as haven_keys
 from pseudonymisation.engine.keystore import generate_key_encryption_key
 
 PRIVATE, READABLE = 0o700, 0o644
@@ -50,15 +51,27 @@ ACCOUNTS = (
 """Of the S3 server: the account, whose it is, and which store's credentials."""
 
 
+app = typer.Typer(invoke_without_command=True)
+# What the haven's own command does, for a haven whose settings are in the environment.
+app.registered_commands += haven_keys.registered_commands
+
+
+@app.callback()
 def command(
+    context: typer.Context,
     directory: Annotated[Path, typer.Option(help="Never below version control.")] = Path(
         "var/compose"
     ),
 ) -> None:
     """Make keys, passwords and the profile for docker-compose.yml; what is there already stays.
 
+    The commands are for the keys of a haven (docs/key-custody.md), which two people make and
+    destroy.
+
     Example: dsfc keys --directory var/compose
     """
+    if context.invoked_subcommand is not None:
+        return
     identities = Identities.create(directory / "identities")
     for service in SERVICES:
         folder = directory / service

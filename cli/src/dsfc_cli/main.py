@@ -23,7 +23,7 @@ LAZY = {
         "dsfc_cli.contracts:command", "Generate contracts/ and the tables in docs/ from the code."
     ),
     "keys": Lazy(
-        "dsfc_cli.keys:command",
+        "dsfc_cli.keys:app",
         "Make keys, passwords and the profile for docker-compose.yml; what is there already stays.",
     ),
     "protect": Lazy(

@@ -1,21 +1,38 @@
 """The service's commands: `python -m pseudonymisation.cli serve`."""
 
-from contextlib import closing
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from common.errors import ObjectStoreUnavailable
+from common.audit.entries import entry_for
+from common.audit.log import append
+from common.clock import SystemClock, legal_day
+from common.errors import AppError, ObjectStoreUnavailable
+from common.files import write_private
+from common.security.keys import Signer, generate
 from common.service.cli import commands
-from pseudonymisation.engine.errors import NotMoved
+from pseudonymisation.engine.custody.backups import KeyPart
+from pseudonymisation.engine.custody.ceremony import Ceremony
+from pseudonymisation.engine.custody.orders import Action, Custodians, Order
+from pseudonymisation.engine.errors import KeyLost, NotMoved
 from pseudonymisation.engine.objects import landing_store
 from pseudonymisation.engine.objects.moving import move
 from pseudonymisation.intake.adapters.intake import FOLDERS
+from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.main import SERVICE, Parts
 from pseudonymisation.people.adapters.sealed_people import FOLDER as REGISTRATIONS
 
 app = commands(SERVICE)
+keys_app = typer.Typer(
+    no_args_is_help=True,
+    help="Keys that two people make and destroy, and their backups (docs/key-custody.md).",
+)
+app.add_typer(keys_app, name="keys")
 
 
 @app.command()
@@ -27,6 +44,7 @@ def sweep() -> None:
         parts.people_jobs.sweep()
 
 
+@keys_app.command()
 @app.command()
 def rewrap(
     *,
@@ -85,6 +103,171 @@ def move_landing(
         f"{moved.written} objects were written, {moved.there} were there already,"
         f" {moved.deleted} were deleted where they were. {moved.bytes} bytes in all."
     )
+
+
+@keys_app.command()
+def custodian(
+    name: Annotated[str, typer.Argument(help="As the audit log is to have it.")],
+    *,
+    key: Annotated[Path, typer.Option(help="Where the private key goes: with the custodian.")],
+    to: Annotated[Path, typer.Option(help="The file of custodians, which gets the public half.")],
+) -> None:
+    """Make a custodian's key, and name them in the file of custodians. Nothing is overwritten."""
+    with _refusals():
+        before = json.loads(to.read_text("utf-8"))["keys"] if to.exists() else []
+        if key.exists():
+            raise ValueError(f"{key} is there already")
+        public = generate(key).jwks()["keys"]
+        named = [{"name": name, **one} for one in public]
+    write_private(to, json.dumps({"keys": [*before, *named]}, indent=2) + "\n")
+    typer.echo(f"{to}: {len(before) + len(named)} keys of custodians")
+
+
+@keys_app.command()
+def order(
+    action: Annotated[Action, typer.Argument(help="What is to be done.")],
+    subject: Annotated[
+        str,
+        typer.Argument(
+            help="A key's name or `haven` (create-key, destroy-key), a version of the"
+            " key-encryption key, a month (begin-backups), a backup's file name (restore)."
+        ),
+    ] = "new",
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it is in the audit log.")],
+    to: Annotated[Path, typer.Option(help="The order, to be signed by two custodians.")],
+) -> None:
+    """Write an order. It does nothing before two custodians have signed it."""
+    write_private(to, Order.new(action, subject, reason).written())
+    typer.echo(f"{to}: two custodians sign it, each with `sign`; then `carry-out`.")
+
+
+@keys_app.command()
+def sign(
+    order_file: Annotated[Path, typer.Argument(help="The order.")],
+    *,
+    key: Annotated[Path, typer.Option(help="The custodian's own private key (JWK).")],
+) -> None:
+    """Sign an order as a custodian, on a machine of one's own. It is good for a day."""
+    with _refusals():
+        meant = Order.read(order_file)
+        typer.echo(f"{meant.action} {meant.subject}: {meant.reason}")
+        signed = meant.signed(Signer(key), SystemClock().now())
+    write_private(order_file, signed.written())
+
+
+@keys_app.command()
+def carry_out(
+    order_file: Annotated[Path, typer.Argument(help="The order, signed by two custodians.")],
+    *,
+    preview: Annotated[
+        bool, typer.Option(help="Say what would be done, and do nothing; needs no signature.")
+    ] = False,
+    part: Annotated[
+        list[Path] | None, typer.Option(help="To restore: the part of each custodian.")
+    ] = None,
+    parts_to: Annotated[
+        Path | None,
+        typer.Option(help="To begin backups: a folder for the custodians' parts."),
+    ] = None,
+    key_encryption_key_file: Annotated[
+        Path | None,
+        typer.Option(help="A copy to change in place of a mounted secret."),
+    ] = None,
+) -> None:
+    """Do what two custodians ordered. Exit 1 with a code where it is refused: nothing was done."""
+    settings = SERVICE.started() if not preview else SERVICE.configured()
+    clock = SystemClock()
+    with _refusals(), closing(Parts(settings)) as parts:
+        meant = Order.read(order_file)
+        signed_by: Sequence[str] = ()
+        if not preview:
+            custodians = Custodians.read(settings.key_custodians_file)
+            signed_by = meant.signed_by(custodians, clock)
+            if meant.action is Action.BEGIN_BACKUPS and parts_to is None:
+                raise typer.BadParameter("say where the parts go", param_hint="--parts-to")
+        ceremony = Ceremony(
+            parts.keys,
+            parts.key_backups,
+            parts.key_ledger,
+            key_encryption_key_file or settings.key_encryption_key_file,
+            signed_by,
+            [KeyPart.read(path) for path in part or ()],
+        )
+        if not preview:
+            _log_order(parts, meant, signed_by, clock.now(), "key-order-begun")
+        done = ceremony.carry_out(meant, preview=preview)
+        for one in done.parts:
+            assert parts_to is not None
+            write_private(parts_to / f"{one.period}-{one.custodian}.part", one.written())
+        if not preview:
+            _log_order(parts, meant, signed_by, clock.now(), "key-order-carried-out")
+    for line in done.told:
+        typer.echo(line)
+
+
+@keys_app.command()
+def backup() -> None:
+    """Back up all keys under the key of the newest period, and destroy periods that are due."""
+    with _refusals(), closing(Parts(SERVICE.configured())) as parts:
+        if missing := parts.keys.missing():
+            raise KeyLost(f"{len(missing)} keys are missing, so the backup would lack them.")
+        made = parts.key_backups.make(parts.keys, SystemClock().now())
+        typer.echo(
+            f"{made.path}: {len(made.names)} keys; destroyed on {made.destroy_on.isoformat()}."
+        )
+        for period in parts.key_backups.destroy_due(legal_day(SystemClock().now())):
+            typer.echo(f"Backups of {period} were destroyed: nobody can open them any more.")
+
+
+@keys_app.command(name="where")
+def where_(name: Annotated[str, typer.Argument(help="A key's name, as `domain/…`.")]) -> None:
+    """Say what became of a key, and until which day a backup holds it."""
+    with _refusals(), closing(Parts(SERVICE.configured())) as parts:
+        said = parts.key_ledger.of(name)
+        is_there = parts.keys.has(name)
+        became = "nothing is known" if said is None else f"{said.word} on {said.at.date()}"
+        typer.echo(f"{name}: {became}; it is {'' if is_there else 'not '}in the key store.")
+        backups = parts.key_backups
+        typer.echo(
+            Ceremony(
+                parts.keys,
+                backups,
+                parts.key_ledger,
+                parts.settings.key_encryption_key_file,
+            ).until(name)
+        )
+
+
+def _log_order(
+    parts: Parts, order: Order, signed_by: Sequence[str], at: datetime, action: str
+) -> None:
+    entry = entry_for(
+        ITSELF,
+        at=at,
+        action=action,
+        resource=f"key-orders/{order.id}",
+        on_behalf_of=None,
+        detail={
+            "action": order.action,
+            "key": order.subject,
+            "reason": order.reason,
+            "custodians": list(signed_by),
+        },
+    )
+    with parts.engine.begin() as connection:
+        append(connection, [entry])
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Say a refusal by its code, and end with 1."""
+    try:
+        yield
+    except (AppError, ValueError) as refused:
+        code = getattr(refused, "code", "MALFORMED")
+        typer.echo(f"{code}: {getattr(refused, 'detail', refused)}", err=True)
+        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":

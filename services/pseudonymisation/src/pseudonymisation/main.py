@@ -13,6 +13,7 @@ from fastapi import FastAPI
 import catalogue
 from common import http, service
 from common.clock import Clock
+from common.errors import KeyUnavailable
 from common.jobs import ClaimTimes, runners
 from common.messaging.consumer import Consumer
 from common.security import keys
@@ -31,6 +32,9 @@ from pseudonymisation.db.preparations import preparation_unit_of_work
 from pseudonymisation.db.quality.records import quality_unit_of_work
 from pseudonymisation.db.tables import metadata
 from pseudonymisation.engine import keystore
+from pseudonymisation.engine.custody.backups import Backups
+from pseudonymisation.engine.custody.daily import KeyBackupWorker
+from pseudonymisation.engine.custody.ledger import Ledger
 from pseudonymisation.engine.objects import Objects, landing_store
 from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import EngineLimits
@@ -130,8 +134,27 @@ class Parts(service.Parts):
 
     @cached_property
     def keys(self) -> keystore.KeyStore:
-        wrapping = keystore.FileWrapping(self.settings.key_encryption_key_file)
-        return keystore.KeyStore(self.settings.key_store, wrapping)
+        settings = self.settings
+        return keystore.KeyStore(
+            settings.key_store,
+            keystore.FileWrapping(settings.key_encryption_key_file),
+            ledger=None if settings.key_backup_dir is None else self.key_ledger,
+            is_by_order=settings.key_custodians_file is not None,
+        )
+
+    @property
+    def key_ledger(self) -> Ledger:
+        return Ledger(self._key_backup_dir())
+
+    @property
+    def key_backups(self) -> Backups:
+        keep = timedelta(days=self.settings.keep_key_backups_days)
+        return Backups(self._key_backup_dir(), keep=keep)
+
+    def _key_backup_dir(self) -> Path:
+        if self.settings.key_backup_dir is None:
+            raise KeyUnavailable("key_backup_dir is not set: nothing is known of the keys.")
+        return self.settings.key_backup_dir
 
     @cached_property
     def scratch(self) -> Path:
@@ -427,6 +450,20 @@ def jobs(parts: Parts) -> Sequence[Worker]:
             **pace,
         ),
         *runners(PEOPLE, parts.people_jobs, threads=1, wake=parts.wakes[PEOPLE], **pace),
+        *_key_backups(parts),
+    ]
+
+
+def _key_backups(parts: Parts) -> Sequence[Worker]:
+    if parts.settings.key_backup_dir is None:
+        return []
+    return [
+        KeyBackupWorker(
+            lambda: parts.keys,
+            lambda: parts.key_backups,
+            parts.legal_clock,
+            parts.settings.sweep_seconds,
+        )
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from common.settings import ServiceSettings
+from common.settings import Environment, ServiceSettings
 
 MEGABYTE = 1_000_000
 
@@ -42,6 +42,13 @@ class Settings(ServiceSettings):
     """Wrapped keys. On another disk, and in another backup, than database and objects."""
     key_encryption_key_file: Path = Path("var/keys/haven.kek")
     """What wraps them: a mounted secret; made at the first start in development."""
+    key_custodians_file: Path | None = None
+    """Names and public keys (JWKS) of those of whom two make and destroy keys. Without it the
+    haven makes its own keys itself, which production does not let it."""
+    key_backup_dir: Path | None = None
+    """What is known of the keys, and their backups. On another disk than the key store."""
+    keep_key_backups_days: Annotated[int, Field(ge=1, le=3_650)] = 90
+    """Backups of a month are destroyed so long after its last day."""
 
     engine_memory_bytes: Annotated[int, Field(ge=200 * MEGABYTE)] = 1_000 * MEGABYTE
     """Memory of one landing or preparation."""
@@ -92,6 +99,15 @@ class Settings(ServiceSettings):
     @classmethod
     def _is_text(cls, value: object) -> object:
         return str(value) if isinstance(value, Path) else value
+
+    @model_validator(mode="after")
+    def _looks_after_its_keys_in_production(self) -> Self:
+        if self.environment is not Environment.PRODUCTION:
+            return self
+        without = [n for n in ("key_custodians_file", "key_backup_dir") if not getattr(self, n)]
+        if without:
+            raise ValueError(f"not in production: {', '.join(without)} not set")
+        return self
 
     @model_validator(mode="after")
     def _has_a_place_on_this_machine(self) -> Self:

@@ -116,6 +116,17 @@ ATTESTATION = KeyUse(
     lifetime_max=timedelta(days=30),
 )
 
+KEY_ORDER = KeyUse(
+    name="key-order",
+    owner="each custodian of the haven's keys",
+    use="A custodian orders that a key of the haven is made or destroyed; two have to",
+    typ="dsfc-key-order+jwt",
+    iss="urn:dsfc:key-custodian",
+    aud="pseudonymisation",
+    public_half="the haven's file of custodians (`KEY_CUSTODIANS_FILE`)",
+    lifetime_max=timedelta(days=1),
+)
+
 MANIFEST = KeyUse(
     name="manifest",
     owner="dissemination",
@@ -176,6 +187,7 @@ KEYS: tuple[KeyUse, ...] = (
     CLIENT_ASSERTION,
     PERMIT,
     ATTESTATION,
+    KEY_ORDER,
     MANIFEST,
     SEAL,
     SIGNATURE_RECEIPT,

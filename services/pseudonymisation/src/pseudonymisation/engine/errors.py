@@ -1,6 +1,6 @@
 """How the engine, its objects and its keys fail. None quotes a value."""
 
-from common.errors import Conflict
+from common.errors import Conflict, KeyUnavailable
 
 
 class EngineFailed(Exception):
@@ -36,3 +36,29 @@ class KeyClosed(Conflict):
 class KeyDestroyed(Conflict):
     code = "KEY_DESTROYED"
     title = "The key was destroyed"
+
+
+class KeyLost(KeyUnavailable):
+    """It was made once and is not in the key store: that is gone, or an older one."""
+
+
+class KeyBackupGone(Conflict):
+    code = "KEY_BACKUP_DESTROYED"
+    title = "The key of these backups was destroyed"
+
+
+class KeyPartsWrong(Conflict):
+    code = "KEY_PARTS_WRONG"
+    title = "These are not both parts of the backup's key"
+
+
+class KeyOrderRefused(Conflict):
+    """What two custodians are to have signed is not what two custodians signed."""
+
+    code = "KEY_ORDER_REFUSED"
+    title = "The order is not one of two custodians"
+
+
+class KeyInUse(Conflict):
+    code = "KEY_IN_USE"
+    title = "The key is still needed"

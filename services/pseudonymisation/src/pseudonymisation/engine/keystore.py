@@ -1,6 +1,8 @@
 """Keys at rest: wrapped, in a directory of their own, never in a database (design.md section 7).
 
 The key-encryption key comes from outside: a file in development, a mounted secret in production.
+What has to be there is told by a ledger on another disk (`engine.custody`), so that a store that is
+gone, or an older one, is not taken for a new one.
 Only the wrapping has versions; a key itself is never changed in place, because all that was
 made with it would no longer be equal. A key that was destroyed leaves a tombstone and never
 comes back under its name; a key that was closed makes nothing new.
@@ -16,7 +18,7 @@ import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,7 +30,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from common.errors import KeyUnavailable
 from common.files import sync_directory
-from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed, KeyExists
+from pseudonymisation.engine.custody.ledger import Ledger, Said, Word, names_made
+from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed, KeyExists, KeyLost
+from pseudonymisation.engine.sealing import HAVEN
 
 __all__ = [
     "FileWrapping",
@@ -43,6 +47,9 @@ __all__ = [
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
+DESTROYED: Final = "destroyed"
+LASTING: Final = (HAVEN, "domain/")
+"""Keys that the ledger is told of when they are made: without them there would be other tokens."""
 NAME: Final = re.compile(r"^[a-z0-9_]+(/[a-z0-9_-]{1,128}){1,3}$")
 
 
@@ -72,7 +79,8 @@ class Wrapping(Protocol):
 class FileWrapping:
     """AES-256-GCM under keys of a file: one base64 key a line, the last line wraps new keys.
 
-    The version of a key is the number of its line, so that lines are only ever added.
+    The version of a key is the number of its line, so that lines are only ever added; a line that
+    says `destroyed` was one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,7 +104,11 @@ class FileWrapping:
     def _keys(self) -> Mapping[int, bytes]:
         try:
             lines = self._path.read_text("ascii").split()
-            keys = {n: base64.b64decode(line, validate=True) for n, line in enumerate(lines, 1)}
+            keys = {
+                n: base64.b64decode(line, validate=True)
+                for n, line in enumerate(lines, 1)
+                if line != DESTROYED
+            }
         except (OSError, UnicodeDecodeError, binascii.Error):
             raise KeyUnavailable("The key-encryption key cannot be read.") from None
         if not keys or any(len(key) != KEY_BYTES for key in keys.values()):
@@ -126,20 +138,111 @@ def generate_key_encryption_key(path: Path) -> None:
 class KeyStore:
     """A directory of wrapped keys, one file a key. Safe for several processes at once."""
 
-    def __init__(self, directory: Path, wrapping: Wrapping) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        wrapping: Wrapping,
+        *,
+        ledger: Ledger | None = None,
+        is_by_order: bool = False,
+    ) -> None:
+        """`is_by_order`: the haven's own keys are made by two custodians, and by nobody else."""
         self._directory = directory
         self._wrapping = wrapping
+        self._ledger = ledger
+        self._is_by_order = is_by_order
 
     def create(self, name: str) -> bytes:
         """Make a random key of 256 bits, durable before it is returned.
 
         Raises:
-            KeyExists, KeyDestroyed, KeyUnavailable
+            KeyExists, KeyDestroyed, KeyLost, KeyUnavailable
 
         """
         path = self._path(name)
+        if not path.exists():
+            self.require_new(name)
         key = secrets.token_bytes(KEY_BYTES)
-        record = self._record(name, key, KeyState.OPEN)
+        self._link(name, key, KeyState.OPEN)
+        self._tell(Word.MADE, name)
+        return key
+
+    def restore(self, name: str, key: bytes, state: str) -> bool:
+        """Put back a key that is not there, wrapped anew; return whether it was put back.
+
+        One that was destroyed since stays destroyed, one that was closed since is closed.
+
+        Raises:
+            KeyUnavailable
+
+        """
+        path = self._path(name)
+        said = self._said(name)
+        with self._there():
+            if path.exists() or _tombstone(path).exists():
+                return False
+        if said is not None and said.word is Word.DESTROYED:
+            return False
+        is_closed = said is not None and said.word is Word.CLOSED
+        self._link(name, key, KeyState.CLOSED if is_closed else KeyState(state))
+        return True
+
+    def export(self) -> Iterator[tuple[str, bytes, str]]:
+        """Yield name, key and state of each key; the ledger is told of those that it lacks.
+
+        Raises:
+            KeyUnavailable
+
+        """
+        told = {} if self._ledger is None else self._ledger.told()
+        for path in self._records():
+            name = self._name(path)
+            try:
+                key, state = self._read(name)
+            except KeyDestroyed:
+                continue  # meanwhile
+            if name not in told and name.startswith(LASTING):
+                self._tell(Word.CLOSED if state is KeyState.CLOSED else Word.MADE, name)
+            yield name, key, state
+
+    def missing(self) -> Sequence[str]:
+        """Name the keys that the ledger knows of and that are not there. Raise KeyUnavailable."""
+        if self._ledger is None:
+            return []
+        return sorted(n for n in names_made(self._ledger.told()) if not self._is_there(n))
+
+    def has(self, name: str) -> bool:
+        """Whether the key is there. Raise KeyUnavailable where the store is away."""
+        with self._there():
+            return self._path(name).exists()
+
+    def names(self) -> Sequence[str]:
+        """Name the keys that are there. Raise KeyUnavailable where the store is away."""
+        return [self._name(path) for path in self._records()]
+
+    def require_new(self, name: str) -> None:
+        """Raise KeyDestroyed or KeyLost where there was a key of that name."""
+        said = self._said(name)
+        if said is None:
+            return
+        if said.word is Word.DESTROYED:
+            raise KeyDestroyed(f"The key {name} was destroyed and cannot be made again.")
+        raise KeyLost(
+            f"The key {name} was made once and is not in the key store, which is gone or an older"
+            " one: restore it from a backup (docs/key-custody.md)."
+        )
+
+    def _said(self, name: str) -> Said | None:
+        return None if self._ledger is None else self._ledger.of(name)
+
+    def _tell(self, word: Word, name: str) -> None:
+        # Of what does not last only the end is told: no backup must bring it back.
+        if self._ledger is not None and (word is Word.DESTROYED or name.startswith(LASTING)):
+            self._ledger.say(word, name)
+
+    def _link(self, name: str, key: bytes, state: KeyState) -> None:
+        path = self._path(name)
+        record = self._record(name, key, state)
         with self._there():
             if _tombstone(path).exists():
                 raise KeyDestroyed(f"The key {name} was destroyed and cannot be made again.")
@@ -150,7 +253,6 @@ class KeyStore:
                 except FileExistsError:
                     raise KeyExists(f"The key {name} already exists.") from None
             sync_directory(path.parent)
-        return key
 
     def get(self, name: str) -> bytes:
         """Return a key to make or read something with.
@@ -190,6 +292,11 @@ class KeyStore:
 
         """
         if not self._is_there(name):
+            if self._is_by_order and name.startswith(HAVEN):
+                self.require_new(name)
+                raise KeyUnavailable(
+                    f"The key {name} was not made yet: two custodians do (docs/key-custody.md)."
+                )
             try:
                 return self.create(name)
             except KeyExists:
@@ -211,6 +318,7 @@ class KeyStore:
         with self._alone():
             key, state = self._read(name)
             if state is KeyState.OPEN:
+                self._tell(Word.CLOSED, name)
                 self._overwrite(name, self._record(name, key, KeyState.CLOSED))
 
     def ensure_closed(self, name: str) -> None:
@@ -235,6 +343,9 @@ class KeyStore:
         """
         path = self._path(name)
         with self._alone(), self._there():
+            # First where a backup would be compared with it: it must not bring it back.
+            if not _tombstone(path).exists():
+                self._tell(Word.DESTROYED, name)
             tombstone = _tombstone(path)
             tombstone.parent.mkdir(parents=True, exist_ok=True)
             tombstone.touch()
@@ -259,7 +370,7 @@ class KeyStore:
         """
         changed, newest = 0, self.newest_version()
         for path in self._records():
-            name = str(path.relative_to(self._directory)).removesuffix(".key")
+            name = self._name(path)
             with self._alone():
                 if self._version(path) in {None, newest}:
                     continue
@@ -281,6 +392,9 @@ class KeyStore:
         """
         versions = map(self._version, self._records())
         return Counter(version for version in versions if version is not None)
+
+    def _name(self, path: Path) -> str:
+        return str(path.relative_to(self._directory)).removesuffix(".key")
 
     def _records(self) -> list[Path]:
         with self._there():

@@ -36,6 +36,15 @@ STRANGER: Final = "haven/person_without_number"
 """For people without a valid NHS number (LAYOUT.md, person_kind 2)."""
 
 
+HAVEN: Final = "haven/"
+"""Keys of the haven itself. Every row that is there rests on them, so they are made once."""
+
+
+def haven_keys() -> Sequence[str]:
+    """Name all of them."""
+    return sorted({PERSON, STRANGER, *(name for kind in Identifier for name in key_of(kind))})
+
+
 def is_sealed(field: CatalogueField, data_set: DataSet) -> bool:
     """Return whether a field's cells are sealed: identifiers, but the person's own number."""
     return field.identifier is not None and field.name != data_set.person.nhs_number

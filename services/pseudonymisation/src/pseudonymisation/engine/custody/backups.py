@@ -1,0 +1,307 @@
+"""Backups of the key store, which nobody opens alone, and nobody at all after a stated day.
+
+A period has a key pair. Every backup of the period is sealed under its public half (HPKE, RFC
+9180: X25519, HKDF-SHA256, AES-256-GCM), so that a machine makes backups and opens none. The
+private half is split into three parts, all of which are needed (their XOR): two are given to two
+custodians and kept nowhere, the third lies beside the backups. On the period's last day the third
+part is overwritten, and what custodians may still hold opens nothing.
+
+Keys are in a backup as they are, not as the key-encryption key wrapped them: it comes back where
+that is lost as well, and a key-encryption key that was destroyed opens no old backup.
+"""
+
+import base64
+import binascii
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from common.errors import KeyUnavailable
+from common.files import sync_directory, write_private
+from pseudonymisation.engine.errors import KeyBackupGone, KeyExists, KeyPartsWrong
+
+PERIOD: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+PART_BYTES: Final = 32
+ENDING: Final = ".backup"
+GONE: Final = "destroyed"
+KEY_FILE: Final = "period.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A key in a backup."""
+
+    key: bytes
+    state: str
+
+
+class KeySource(Protocol):
+    """What is backed up."""
+
+    def export(self) -> Iterator[tuple[str, bytes, str]]:
+        """Name, key and state of each. Raise KeyUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What is known of one without opening it."""
+
+    path: Path
+    period: str
+    made_at: datetime
+    names: Sequence[str]
+    destroy_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPart:
+    """What one custodian is given; alone it is a random number."""
+
+    period: str
+    custodian: str
+    secret: bytes
+
+    def written(self) -> str:
+        return json.dumps(
+            {
+                "what": "a part of the key of a period's backups; keep it apart from the other",
+                "period": self.period,
+                "custodian": self.custodian,
+                "part": _text(self.secret),
+            },
+            indent=2,
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "KeyPart":
+        """Raise KeyPartsWrong where the file is none."""
+        try:
+            document = json.loads(path.read_text("ascii"))
+            secret = base64.b64decode(document["part"], validate=True)
+            part = cls(str(document["period"]), str(document["custodian"]), secret)
+        except (OSError, ValueError, KeyError, TypeError):
+            raise KeyPartsWrong(f"{path} is no part of a backup key.") from None
+        if len(part.secret) != PART_BYTES:
+            raise KeyPartsWrong(f"{path} is no part of a backup key.")
+        return part
+
+
+class Backups:
+    """A directory with a folder a period."""
+
+    def __init__(self, directory: Path, *, keep: timedelta) -> None:
+        """Backups of a period are destroyed so long after its last day."""
+        self._directory = directory
+        self._keep = keep
+
+    def begin(self, period: str, custodians: Sequence[str]) -> Sequence[KeyPart]:
+        """Make the key of a period; return the parts of two custodians, which are kept nowhere.
+
+        Raises:
+            KeyUnavailable: the directory is away
+            KeyExists: the period has a key, or had one
+
+        """
+        first, second = custodians
+        folder = self._folder(period)
+        if folder.exists():
+            raise KeyExists(f"Backups of {period} were begun already; begin another period.")
+        private = X25519PrivateKey.generate()
+        secret = private.private_bytes_raw()
+        ours, *theirs = _split(secret, 3)
+        text = json.dumps(
+            {
+                "period": period,
+                "public_key": _text(private.public_key().public_bytes_raw()),
+                "destroy_on": self.destroy_on(period).isoformat(),
+                "part": _text(ours),
+            }
+        )
+        with _there(self._directory):
+            folder.mkdir(mode=0o700)
+            write_private(folder / KEY_FILE, text)
+            sync_directory(folder)
+            sync_directory(self._directory)
+        names = (first, second)
+        return [KeyPart(period, name, part) for name, part in zip(names, theirs, strict=True)]
+
+    def current(self) -> str:
+        """Return the newest period that has a key. Raise KeyUnavailable where there is none."""
+        with _there(self._directory):
+            found = sorted(path.parent.name for path in self._directory.glob(f"*/{KEY_FILE}"))
+        if not found:
+            raise KeyUnavailable(
+                "No period of backups was begun; two custodians begin one (begin-backups)."
+            )
+        return found[-1]
+
+    def make(self, source: KeySource, now: datetime) -> Backup:
+        """Seal all keys that are there under the newest period's key. Raise KeyUnavailable."""
+        period = self.current()
+        header = self._header(period)
+        made_at = now.astimezone(UTC).replace(microsecond=0)
+        kept = {name: [_text(key), state] for name, key, state in source.export()}
+        public = X25519PublicKey.from_public_bytes(_bytes(header["public_key"]))
+        clear = json.dumps(kept).encode()
+        sealed = SUITE.encrypt(clear, public, info=_bound(period, made_at))
+        document = {
+            "period": period,
+            "made_at": made_at.isoformat(),
+            "names": sorted(kept),
+            "sealed": _text(sealed),
+        }
+        name = f"{made_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}{ENDING}"
+        path = self._folder(period) / name
+        with _there(self._directory):
+            write_private(path, json.dumps(document))
+            sync_directory(path.parent)
+        return self._told(path)
+
+    def all(self) -> Sequence[Backup]:
+        """Return the backups that can be opened yet, the oldest first. Raise KeyUnavailable."""
+        with _there(self._directory):
+            found = sorted(self._directory.glob(f"*/*{ENDING}"))
+        return [self._told(path) for path in found]
+
+    def open(self, path: Path, parts: Sequence[KeyPart]) -> Mapping[str, Kept]:
+        """Return what is in a backup, by the parts of both custodians.
+
+        Raises:
+            KeyBackupGone: its period's key was destroyed
+            KeyPartsWrong: they are not both parts of that key
+            KeyUnavailable: it cannot be read, or is not what was written
+
+        """
+        told = self._told(path)
+        header = self._header(told.period)
+        # Both are of that period and each is another's: the same one twice would cancel out.
+        if len({part.secret for part in parts}) != 2 or any(
+            part.period != told.period for part in parts
+        ):
+            raise KeyPartsWrong(f"Two different parts of the key of {told.period} are needed.")
+        secret = _joined([_bytes(header["part"]), *(part.secret for part in parts)])
+        private = X25519PrivateKey.from_private_bytes(secret)
+        if private.public_key().public_bytes_raw() != _bytes(header["public_key"]):
+            raise KeyPartsWrong(f"These are not the parts of the key of {told.period}.")
+        document = _json(path)
+        try:
+            clear = SUITE.decrypt(
+                _bytes(document["sealed"]), private, info=_bound(told.period, told.made_at)
+            )
+        except (InvalidTag, KeyError):
+            raise KeyUnavailable("The backup is not what was written.") from None
+        kept: Mapping[str, Sequence[str]] = json.loads(clear)
+        return {name: Kept(_bytes(key), state) for name, (key, state) in kept.items()}
+
+    def destroy_due(self, today: date) -> Sequence[str]:
+        """Destroy the periods whose day has come: the key's part first, then what it sealed."""
+        destroyed = []
+        with _there(self._directory):
+            for path in sorted(self._directory.glob(f"*/{KEY_FILE}")):
+                if today < date.fromisoformat(str(_json(path)["destroy_on"])):
+                    continue
+                (path.parent / GONE).write_text(today.isoformat(), encoding="ascii")
+                _overwrite(path)
+                destroyed.append(path.parent.name)
+            for gone in self._directory.glob(f"*/{GONE}"):
+                for path in (*gone.parent.glob(KEY_FILE), *gone.parent.glob(f"*{ENDING}")):
+                    _overwrite(path)
+                sync_directory(gone.parent)
+        return destroyed
+
+    def destroy_on(self, period: str) -> date:
+        """Return the day on which backups of a period are destroyed."""
+        year, month = map(int, period.split("-"))
+        following = date(year + month // 12, month % 12 + 1, 1)
+        return following + self._keep
+
+    def _folder(self, period: str) -> Path:
+        if PERIOD.fullmatch(period) is None:
+            raise ValueError("a period is a month, as 2026-11")
+        return self._directory / period
+
+    def _header(self, period: str) -> Mapping[str, Any]:
+        folder = self._folder(period)
+        if (folder / GONE).exists():
+            raise KeyBackupGone(f"The key of the backups of {period} was destroyed.")
+        return _json(folder / KEY_FILE)
+
+    def _told(self, path: Path) -> Backup:
+        document = _json(path)
+        try:
+            period = str(document["period"])
+            header = self._header(period)
+            return Backup(
+                path,
+                period,
+                datetime.fromisoformat(document["made_at"]),
+                document["names"],
+                date.fromisoformat(header["destroy_on"]),
+            )
+        except (KeyError, ValueError, TypeError):
+            raise KeyUnavailable(f"{path} is no backup of keys.") from None
+
+
+def _bound(period: str, made_at: datetime) -> bytes:
+    return f"dsfc/key-backup/1/{period}/{made_at.isoformat()}".encode()
+
+
+def _split(secret: bytes, count: int) -> Sequence[bytes]:
+    parts = [secrets.token_bytes(len(secret)) for _ in range(count - 1)]
+    return [*parts, _joined([secret, *parts])]
+
+
+def _joined(parts: Sequence[bytes]) -> bytes:
+    return reduce(lambda a, b: bytes(x ^ y for x, y in zip(a, b, strict=True)), parts)
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _bytes(text: object) -> bytes:
+    try:
+        return base64.b64decode(str(text), validate=True)
+    except binascii.Error:
+        raise KeyUnavailable("A backup of keys cannot be read.") from None
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        raise KeyUnavailable(f"{path} cannot be read.") from None
+    if not isinstance(document, dict):
+        raise KeyUnavailable(f"{path} cannot be read.")
+    return document
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(secrets.token_bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+
+
+@contextmanager
+def _there(directory: Path) -> Iterator[None]:
+    if not directory.is_dir():
+        raise KeyUnavailable("The directory of key backups cannot be reached.")
+    try:
+        yield
+    except OSError:
+        raise KeyUnavailable("The directory of key backups cannot be written.") from None

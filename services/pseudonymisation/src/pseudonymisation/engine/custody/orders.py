@@ -1,0 +1,123 @@
+"""What two custodians signed: which key is to be made or destroyed, why, and until when.
+
+An order is a file. Each custodian signs it with a key of their own, on a machine of their own; it
+is good for a day, and once. Who the custodians are is a file of public keys beside the
+key-encryption key.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from common.clock import Clock
+from common.ids import new_id
+from common.security import keys
+from common.security.jws import NotGenuine
+from common.security.keys import KEY_ORDER, SignedVerifier, Signer
+from pseudonymisation.engine.errors import KeyOrderRefused
+
+CUSTODIANS: Final = 2
+LIFE: Final = timedelta(days=1)
+
+
+class Action(StrEnum):
+    CREATE_KEY = "create-key"
+    DESTROY_KEY = "destroy-key"
+    ADD_KEY_ENCRYPTION_KEY = "add-key-encryption-key"
+    DESTROY_KEY_ENCRYPTION_KEY = "destroy-key-encryption-key"
+    BEGIN_BACKUPS = "begin-backups"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One act, and why."""
+
+    id: str
+    action: Action
+    subject: str
+    """A key's name, a version, a period, a backup's file name; `new` for what has no name yet."""
+    reason: str
+    signatures: tuple[str, ...] = ()
+
+    @classmethod
+    def new(cls, action: Action, subject: str, reason: str) -> "Order":
+        return cls(str(new_id()), action, subject, reason)
+
+    @classmethod
+    def read(cls, path: Path) -> "Order":
+        """Raise KeyOrderRefused where the file is none."""
+        try:
+            document = json.loads(path.read_text("utf-8"))
+            return cls(
+                str(document["id"]),
+                Action(document["action"]),
+                str(document["subject"]),
+                str(document["reason"]),
+                tuple(map(str, document["signatures"])),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            raise KeyOrderRefused(f"{path} is no order.") from None
+
+    def written(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    def signed(self, signer: Signer, at: datetime) -> "Order":
+        """Return it with one signature more."""
+        compact = keys.issue(signer, KEY_ORDER, {"order": self._meant()}, at=at, lifetime=LIFE)
+        return replace(self, signatures=(*self.signatures, compact))
+
+    def _meant(self) -> Mapping[str, str]:
+        names = ("id", "action", "subject", "reason")
+        return {name: str(getattr(self, name)) for name in names}
+
+    def signed_by(self, custodians: "Custodians", clock: Clock) -> Sequence[str]:
+        """Return the custodians who signed just this. Raise KeyOrderRefused unless two did."""
+        found: set[str] = set()
+        for compact in self.signatures:
+            found |= {
+                name
+                for name, jwk in custodians.known
+                if _is_signed(compact, jwk, self._meant(), clock)
+            }
+        if len(found) < CUSTODIANS:
+            raise KeyOrderRefused(
+                f"{len(found)} of {CUSTODIANS} custodians signed this order within a day;"
+                " each signs it with a key that the file of custodians names."
+            )
+        return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Custodians:
+    """Whose signature counts: names and public keys. Two keys of one name are one person."""
+
+    known: Sequence[tuple[str, Mapping[str, Any]]]
+
+    @classmethod
+    def read(cls, path: Path | None) -> "Custodians":
+        """Raise KeyOrderRefused where there is no such file, or nobody in it."""
+        try:
+            document = json.loads(path.read_text("utf-8")) if path is not None else {"keys": []}
+            known = [(str(jwk["name"]).strip(), jwk) for jwk in document["keys"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise KeyOrderRefused("The file of custodians cannot be read.") from None
+        if len({name.casefold() for name, _ in known}) < CUSTODIANS:
+            raise KeyOrderRefused(
+                f"The file of custodians (key_custodians_file) names fewer than {CUSTODIANS}."
+            )
+        return cls([(name.casefold(), jwk) for name, jwk in known])
+
+
+def _is_signed(
+    compact: str, jwk: Mapping[str, Any], meant: Mapping[str, str], clock: Clock
+) -> bool:
+    verifier = SignedVerifier(KEY_ORDER, lambda: {"keys": [dict(jwk)]}, clock=clock)
+    try:
+        return bool(verifier.verify(compact).get("order") == dict(meant))
+    except (NotGenuine, ValueError):
+        return False
