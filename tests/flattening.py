@@ -10,8 +10,9 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from catalogue import DataSet
+from catalogue import DataSet, Treatment
 from catalogue.relations import Group, Part, Table
+from services.pseudonymisation.tests.landed import is_nhs_number, siv, token
 from tests.expecting import Expected
 
 Row = Mapping[str, str]
@@ -30,10 +31,14 @@ def rows_of(text: str, data_set: DataSet, table: str) -> list[Row]:
 class ExpectedOfGroup(Expected):
     """The rows of one group: what landing made of a table it made of that table's own row."""
 
+    is_linked = False
+    """Whether the agreement links the data set with another."""
+
     def of(self, group: Group, data_set: DataSet, sent: Sent) -> Iterator[tuple[Any, ...]]:
         """Give the rows that leave."""
         found = [*joined(data_set, group, sent)]
         self._beside = [beside for _, beside in found]
+        self._other = group.other
         self._table_of = {
             made.name: table.table
             for table in data_set.tables
@@ -51,6 +56,21 @@ class ExpectedOfGroup(Expected):
     def row(self, line: int, value, every):
         self._own = self._beside[line - 2]
         yield from super().row(line, value, every)
+
+    def cell(self, name: str, treatment: Treatment, value, dropped, every):
+        """Give a second person's token: of a kind of its own, or as that of a first one."""
+        if name != self.data_set.other.nhs_number:
+            return super().cell(name, treatment, value, dropped, every)
+        kinds = "PL" if self.is_linked else "BC"
+        own = self._own.get(self._other or "")
+        if own is None:
+            return None
+        if is_nhs_number(own[name]):
+            block = (10).to_bytes(4, "little") + own[name].encode() + b"\0\0"
+            return token(self.haven, kinds[0], block, self.asked)
+        known = f"{self.world.provider}\x1f{own[self.data_set.other.local_id]}"
+        sealer = siv(self.haven.key("haven/person_without_number"))
+        return token(self.haven, kinds[1], sealer.encrypt(known.encode(), None)[:16], self.asked)
 
     def derived(self, made, value, every):
         own = self._own.get(self._table_of[made.name])

@@ -383,6 +383,67 @@ def test_what_is_wrong_between_tables_is_said_with_its_line(what: str) -> None:
     assert all(one.line for one in refused.value.problems)
 
 
+def births() -> dict[str, Any]:
+    """Visits of which each brought somebody else into the world."""
+    said = copy.deepcopy(visits())
+    told = table(said, "VISITS")
+    number = {"name": "NUM2", "class": "DI", "identifier": "nhs_number"}
+    told["fields"] += [number | {"treatments": ["pseudonym"]}, {**WHO, "name": "WHO2"}]
+    told["person"] = {"nhs_number": "NUM2", "local_id": "WHO2"}
+    group(said, "Visits")["other"] = "VISITS"
+    group(said, "Visits")["columns"]["VISITS"].append("NUM2")
+    return said
+
+
+def test_a_row_may_name_two_people_and_is_about_the_first() -> None:
+    view = made(births()).by_group["Visits"]
+
+    assert (view.person.nhs_number, view.other.nhs_number) == ("NUM", "NUM2")
+    assert made(births()).releasable("Visits.NUM2").treatments == (Treatment.PSEUDONYM,)
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        (lambda s: group(s, "Visits").pop("other"), "have the people of VISITS, PEOPLE"),
+        (
+            lambda s: group(s, "Referrals").update(other="VISITS"),
+            "names VISITS as the second person of rows of REFERRALS, which have it not",
+        ),
+        (
+            lambda s: group(s, "Visits").update(other="REFERRALS"),
+            "has no column with the number of REFERRALS",
+        ),
+        (
+            lambda s: group(s, "Visits")["columns"]["VISITS"].remove("NUM2"),
+            "has no column with the number of VISITS",
+        ),
+        (
+            lambda s: table(s, "VISITS")["fields"][3].update(treatments=[]),
+            "its one treatment is pseudonym",
+        ),
+        (
+            lambda s: _home(s, "VISITS"),
+            "HOME is the postcode of a second person, and PEOPLE has none",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_second_person_is_said(change, detail: str) -> None:
+    said = births()
+    change(said)
+
+    with pytest.raises(InvalidDataSet) as refused:
+        made(said)
+
+    assert any(detail in str(one) for one in refused.value.problems), refused.value.problems
+
+
+def _home(said: dict[str, Any], name: str) -> None:
+    home = {"name": "HOME", "class": "DI", "identifier": "postcode", "check": "postcode"}
+    table(said, name)["fields"].append(home)
+    table(said, name)["person"]["postcode"] = "HOME"
+
+
 def test_what_is_wrong_in_a_table_names_it() -> None:
     said = copy.deepcopy(visits())
     table(said, "VISITS")["fields"][2]["treatments"] = ["pseudonym"]

@@ -83,7 +83,12 @@ def _table(
     for parent in (p for p in table.parents if p.needed):
         there = len(next(iter(made.columns[parent.table].values())))
         chosen[parent.table] = rng.integers(0, there, rows)
-        maker.person = made.people[parent.table][chosen[parent.table]]
+        belonging = made.people[parent.table][chosen[parent.table]]
+        if table.is_about_people:  # a second person, of whom each belongs to another one
+            own = maker.person
+            maker.person = np.where(own == belonging, (belonging + 1) % people, own)
+        else:
+            maker.person = belonging
     columns = maker.columns()
     for parent in table.parents:
         columns |= _named(parent, made, maker.person, chosen, rng, data_set)

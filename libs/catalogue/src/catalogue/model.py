@@ -121,6 +121,8 @@ class DataSet(Strict):
     digest: str = ""
     part: Annotated[str, Field(exclude=True)] = ""
     """The table or the group that this is, of a data set that has some."""
+    other: Annotated[Person, Field(exclude=True)] = Person()
+    """Where a row of a group says who the second person is that it names."""
     _by_table: Mapping[str, "DataSet"] = PrivateAttr(default_factory=dict)
     _by_group: Mapping[str, "DataSet"] = PrivateAttr(default_factory=dict)
     _as_sent: "DataSet | None" = PrivateAttr(default=None)

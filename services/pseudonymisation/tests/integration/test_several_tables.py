@@ -50,8 +50,10 @@ def close(intake, submission_id: str) -> Any:
     return intake.client.post(f"/v1/submissions/{submission_id}/closing", headers=intake.headers())
 
 
-def begin(intake, sent: Mapping[str, Sequence[Row]], period: str = MONTH) -> str:
-    opened = intake.open("CSDS", period)
+def begin(
+    intake, sent: Mapping[str, Sequence[Row]], period: str = MONTH, data_set: str = "CSDS"
+) -> str:
+    opened = intake.open(data_set, period)
     assert opened.status_code == 201, opened.text
     for table, rows in sent.items():
         answer = put(intake, opened.json()["id"], table, written(rows))

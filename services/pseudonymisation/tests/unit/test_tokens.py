@@ -249,7 +249,7 @@ def test_tokens_of_rows_are_those_of_each_column_by_itself(rows):
     longer = [pa.concat_arrays([word.slice(0, 1), word]) for word in whole]
 
     made = RowTokeniser(domain_key=domain, domain_id=DOMAIN).tokens(
-        pa.array(minted.head),
+        [pa.array(minted.head)],
         [
             (pa.array(minted.first), pa.array(minted.second)),
             (whole[0], whole[1]),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from catalogue.fields import CatalogueField
 from catalogue.relations.words import OF, Group, Join, Parent, Part, Relations, Table
+from catalogue.words import Treatment
 
 NAME_MAX = 64
 """Characters of a column with its group."""
@@ -156,6 +157,9 @@ def _of_child(join: Join, other: Table, beside: Iterable[Table]) -> Iterator[str
 
 def _of_whom(group: Group, part: Part, beside: Iterable[Table], said: Relations) -> Iterator[str]:
     people = [table.table for table in beside if table.is_about_people]
+    if group.other is not None and group.subjects == "patients":
+        yield from _of_other(group, part, said)
+        people = [name for name in people if name != group.other]
     if group.subjects != "patients":
         if people:
             yield f"is about {group.subjects}, and is joined with {', '.join(people)}"
@@ -169,6 +173,27 @@ def _of_whom(group: Group, part: Part, beside: Iterable[Table], said: Relations)
         yield f"rows of {part.table} have the people of {', '.join(people)}: name one table"
     elif people[0] != part.table and not _always_has(part, people[0], said):
         yield f"rows of {part.table} may have no row of {people[0]} (lost parent)"
+
+
+def _of_other(group: Group, part: Part, said: Relations) -> Iterator[str]:
+    """Check that the second person of a row is known, and is looked for as the first is."""
+    other = said.by_name.get(group.other or "")
+    if other is None or other.table not in part.tables:
+        yield f"names {group.other} as the second person of rows of {part.table}, which have it not"
+        return
+    number = other.by_name.get(other.person.nhs_number or "")
+    if number is None or number.name not in group.columns.get(other.table, ()):
+        yield f"has no column with the number of {other.table}, whose people are second in its rows"
+        return
+    if number.treatments != (Treatment.PSEUDONYM,):
+        yield f"{number.name} is the number of a second person: its one treatment is pseudonym"
+    first = said.person_of(group, part)
+    if first is None:
+        return
+    roles = first.person.model_dump()
+    for role, name in other.person.model_dump().items():
+        if name is not None and roles[role] is None and role in {"date_of_birth", "postcode"}:
+            yield f"{name} is the {role} of a second person, and {first.table} has none"
 
 
 def _always_has(part: Part, wanted: str, said: Relations) -> bool:

@@ -72,7 +72,7 @@ def _of_group(group: Group, said: Relations, dated: str) -> dict[str, Any]:
             for name in _needed(table, group):
                 hidden.setdefault(name, table.by_name[name])
         hidden.setdefault(dated, said.by_name[part.table].by_name[dated])
-    about = said.person_of(group.parts[0])
+    about = said.person_of(group, group.parts[0])
     unseen = [
         field.model_copy(update={"treatments": ()})
         for name, field in hidden.items()
@@ -82,6 +82,7 @@ def _of_group(group: Group, said: Relations, dated: str) -> dict[str, Any]:
         "grain": group.grain,
         "subjects": group.subjects,
         "person": Person() if about is None else about.person,
+        "other": said.by_name[group.other].person if group.other else Person(),
         "population": population,
         "fields": (*fields.values(), *unseen),
         "derived": tuple(derived.values()),

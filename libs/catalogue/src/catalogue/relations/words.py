@@ -105,6 +105,9 @@ class Group(Strict):
     """Whom its rows are about: of nobody no row has a token."""
     links: Mapping[TableName, tuple[Name, ...]] = {}
     """By which columns its rows are joined with those of another group, besides the token."""
+    other: TableName | None = None
+    """Of two people in a row the table that says who the second is: a mother's baby. The row's
+    token is that of the first; the second's number leaves as a token of a kind of its own."""
     parts: Annotated[tuple[Part, ...], Field(alias="from", min_length=1)]
     """One behind the other."""
     columns: Annotated[Mapping[TableName, tuple[Name, ...]], Field(min_length=1)]
@@ -140,12 +143,10 @@ class Relations(Strict):
             given |= {table.table for table in ready}
             waiting = [table for table in waiting if table.table not in given]
 
-    def person_of(self, part: Part) -> Table | None:
+    def person_of(self, group: Group, part: Part) -> Table | None:
         """Return the table that says whom the rows of a part are about."""
-        return next(
-            (self.by_name[name] for name in part.tables if self.by_name[name].is_about_people),
-            None,
-        )
+        about = (self.by_name[n] for n in part.tables if self.by_name[n].is_about_people)
+        return next((table for table in about if table.table != group.other), None)
 
     def of_group(self, name: str) -> Group:
         """Raise KeyError where there is none."""

@@ -40,10 +40,18 @@ class Kind(Enum):
     """A person without a valid one, known to one provider only (domain.md 8.2)."""
     CELL = "I"
     """Another sealed identifier: a local id, a member of staff."""
+    OTHER_NUMBER = "B"
+    """A second person of a row, a mother's baby, known by an NHS number (docs/adr/0109)."""
+    OTHER_NO_NUMBER = "C"
+    """A second person of a row without a valid one."""
 
 
 PERSON_KINDS: Final = {1: Kind.NUMBER, 2: Kind.NO_NUMBER}
 """The landed column `person_kind` (LAYOUT.md)."""
+OTHER_KINDS: Final = {1: Kind.OTHER_NUMBER, 2: Kind.OTHER_NO_NUMBER}
+"""Of second persons, in a domain of one data set."""
+NUMBERED: Final = frozenset({Kind.NUMBER, Kind.OTHER_NUMBER})
+"""Kinds that are made of the NHS number itself."""
 
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _RECORD: Final = np.dtype([("head", ">u2"), ("block", f"V{BLOCK}")])
@@ -101,7 +109,7 @@ class Retokeniser:
     def __init__(
         self, *, kind: Kind, domain_key: bytes, domain_id: str, haven_key: bytes | None = None
     ) -> None:
-        if (kind is Kind.NUMBER) != (haven_key is not None):
+        if (kind in NUMBERED) != (haven_key is not None):
             raise ValueError("the haven's key is for NHS numbers, and only for them")
         self.kind = kind
         self._haven = Cipher(haven_key) if haven_key is not None else None
@@ -238,13 +246,13 @@ class RowTokeniser:
         self._records["head"] = self._head
 
     def tokens(
-        self, head: pa.Array, columns: Sequence[tuple[pa.Array, pa.Array]]
+        self, heads: Sequence[pa.Array], columns: Sequence[tuple[pa.Array, pa.Array]]
     ) -> list[pa.StringArray]:
         """Make the tokens of persons, whose words come first, and of sealed cells.
 
-        A null stays null.
+        There is a head for each column of persons. A null stays null.
         """
-        rows = len(head)
+        rows, persons = len(heads[0]), len(heads)
         total = rows * len(columns)
         if total > len(self._records):
             self._room(total)
@@ -252,14 +260,16 @@ class RowTokeniser:
         for place, (first, second) in enumerate(columns):
             words[place, :, 0] = _held(first)
             words[place, :, 1] = _held(second)
-        # The first column is the domain's already.
-        blocks = self._domain.encrypt(self._clear[rows:total], self._blocks[rows : total + 1])
+        # Those of persons are the domain's already.
+        minted = rows * persons
+        blocks = self._domain.encrypt(self._clear[minted:total], self._blocks[minted : total + 1])
         records = self._records[:total]
-        records["head"][:rows] = _held(head)
-        records["head"][rows:] = self._head
+        for place, head in enumerate(heads):
+            records["head"][rows * place : rows * (place + 1)] = _held(head)
+        records["head"][minted:] = self._head
         opaque = _RECORD["block"]
-        records["block"][:rows] = self._clear[:rows].view(opaque)[:, 0]
-        records["block"][rows:] = blocks.view(opaque)[:, 0]
+        records["block"][:minted] = self._clear[:minted].view(opaque)[:, 0]
+        records["block"][minted:] = blocks.view(opaque)[:, 0]
         text = pa.py_buffer(pybase64.b64encode(records.data.cast("B"), altchars=b"-_"))
         size = rows * TOKEN_CHARACTERS
         offsets = pa.py_buffer(_offsets(rows))

@@ -1,7 +1,7 @@
 """Makes the files of one extract on this machine, and leaves nothing of them behind."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -20,7 +20,13 @@ from pseudonymisation.intake.adapters.lists import named
 from pseudonymisation.preparations.adapters.caps import capped_columns
 from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.gathering import gathered
-from pseudonymisation.preparations.adapters.plan import ExtractColumn, ExtractKeys, Plan, Source
+from pseudonymisation.preparations.adapters.plan import (
+    ExtractColumn,
+    ExtractKeys,
+    Other,
+    Plan,
+    Source,
+)
 from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
 from pseudonymisation.preparations.domain.capping import capping, filtered, told
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared, PcdLeak
@@ -135,6 +141,7 @@ class DuckDbExtractEngine:
                 *of_group(work.data_set.part),
             ),
             nhs_number=person.nhs_number,
+            other=other_of(work.data_set, permit.domain.data_sets),
             date_of_birth=person.date_of_birth,
             postcode=person.postcode,
             layout=left_out(work.data_set, (), work.rules.controls if work.rules else ()),
@@ -147,6 +154,14 @@ class DuckDbExtractEngine:
                 and treatments[f.name] is not Treatment.PSEUDONYM
             ),
         )
+
+
+def other_of(data_set: DataSet, linked: Sequence[str]) -> Other | None:
+    """Say who is the second person of each row, where rows have two."""
+    other = data_set.other
+    if other.nhs_number is None:
+        return None
+    return Other(other.nhs_number, other.date_of_birth, other.postcode, len(linked) > 1)
 
 
 def of_group(group: str) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ from common.personal_data.could import COULD, COULD_DERIVED
 from pseudonymisation.engine import capacity, masking, scan
 from pseudonymisation.engine.blocks import INLINE_BYTES, Cipher, Mask, blocks_of, texts_of
 from pseudonymisation.engine.session import add_function, identifier, literal
+from pseudonymisation.intake.adapters.landing.layout import kind_of_other
+from pseudonymisation.preparations.adapters.plan import Other
 
 NUMBER_KIND: Final = 1
 """`person_kind` of a person known by an NHS number (LAYOUT.md)."""
@@ -45,6 +47,8 @@ class OwnValueKeys:
     haven: bytes = field(repr=False)
     date_of_birth: tuple[str, bytes] | None = field(repr=False)
     postcode: tuple[str, bytes] | None = field(repr=False)
+    other: Other | None = None
+    """The second person that rows name, whose own values are looked for as well."""
 
 
 class Guard:
@@ -91,10 +95,12 @@ class Guard:
         else:
             return  # a date, a truth value or a small number has no room for anything
         self.columns.append(name)
-        words = self.own_words
-        if is_derived:
-            words[2:4] = ["NULL", "NULL"]
-        holds = f"{self.NAME}({', '.join([text, literal(name), 's.person_kind', *words])})"
+        held = []
+        for kind, *words in self.whose:
+            if is_derived:
+                words[2:4] = ["NULL", "NULL"]
+            held.append(f"{self.NAME}({', '.join([text, literal(name), kind, *words])})")
+        holds = f"({' OR '.join(held)})"
         # Nested, because the engine may turn the sides of AND round, and the look is dear.
         self._looks.append(f"CASE WHEN {could} THEN {holds} ELSE false END")
 
@@ -134,13 +140,20 @@ class Guard:
         return not self.is_close and self.SUSPECTED in str(error)
 
     @property
-    def own_words(self) -> list[str]:
-        """SQL of the sealed words of a selected row's own number, date of birth and postcode."""
-        return [*_words("person"), *self._sealed("date_of_birth"), *self._sealed("postcode")]
+    def whose(self) -> Sequence[Sequence[str]]:
+        """SQL of the own values of each person of a selected row.
 
-    def _sealed(self, which: str) -> list[str]:
-        sealed = getattr(self._opening, which)
-        return _words(f"{sealed[0]}_") if sealed else ["NULL", "NULL"]
+        First how the number is known, then the sealed words of number, date of birth and postcode.
+        """
+        opening, other = self._opening, self._opening.other
+        birth, home = opening.date_of_birth, opening.postcode
+        told = [["s.person_kind", *_words("person"), *_sealed(birth and birth[0])]]
+        told[0] += _sealed(home and home[0])
+        if other is not None:
+            kind = f"s.{identifier(kind_of_other(other.number))}"
+            words = [*_words(f"{other.number}_"), *_sealed(other.date_of_birth)]
+            told.append([kind, *words, *_sealed(other.postcode)])
+        return told
 
     def _holds(
         self,
@@ -184,11 +197,19 @@ class StaffCodes:
         """Forget what was counted of a statement that is begun again."""
         self.left_out = 0
 
-    def code(self, name: str, own: Sequence[str]) -> str:
-        """SQL of a sealed column of the selected rows (`s`), opened; `own` are the row's words."""
+    def code(self, name: str, whose: Sequence[Sequence[str]]) -> str:
+        """SQL of a sealed column of the selected rows (`s`), opened.
+
+        `whose` are the words of each row's people. Where rows name two people it is opened beside
+        the one where it was by the other.
+        """
         if self._key is None:
             raise ValueError(f"{name} is sealed, and nothing may open it")
-        return f"{self.NAME}({', '.join([*_words(f'{name}_'), 's.person_kind', *own])})"
+        sealed = _words(f"{name}_")
+        first, *others = (f"{self.NAME}({', '.join([*sealed, *own])})" for own in whose)
+        for other in others:
+            first = f"CASE WHEN {other} IS NOT NULL THEN {first} END"
+        return first
 
     def _opened(self, first: pa.Array, second: pa.Array, *own: pa.Array) -> pa.Array:
         codes = _opened(self._key or b"", first, second, _present(first))
@@ -220,6 +241,10 @@ def _own_values(
 
 def _words(column: str) -> list[str]:
     return [f"s.{identifier(f'{column}_{word}')}" for word in "01"]
+
+
+def _sealed(field: str | None) -> list[str]:
+    return ["NULL", "NULL"] if field is None else _words(f"{field}_")
 
 
 def _opened_field(

@@ -33,6 +33,18 @@ class ExtractColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """The second person that each row names, and how its token is made (docs/adr/0109)."""
+
+    number: str
+    """The column of its number, in which its token leaves."""
+    date_of_birth: str | None = None
+    postcode: str | None = None
+    is_linked: bool = False
+    """Whether its token is that of the same person as a first one: where data sets are linked."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExtractKeys:
     """What the kernel needs; kept out of every representation."""
 
@@ -78,6 +90,8 @@ class Plan:
     """Columns that an edition may lack, for its file had none, with the engine's types."""
     nhs_number: str | None = None
     """The field of the person's number, which is landed as the person."""
+    other: Other | None = None
+    """The second person of each row, where rows have two."""
     gathered: tuple[Gathered, ...] = ()
     """Columns that are made of several records, where any is asked for or filtered by."""
     record: RecordKey | None = None

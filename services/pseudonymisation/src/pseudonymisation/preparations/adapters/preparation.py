@@ -177,12 +177,12 @@ class _Extract:
         """Write the rows in their order, guarded, with these columns."""
         place = f"m.place_1 | ({self._tie_break()} >> {64 - PLACE_FREE})"
         rows = (
-            f"SELECT {', '.join(_PERSON)}, "
+            f"SELECT {', '.join(f'm.{word}' for word in _PERSON)}, "
             f"{self._selection.reasons()} AS {identifier(REASON_COLUMN)}, {', '.join(columns)}, "
             f"m.place_0 AS {_PLACES[0]}, "
             f"{self._guard.around(place)} AS {_PLACES[1]} "
             f"FROM ({self._selection.rows()}) AS s "
-            "JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1"
+            f"{self._people.beside}"
         )
         return (
             f"COPY ({self._finished(in_order(rows, _PLACES))}) TO {literal(target)} "
@@ -205,7 +205,7 @@ class _Extract:
         source = self._plan.capped.get(column.name, name)
         match column.treatment:
             case Treatment.PSEUDONYM:
-                return ", ".join(_words_of(column))  # made into a token above the sort
+                return ", ".join(self._sealed(column))  # made into a token above the sort
             case Treatment.MONTH:
                 # Shortened above the sort: a date is a quarter of its text.
                 return name if source is name else f"{source} AS {name}"
@@ -224,6 +224,13 @@ class _Extract:
                 )
                 return name if source is name else f"{source} AS {name}"
 
+    def _sealed(self, column: ExtractColumn) -> Sequence[str]:
+        """Take the words of a sealed cell, or of a second person's token."""
+        if not self._is_other(column):
+            return _words_of(column)
+        minted = zip(_PERSON, _minted_as(column), strict=True)
+        return [f"b.{word} AS {name}" for word, name in minted]
+
     def _opened(self, column: ExtractColumn) -> str:
         """SQL of a sealed cell that leaves as it is: a code of staff, or people's identity."""
         if column.name in self._plan.capped:
@@ -232,7 +239,7 @@ class _Extract:
             return self._identities.value(column.name)
         # A code of staff is looked at where it is opened.
         self._guard.columns.append(column.name)
-        return self._staff_codes.code(column.name, self._guard.own_words)
+        return self._staff_codes.code(column.name, self._guard.whose)
 
     def _finished(self, rows: str) -> str:
         """Put tokens in the place of words, when the rows are in their order.
@@ -242,8 +249,9 @@ class _Extract:
         one for all columns, and above the sort, where vectors are full and not what a filter
         left of them.
         """
-        columns, sealed = self._plan.columns, self._sealed_cells
-        words = [*_PERSON, *(word for column in sealed for word in _words_of(column))]
+        columns, sealed = self._plan.columns, [*self._others, *self._sealed_cells]
+        words = [_PERSON[0], *(_minted_as(column)[0] for column in self._others), *_PERSON[1:]]
+        words += [word for column in sealed for word in _words_of(column)]
         forms = {TOKEN_COLUMN: "minted__tokens.t0"} if self._plan.has_token else {}
         forms[REASON_COLUMN] = self._selection.reason_text()
         forms |= {column.name: _form_of(column) for column in columns}
@@ -258,27 +266,37 @@ class _Extract:
 
     @property
     def _sealed_cells(self) -> Sequence[ExtractColumn]:
-        return [c for c in self._plan.columns if c.treatment is Treatment.PSEUDONYM]
+        cells = (c for c in self._plan.columns if c.treatment is Treatment.PSEUDONYM)
+        return [column for column in cells if not self._is_other(column)]
+
+    @property
+    def _others(self) -> Sequence[ExtractColumn]:
+        """The column of second persons, where it is asked for."""
+        return [column for column in self._plan.columns if self._is_other(column)]
+
+    def _is_other(self, column: ExtractColumn) -> bool:
+        return self._plan.other is not None and column.name == self._plan.other.number
 
     def _create_row_tokens(self) -> None:
         """Make the engine's function from the words of a row to its tokens."""
-        cells = len(self._sealed_cells)
+        persons = 1 + len(self._others)
+        columns = persons + len(self._sealed_cells)
         tokenisers = _PerThread(
             lambda: RowTokeniser(domain_key=self._plan.keys.domain, domain_id=self._plan.domain_id)
         )
-        names = [f"t{place}" for place in range(cells + 1)]
-        words = 2 * (cells + 1)
+        names = [f"t{place}" for place in range(columns)]
 
-        def row_tokens(head: pa.Array, *held: pa.Array) -> pa.Array:
-            self._written.count(len(head))
-            tokens = tokenisers.get().tokens(head, list(zip(held[::2], held[1::2], strict=True)))
+        def row_tokens(*given: pa.Array) -> pa.Array:
+            heads, held = given[:persons], given[persons:]
+            self._written.count(len(heads[0]))
+            tokens = tokenisers.get().tokens(heads, list(zip(held[::2], held[1::2], strict=True)))
             return pa.StructArray.from_arrays(tokens, names)
 
         add_function(
             self._connection,
             "row_tokens",
             row_tokens,
-            ["USMALLINT", *["UBIGINT"] * words],
+            [*["USMALLINT"] * persons, *["UBIGINT"] * 2 * columns],
             f"STRUCT({', '.join(f'{name} VARCHAR' for name in names)})",
         )
 
@@ -356,12 +374,18 @@ def _own_value_keys(plan: Plan) -> OwnValueKeys:
         keys.haven,
         (birth, keys.date_of_birth) if birth and keys.date_of_birth else None,
         (postcode, keys.postcode) if postcode and keys.postcode else None,
+        plan.other,
     )
 
 
 def _words_of(column: ExtractColumn) -> Sequence[str]:
     """Name the two columns that a sealed cell is landed in."""
     return [identifier(f"{column.name}__{word}") for word in "01"]
+
+
+def _minted_as(column: ExtractColumn) -> Sequence[str]:
+    """Name the columns of a second person's token: the head, and the words as of a cell."""
+    return [identifier(f"{column.name}__head"), *_words_of(column)]
 
 
 class _WrittenRows:

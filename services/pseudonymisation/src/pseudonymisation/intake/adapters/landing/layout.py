@@ -46,10 +46,17 @@ def left_out(
     for field in data_set.fields:
         if field.name not in columns and field.name not in controls:
             lacking |= _landed(field, data_set)
+            if field.name == data_set.other.nhs_number:
+                lacking[kind_of_other(field.name)] = "UTINYINT"
     for made in data_set.made_at_landing:
         if not {made.source, made.at or made.source} <= set(columns):
             lacking[made.name] = type_of(made.derivation)
     return lacking
+
+
+def kind_of_other(name: str) -> str:
+    """Name the column that says how a second person is known, by that of the number."""
+    return f"{name}__kind"
 
 
 def with_nothing_in(lacking: Mapping[str, str], source: str) -> str:

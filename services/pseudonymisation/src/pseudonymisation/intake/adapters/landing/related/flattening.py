@@ -13,7 +13,7 @@ from pseudonymisation.engine.sealing import is_sealed, may_be_long
 from pseudonymisation.engine.session import identifier, literal
 from pseudonymisation.intake.adapters.landing.judged.derivations import LETTERS, UPPER_REASON
 from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, WITHHELD
-from pseudonymisation.intake.adapters.landing.layout import GROUP
+from pseudonymisation.intake.adapters.landing.layout import GROUP, kind_of_other
 from pseudonymisation.intake.adapters.landing.related.relating import Related
 
 PART_BITS: Final = 48
@@ -46,7 +46,7 @@ class _Flattened:
     def rows(self, above: int) -> str:
         """Select them. `above` is added to each line."""
         driving = identifier(self._part.table)
-        person = related_person(self._related, self._part, self._joined) or self._part.table
+        person = self._person() or self._part.table
         columns = {
             "line": f"{driving}.line + {above}::UBIGINT",
             **{n: self._of(person, n) for n in ("person_kind", "person_0", "person_1")},
@@ -113,6 +113,11 @@ class _Flattened:
             f" QUALIFY row_number() OVER (PARTITION BY {words} ORDER BY {order}) = 1)"
         )
 
+    def _person(self) -> str | None:
+        """Name the table that says whom the rows are about."""
+        about = self._related.relations.person_of(self._group, self._part)
+        return about.table if about is not None and about.table in self._joined else None
+
     # --- columns ----------------------------------------------------------------------------------
 
     def _landed(self, person: str) -> Iterator[tuple[str, str]]:
@@ -122,12 +127,24 @@ class _Flattened:
             names = [field.name]
             if field.name == self._view.person.nhs_number:
                 continue  # it is landed as the person
+            if field.name == self._view.other.nhs_number:
+                yield from self._of_other(field.name)
+                continue
             if is_sealed(field, self._view):
                 names = [f"{field.name}__0", f"{field.name}__1"]
                 names += [f"{field.name}__rest"] if may_be_long(field) else []
             yield from self._there(table, names)
         for made in self._view.derived:
             yield from self._there(self._from.get(made.name), [made.name])
+
+    def _of_other(self, name: str) -> Iterator[tuple[str, str]]:
+        """Give the words of the second person of a row, by the name of the number."""
+        table = self._from[name]
+        if table in self._joined:
+            yield from (
+                (f"{name}__{word}", self._of(table, f"person_{word}")) for word in ("0", "1")
+            )
+            yield kind_of_other(name), self._of(table, "person_kind")
 
     def _rests_on(self, name: str, person: str) -> str | None:
         tables = self._related.relations.by_name
@@ -160,12 +177,6 @@ class _Flattened:
     def _any(self, name: str) -> str:
         told = [f"coalesce({one}, false)" for one in self._each(name)]
         return f"({' OR '.join(told)})" if told else "false"
-
-
-def related_person(related: Related, part: Part, joined: list[str]) -> str | None:
-    """Name the table that says whom the rows are about."""
-    about = related.relations.person_of(part)
-    return about.table if about is not None and about.table in joined else None
 
 
 def _reasons() -> tuple[str, ...]:
