@@ -1,4 +1,4 @@
-"""Data sets of several tables without a line of code for them: invented, landed, prepared, compared.
+"""Data sets of several tables without a line of code: invented, landed, prepared, compared.
 
 Three tables with keys, of which the third says who the second person of its rows is.
 """
@@ -207,7 +207,7 @@ def test_the_own_birth_date_of_a_second_person_does_not_leave_in_a_text(place: P
     extract(place, data_set, catalogue, edition, "Events", FIRST)
     with pytest.raises(PcdLeak) as held:
         extract(place, data_set, catalogue, edition, "Both", FIRST)
-    assert held.value.columns == ["E0"]
+    assert held.value.columns == ("E0",)
 
 
 def _rows(path) -> list[dict[str, str]]:
