@@ -20,6 +20,7 @@ from typing import Self
 
 import httpx
 
+from dsfc_client._breaches import Breach
 from dsfc_client._errors import (
     ConnectionLost,
     DigestMismatch,
@@ -38,7 +39,6 @@ from dsfc_client.models import (
     Agreement,
     Application,
     Availability,
-    Breach,
     Contract,
     EditionQuality,
     Extract,

@@ -61,12 +61,6 @@ class Contract(Wire):
     end: date | None = None
 
 
-class Breach(Wire):
-    """A breach as reported, with its receipt."""
-
-    id: UUID
-
-
 class Hold(Wire):
     """What keeps lines of an agreement shut."""
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from dsfc_client import _downloads
 from dsfc_client._agreement_life import AgreementLife
+from dsfc_client._breaches import Breaches
 from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._http import Service
 from dsfc_client._ordering import Id, Json, Ordering
@@ -18,7 +19,6 @@ from dsfc_client._reference_data import ReferenceData
 from dsfc_client.models import (
     Agreement,
     Application,
-    Breach,
     Contract,
     DataSet,
     EditionQuality,
@@ -132,7 +132,7 @@ class Applications(Service):
         return self.get(f"/v1/applications/{application_id}/history")
 
 
-class Agreements(AgreementLife, ReferenceData):
+class Agreements(AgreementLife, Breaches, ReferenceData):
     """Organisations, contracts, agreements, relationships, breaches; the decision."""
 
     def agreement(self, reference: str) -> Agreement:
@@ -147,10 +147,6 @@ class Agreements(AgreementLife, ReferenceData):
 
     def contract(self, body: Json, *, key: str | None = None) -> Contract:
         return Contract.model_validate(self.post("/v1/contracts", body, key=key))
-
-    def report_breach(self, body: Json) -> Breach:
-        """Tell of a breach. When this returns, what it holds is shut."""
-        return Breach.model_validate(self.post("/v1/breaches", body))
 
     def approve_lift(self, hold_id: Id, reason: str) -> Hold:
         """Give one of the two approvals that lift a hold."""

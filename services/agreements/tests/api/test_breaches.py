@@ -6,7 +6,7 @@ import pytest
 
 from agreements.records.use_cases import breaches as use_cases
 from common.security.roles import Role
-from services.agreements.tests.facts import CCG, CSU, OTHER_CSU, REFERENCE
+from services.agreements.tests.facts import CCG, CSU, OTHER_CCG, OTHER_CSU, REFERENCE
 
 REPORT = {
     "activity_stopped": "no",
@@ -118,12 +118,20 @@ def test_closing_fills_in_nothing_and_lifts_nothing(seeded):
     seeded.active()
     breach = report(seeded).json()
     path = f"/v1/breaches/{breach['id']}"
-    early = seeded.post(f"{path}/closure", Role.BREACH_HANDLER, {"outcome": "x"})
+    taught = {"outcome": "Taught.", "lesson": "Addresses are checked."}
+    early = seeded.post(f"{path}/closure", Role.BREACH_HANDLER, taught)
     seeded.post(f"{path}/finding", Role.BREACH_HANDLER, {"finding": "major"})
-    closed = seeded.post(f"{path}/closure", Role.BREACH_HANDLER, {"outcome": "Taught."}).json()
-    again = seeded.post(f"{path}/closure", Role.BREACH_HANDLER, {"outcome": "Other."}).json()
+    without_facts = seeded.post(f"{path}/closure", Role.BREACH_HANDLER, taught)
+    facts = {"facts": "Sent to one wrong mailbox.", "records_affected": 12}
+    seeded.post(f"{path}/facts", Role.BREACH_HANDLER, facts)
+    closed = seeded.post(f"{path}/closure", Role.BREACH_HANDLER, taught).json()
+    again = seeded.post(f"{path}/closure", Role.BREACH_HANDLER, taught | {"outcome": "x"}).json()
 
-    assert code(early) == (409, "TRANSITION_REFUSED")
+    assert code(early) == code(without_facts) == (409, "TRANSITION_REFUSED")
+    assert "no facts" in without_facts.json()["detail"]
+    assert (closed["facts"], closed["records_affected"]) == ("Sent to one wrong mailbox.", 12)
+    assert closed["lesson"] == "Addresses are checked."
+    assert closed["register_changes"] == []
     assert closed["state"] == "CLOSED"
     assert (closed["ico_required"], closed["ico_notified_at"]) == ("not_known", None)
     assert again == closed
@@ -131,6 +139,78 @@ def test_closing_fills_in_nothing_and_lifts_nothing(seeded):
     assert seeded.events().count("agreements.breach-closed.v1") == 1
     late = seeded.post(f"{path}/finding", Role.BREACH_HANDLER, {"finding": "minor"})
     assert code(late) == (409, "TRANSITION_REFUSED")
+    late = seeded.post(f"{path}/facts", Role.BREACH_HANDLER, facts | {"records_affected": 13})
+    assert code(late) == (409, "TRANSITION_REFUSED")
+
+
+def test_a_finding_that_ends_a_contract_says_before_what_stops_and_after_what_registers_say(seeded):
+    contract = seeded.contract()["reference"]
+    seeded.sign_all(seeded.draft())
+    seeded.contract(OTHER_CCG)
+    path = f"/v1/breaches/{report(seeded, activity_stopped='yes').json()['id']}"
+
+    before = seeded.get(f"{path}/preview", Role.BREACH_HANDLER).json()
+    judged = seeded.post(
+        f"{path}/finding",
+        Role.BREACH_HANDLER,
+        {"finding": "serious", "actions": ["end_contract"], "contracts": [contract]},
+    ).json()
+
+    assert before["contracts"] == [
+        {"reference": contract, "organisation": CCG, "agreements": [REFERENCE]}
+    ]
+    assert before["hold"]["lines"] == [1]
+    assert (before["agreement"], before["files_to_destroy"]) == (REFERENCE, 0)
+    ended = seeded.get(f"/v1/contracts/{contract}", Role.CONTRACT_MANAGER).json()
+    assert (ended["state"], judged["contracts"]) == ("TERMINATED", [contract])
+    after = seeded.get(f"/v1/agreements/{REFERENCE}", Role.CONTRACT_MANAGER).json()
+    assert after["state"] == "SUSPENDED"
+    assert [(c["register_name"], c["entry"], c["status"]) for c in judged["register_changes"]] == [
+        ("agreements", REFERENCE, "SUSPENDED"),
+        ("contracts", contract, "TERMINATED"),
+    ]
+    again = seeded.get(f"{path}/preview", Role.BREACH_HANDLER).json()
+    assert again["contracts"] == []
+
+    taken_back = seeded.post(f"{path}/finding", Role.BREACH_HANDLER, {"finding": "minor"})
+    assert code(taken_back) == (409, "TRANSITION_REFUSED")
+
+
+def test_a_finding_ends_no_contract_of_another_and_then_nothing_is_written(seeded):
+    seeded.active()
+    others = seeded.contract(OTHER_CCG)["reference"]
+    path = f"/v1/breaches/{report(seeded, activity_stopped='yes').json()['id']}"
+    audited = len(seeded.audited())
+
+    def find(**body):
+        return seeded.post(f"{path}/finding", Role.BREACH_HANDLER, {"finding": "major"} | body)
+
+    refused = find(actions=["end_contract"], contracts=[others])
+    assert code(refused) == (422, "CONTRACT_OF_ANOTHER")
+    assert refused.json()["contracts"] == [others]
+    for body in (
+        {"actions": ["end_contract"]},
+        {"contracts": [others]},
+        {"finding": "not_breach", "actions": ["destroy"]},
+    ):
+        assert code(find(**body)) == (422, "INVALID_REQUEST")
+
+    assert seeded.get(path, Role.BREACH_HANDLER).json()["state"] == "REPORTED"
+    assert len(seeded.audited()) == audited
+
+
+def test_a_breach_that_ended_the_agreement_says_so_of_the_register(seeded):
+    seeded.active()
+    path = f"/v1/breaches/{report(seeded).json()['id']}"
+    judged = seeded.post(
+        f"{path}/finding",
+        Role.BREACH_HANDLER,
+        {"finding": "serious", "actions": ["end_agreement"]},
+    ).json()
+
+    assert [(c["register_name"], c["status"]) for c in judged["register_changes"]] == [
+        ("agreements", "TERMINATED")
+    ]
 
 
 @pytest.mark.scenario("B05")

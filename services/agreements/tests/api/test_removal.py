@@ -161,6 +161,7 @@ CANNOT_REMOVE = {
     "/v1/relationships/{relationship_id}/consents": "is about publication, not about release",
     "/v1/agreements/{reference}/destruction/certificates": "says what became of copies",
     "/v1/breaches/{breach_id}/receipt": "confirms",
+    "/v1/breaches/{breach_id}/facts": "says what happened",
     "/v1/breaches/{breach_id}/closure": "leaves holds as they are",
     "/v1/registers/relationships/editions": "publishes",
     "/v1/submission-rights": "records what waits for a second person",

@@ -32,8 +32,9 @@ SHOWN = {
     "/v1/agreements/{reference}/onward-shares": {"onward_share"},
     "/v1/contracts": {"contract"},
     "/v1/contracts/{reference}": {"contract"},
-    "/v1/breaches": BREACHES,
-    "/v1/breaches/{breach_id}": BREACHES,
+    "/v1/breaches": BREACHES | OF_AGREEMENTS,
+    "/v1/breaches/{breach_id}": BREACHES | OF_AGREEMENTS,
+    "/v1/breaches/{breach_id}/preview": BREACHES | OF_AGREEMENTS | {"contract"},
     "/v1/relationships": RELATIONSHIPS,
     "/v1/relationships/{relationship_id}": RELATIONSHIPS,
     "/v1/organisations": {"organisation"},
@@ -183,7 +184,7 @@ def answered(service, path):
     if path.endswith("/contracts/{reference}"):
         named = named | {"reference": told(service, "/v1/contracts")[0]["reference"]}
     role = Role.SERVICE_PSEUDONYMISATION if path.endswith("/entries") else Role.AUDITOR
-    if path.endswith("/holds/preview"):
+    if path.endswith(("/holds/preview", "/breaches/{breach_id}/preview")):
         role = Role.BREACH_HANDLER
     return service.get(path.format(**named), role, **QUERIES.get(path, {}))
 

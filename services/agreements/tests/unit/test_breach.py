@@ -10,6 +10,7 @@ from agreements.records.domain.breach import (
     Breach,
     BreachState,
     Channel,
+    Demand,
     Finding,
     Required,
     Stopped,
@@ -37,6 +38,11 @@ def breach(**changes):
         "reporter_organisation": CSU,
     }
     return Breach(**values | changes)
+
+
+def known(found):
+    """Its facts are established."""
+    return found.establish(facts="One file was copied.", records_affected=None, at=NOW)
 
 
 @pytest.mark.scenario("B03")
@@ -80,7 +86,7 @@ def test_a_receipt_is_overdue_after_one_working_day(reported, last_day):
 def test_it_is_reported_judged_and_closed():
     reported = breach().announce()
     judged = reported.find(Finding.MINOR, at=NOW)
-    closed = judged.close(outcome="Taught.", at=NOW)
+    closed = known(judged).close(outcome="Taught.", lesson="Teach.", at=NOW)
 
     assert [b.state for b in (reported, judged, closed)] == [
         BreachState.REPORTED,
@@ -92,7 +98,7 @@ def test_it_is_reported_judged_and_closed():
         "agreements.breach-closed.v1",
     ]
     assert closed.pending[1].finding == "minor"
-    assert closed.close(outcome="again", at=NOW) is closed
+    assert closed.close(outcome="again", lesson="y", at=NOW) is closed
 
 
 def test_it_may_be_judged_anew_until_it_is_closed():
@@ -101,12 +107,39 @@ def test_it_may_be_judged_anew_until_it_is_closed():
     assert judged.find(Finding.MINOR, at=NOW + timedelta(days=1)) is judged
     assert judged.find(Finding.SERIOUS, at=NOW).finding is Finding.SERIOUS
     with pytest.raises(TransitionRefused):
-        judged.close(outcome="x", at=NOW).find(Finding.MAJOR, at=NOW)
+        known(judged).close(outcome="x", lesson="y", at=NOW).find(Finding.MAJOR, at=NOW)
+
+
+def test_what_was_ended_stays_demanded():
+    contracts = ("CON-123456-A1B2C",)
+    ended = breach().find(
+        Finding.SERIOUS, actions=[Demand.END_CONTRACT], contracts=contracts, at=NOW
+    )
+
+    for less in (
+        {"actions": [Demand.DESTROY]},
+        {"actions": [Demand.END_CONTRACT], "contracts": ["CON-654321-A1B2C"]},
+    ):
+        with pytest.raises(TransitionRefused):
+            ended.find(Finding.MAJOR, **less, at=NOW)
+    more = ended.find(
+        Finding.MAJOR,
+        actions=[Demand.END_CONTRACT, Demand.DESTROY],
+        contracts=contracts,
+        at=NOW,
+    )
+    assert more.actions == (Demand.DESTROY, Demand.END_CONTRACT)
+
+
+@pytest.mark.parametrize("step", [known, lambda b: b.find(Finding.MINOR, at=NOW)])
+def test_neither_facts_nor_a_finding_alone_are_enough_to_close(step):
+    with pytest.raises(TransitionRefused):
+        step(breach()).close(outcome="x", lesson="y", at=NOW)
 
 
 def test_what_nobody_judged_is_not_closed():
     with pytest.raises(TransitionRefused):
-        breach().close(outcome="x", at=NOW)
+        known(breach()).close(outcome="x", lesson="y", at=NOW)
 
 
 @pytest.mark.scenario("B04")
@@ -115,7 +148,8 @@ def test_neither_receipt_nor_closure_fills_in_what_the_ico_was_told():
         breach()
         .issue_receipt(reference="REC-1", at=NOW)
         .find(Finding.SERIOUS, at=NOW)
-        .close(outcome="Data destroyed.", at=NOW)
+        .establish(facts="One file was copied.", records_affected=None, at=NOW)
+        .close(outcome="Data destroyed.", lesson="Copies are counted.", at=NOW)
     )
 
     assert closed.ico_required is Required.NOT_KNOWN

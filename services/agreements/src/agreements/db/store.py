@@ -160,7 +160,7 @@ def _fact(
 
 def _columns(row: TableRow | Row[Any] | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(row, TableRow):
-        return row.model_dump()
+        return row.model_dump(warnings=False)  # what does not fit is refused by the fact
     return columns_of(row) if isinstance(row, Row) else row
 
 

@@ -410,8 +410,15 @@ class BreachRow(Versioned, table=True):
     actions: list[str] | None = Field(
         default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
     )
+    contracts: list[str] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
+    )
+    facts: str | None = Field(default=None, sa_type=Text)
+    facts_at: datetime | None = None
+    records_affected: int | None = None
     cause: str | None = Field(default=None, sa_type=String)  # None: somebody reported it
     outcome: str | None = Field(default=None, sa_type=Text)
+    lesson: str | None = Field(default=None, sa_type=Text)
     closed_at: datetime | None = None
 
 

@@ -135,7 +135,7 @@ MENDABLE: Mapping[str, frozenset[str]] = {
     "agreement": frozenset({"termination_reason"}),
     "contract": frozenset({"termination_reason"}),
     "special_condition": frozenset({"evidence"}),
-    "breach": frozenset({"description", "outcome"}),
+    "breach": frozenset({"description", "facts", "outcome", "lesson"}),
     "hold": frozenset({"reason"}),
     "hold_lift": frozenset({"reason"}),
     "transfer_instrument": frozenset({"evidence"}),

@@ -68,6 +68,11 @@ class Demand(StrEnum):
 
     DESTROY = "destroy"
     END_AGREEMENT = "end_agreement"
+    END_CONTRACT = "end_contract"
+
+
+ENDINGS = frozenset({Demand.END_AGREEMENT, Demand.END_CONTRACT})
+"""What is done at once and never undone."""
 
 
 class BreachState(StrEnum):
@@ -99,9 +104,15 @@ class Breach:
     finding: Finding | None = None
     finding_at: datetime | None = None
     actions: tuple[Demand, ...] | None = None
+    contracts: tuple[str, ...] | None = None
+    """The framework contracts that the finding ends."""
+    facts: str | None = None
+    facts_at: datetime | None = None
+    records_affected: int | None = None
     cause: Cause | None = None
     """None: somebody reported it."""
     outcome: str | None = None
+    lesson: str | None = None
     closed_at: datetime | None = None
     version: int = 0
 
@@ -139,27 +150,59 @@ class Breach:
         """Check whether one working day has passed without a receipt."""
         return self.receipt_at is None and at >= receipt_due(self.reported_at, holidays)
 
-    def find(self, finding: Finding, *, actions: Collection[Demand] = (), at: datetime) -> Self:
-        """Record how serious it is and what is demanded; anew until it is closed."""
-        if self.closed_at is not None:
-            raise TransitionRefused(f"{self.reference} is closed.", state=self.state.value)
-        wanted = tuple(sorted(set(actions)))
-        if self.finding is finding and (self.actions or ()) == wanted:
+    def establish(self, *, facts: str, records_affected: int | None, at: datetime) -> Self:
+        """Record what was found to have happened; anew until it is closed."""
+        self._require_open()
+        if (self.facts, self.records_affected) == (facts, records_affected):
             return self
-        return replace(self, finding=finding, finding_at=at, actions=wanted)
+        return replace(self, facts=facts, records_affected=records_affected, facts_at=at)
 
-    def close(self, *, outcome: str, at: datetime) -> Self:
+    def find(
+        self,
+        finding: Finding,
+        *,
+        actions: Collection[Demand] = (),
+        contracts: Collection[str] = (),
+        at: datetime,
+    ) -> Self:
+        """Record how serious it is and what is demanded; anew until it is closed.
+
+        It may come before the facts, since what is serious cannot wait for them.
+
+        Raises:
+            TransitionRefused: it is closed, or what it demanded has been done already.
+
+        """
+        self._require_open()
+        wanted, ended = tuple(sorted(set(actions))), tuple(sorted(set(contracts)))
+        if (self.finding, self.actions or (), self.contracts or ()) == (finding, wanted, ended):
+            return self
+        has_ended = {*(self.actions or ())} & ENDINGS
+        if not has_ended <= set(wanted) or not set(self.contracts or ()) <= set(ended):
+            raise TransitionRefused(
+                f"{self.reference} has ended what it demanded: name it again in `actions` and"
+                " `contracts`, since an end is not taken back.",
+                state=self.state.value,
+            )
+        return replace(self, finding=finding, finding_at=at, actions=wanted, contracts=ended)
+
+    def close(self, *, outcome: str, lesson: str, at: datetime) -> Self:
         """Close it with a lesson. Holds stay until two people lift them.
 
         Raises:
-            TransitionRefused: nobody has judged it yet.
+            TransitionRefused: nobody has established its facts or judged it yet.
 
         """
         if self.closed_at is not None:
             return self
-        if self.finding is None:
-            raise TransitionRefused(f"{self.reference} has no finding yet.", state=self.state.value)
-        closed = replace(self, outcome=outcome, closed_at=at)
+        for is_there, missing in ((self.finding, "finding"), (self.facts, "facts")):
+            if is_there is None:
+                raise TransitionRefused(
+                    f"{self.reference} has no {missing} yet: POST {missing} first.",
+                    state=self.state.value,
+                )
+        assert self.finding is not None
+        closed = replace(self, outcome=outcome, lesson=lesson, closed_at=at)
         event = BreachClosed(
             breach_id=self.id,
             reference=self.reference,
@@ -169,6 +212,10 @@ class Breach:
             at=at,
         )
         return replace(closed, pending=(*self.pending, event))
+
+    def _require_open(self) -> None:
+        if self.closed_at is not None:
+            raise TransitionRefused(f"{self.reference} is closed.", state=self.state.value)
 
 
 def receipt_due(reported_at: datetime, holidays: Collection[date]) -> datetime:

@@ -259,6 +259,13 @@ class RelationshipOverlaps(Conflict):
 # Breaches and holds
 
 
+class ContractOfAnother(Unprocessable):
+    """A finding ends contracts of the controllers of its own agreement alone."""
+
+    code = "CONTRACT_OF_ANOTHER"
+    title = "The contract is of no controller of the agreement"
+
+
 class BreachNotFound(NotFound):
     code = "BREACH_NOT_FOUND"
     title = "No such breach"

@@ -1,14 +1,15 @@
 """Breaches: reported, receipted, judged, closed; and the holds that they set (ruling 3)."""
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 import structlog
 
-from agreements.records.domain.agreement import Agreement
+from agreements.records.domain.agreement import Agreement, AgreementState
 from agreements.records.domain.breach import (
     Breach,
     Cause,
@@ -18,8 +19,19 @@ from agreements.records.domain.breach import (
     Required,
     Stopped,
 )
+from agreements.records.domain.contract import Contract
+from agreements.records.domain.destruction.ledger import concerns
+from agreements.records.domain.errors import ContractOfAnother
 from agreements.records.domain.hold import Hold
-from agreements.records.use_cases.agreements import end, new_hold, save_hold
+from agreements.records.use_cases import contracts as framework
+from agreements.records.use_cases.agreements import (
+    HoldPreview,
+    end,
+    facts_about,
+    new_hold,
+    preview_hold,
+    save_hold,
+)
 from agreements.records.use_cases.context import (
     KNOWS_ALL,
     Compared,
@@ -31,11 +43,16 @@ from agreements.records.use_cases.context import (
     remember,
     scope,
 )
+from agreements.records.use_cases.destruction.ledgers import destruction_of
 from agreements.records.use_cases.ports import Slice, Transaction
 from common import unreadable
+from common.clock import legal_day
 from common.ids import new_id
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ROWS = 200
+"""Agreements that a preview reads at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +78,39 @@ class BreachWithHolds:
     breach: Breach
     holds: tuple[Hold, ...]
     receipt_overdue: bool
+    changes: tuple["RegisterChange", ...]
+    rests_on: tuple[Agreement | Contract, ...]
+    """By what the changes are told."""
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterChange:
+    """What a public register says now because of a breach."""
+
+    register: str
+    entry: str
+    status: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractPreview:
+    """A contract that a finding could end, and the agreements that it would suspend."""
+
+    reference: str
+    organisation: str
+    agreements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreachPreview:
+    """What a finding would do, demand by demand, before anybody makes it."""
+
+    agreement: str
+    hold: HoldPreview
+    files_to_destroy: int
+    contracts: tuple[ContractPreview, ...]
 
 
 def report(told: BreachReport, *, once: OnceKey | None, ctx: Context) -> BreachWithHolds:
@@ -131,17 +180,85 @@ def issue_receipt(breach_id: UUID, *, ctx: Context) -> BreachWithHolds:
         return _show(tx, receipted, ctx)
 
 
+def establish(
+    breach_id: UUID, *, facts: str, records_affected: int | None, ctx: Context
+) -> BreachWithHolds:
+    """Record what was found to have happened."""
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        former = tx.breaches.get(breach_id, scope=scope(tx, ctx))
+        known = former.establish(facts=facts, records_affected=records_affected, at=at)
+        if known is not former:
+            known = _save(tx, known, "breach-facts-established", at, ctx)
+        shown = _show(tx, known, ctx)
+    log.info("breach_facts_established", breach_id=str(breach_id))
+    return shown
+
+
+def preview(breach_id: UUID, *, ctx: Context) -> Compared[BreachPreview]:
+    """Tell beforehand what a finding would stop, destroy and end."""
+    at = ctx.clock.now()
+    with ctx.uow.reading() as tx:
+        breach = tx.breaches.get(breach_id, scope=scope(tx, ctx))
+        agreement = tx.agreements.by_id(breach.agreement_id)
+        held = [x.file for x in destruction_of(tx, agreement, at, ctx).lines if x.file.is_out]
+        known = framework.of_controllers(tx, agreement.shown(at).controllers(), at, ctx)
+        contracts = [one for one in known.values() if one.is_in_force(at)]
+        shown = BreachPreview(
+            agreement=agreement.reference,
+            hold=preview_hold(agreement.reference, breach.lines, ctx=ctx),
+            files_to_destroy=sum(concerns(breach, agreement, file.key) for file in held),
+            contracts=tuple(
+                ContractPreview(
+                    reference=contract.reference,
+                    organisation=contract.organisation,
+                    agreements=_resting_on(tx, contract.organisation, at, ctx),
+                )
+                for contract in contracts
+            ),
+        )
+    return compared([shown], by=lambda _: [breach, agreement, *contracts], ctx=ctx)[0]
+
+
+def _resting_on(tx: Transaction, organisation: str, at: datetime, ctx: Context) -> tuple[str, ...]:
+    """Return the agreements in force of which a controller has no standing but by this entity."""
+    found: list[str] = []
+    after: UUID | None = None
+    while part := tx.agreements.page(Slice(after=after, rows=ROWS), scope=None):
+        for agreement in part:
+            version = agreement.shown(at)
+            rests = any(
+                organisation in framework.standing_codes(tx, code, legal_day(at), ctx)
+                for code in version.controllers()
+            )
+            state = agreement.state_at(at, facts_about(tx, agreement, at, ctx))
+            if rests and version.needs_contract() and state is AgreementState.ACTIVE:
+                found.append(agreement.reference)
+        after = part[-1].id
+    return tuple(found)
+
+
 def find(
-    breach_id: UUID, finding: Finding, *, actions: Collection[Demand] = (), ctx: Context
+    breach_id: UUID,
+    finding: Finding,
+    *,
+    actions: Collection[Demand] = (),
+    contracts: Collection[str] = (),
+    ctx: Context,
 ) -> BreachWithHolds:
     """Record how serious a breach is and what it demands; serious holds its lines at once.
 
-    To destroy makes what it concerns due; to end the agreement ends it.
+    To destroy makes what it concerns due; to end the agreement or a contract ends it.
+
+    Raises:
+        ContractOfAnother: a contract counts for no controller of the agreement.
+
     """
     with ctx.uow.writing() as tx:
         at = tx.at
         former = tx.breaches.get(breach_id, scope=scope(tx, ctx))
-        judged = former.find(finding, actions=actions, at=at)
+        judged = former.find(finding, actions=actions, contracts=contracts, at=at)
+        ended = _contracts_of(tx, judged, at, ctx)
         if judged is not former:
             judged = _save(tx, judged, "breach-judged", at, ctx)
         if finding is Finding.SERIOUS:
@@ -151,9 +268,26 @@ def find(
         if Demand.END_AGREEMENT in (judged.actions or ()):
             agreement = tx.agreements.by_id(judged.agreement_id)
             end(tx, agreement, reason=f"Breach {judged.reference}", at=at, ctx=ctx)
+        for contract in ended:
+            framework.end(tx, contract, reason=f"Breach {judged.reference}", at=at, ctx=ctx)
         shown = _show(tx, judged, ctx)
     log.info("breach_judged", breach_id=str(breach_id), finding=finding.value)
     return shown
+
+
+def _contracts_of(
+    tx: Transaction, breach: Breach, at: datetime, ctx: Context
+) -> tuple[Contract, ...]:
+    agreement = tx.agreements.by_id(breach.agreement_id)
+    counting = framework.of_controllers(tx, agreement.shown(at).controllers(), at, ctx)
+    wanted = breach.contracts or ()
+    if unknown := [one for one in wanted if one not in counting]:
+        raise ContractOfAnother(
+            f"{', '.join(unknown)}: not of a controller of {agreement.reference}. GET"
+            f" /v1/breaches/{breach.id}/preview names the contracts that can be ended.",
+            contracts=list(unknown),
+        )
+    return tuple(counting[one] for one in wanted)
 
 
 def open_by_facts(
@@ -197,12 +331,12 @@ def open_by_facts(
     return stored
 
 
-def close(breach_id: UUID, *, outcome: str, ctx: Context) -> BreachWithHolds:
+def close(breach_id: UUID, *, outcome: str, lesson: str, ctx: Context) -> BreachWithHolds:
     """Close a breach; its holds stay until two people lift them."""
     with ctx.uow.writing() as tx:
         at = tx.at
         former = tx.breaches.get(breach_id, scope=scope(tx, ctx))
-        closed = former.close(outcome=outcome, at=at)
+        closed = former.close(outcome=outcome, lesson=lesson, at=at)
         if closed is not former:
             closed = _save(tx, closed, "breach-closed", at, ctx)
         shown = _show(tx, closed, ctx)
@@ -227,7 +361,7 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Compared[BreachWithHolds]]:
 def _compared(
     shown: Sequence[BreachWithHolds], ctx: Context
 ) -> Sequence[Compared[BreachWithHolds]]:
-    return compared(shown, by=lambda one: [one.breach, *one.holds], ctx=ctx)
+    return compared(shown, by=lambda one: [one.breach, *one.holds, *one.rests_on], ctx=ctx)
 
 
 def alert_overdue_receipts(*, ctx: Context) -> int:
@@ -279,12 +413,40 @@ def _save(tx: Transaction, breach: Breach, action: str, at: datetime, ctx: Conte
 def _show(tx: Transaction, breach: Breach, ctx: Context) -> BreachWithHolds:
     at = ctx.clock.now()
     agreement = tx.agreements.by_id(breach.agreement_id)
+    known = (tx.contracts.one(reference=reference) for reference in breach.contracts or ())
+    contracts = [contract for contract in known if contract is not None]
     return BreachWithHolds(
         breach=breach,
         holds=tuple(h for h in agreement.holds if h.breach_id == breach.id),
         receipt_overdue=breach.receipt_is_overdue(at, ctx.reference.bank_holidays),
+        changes=(
+            *_changes(tx, breach, agreement, at, ctx),
+            *(
+                _change("contracts", one.reference, one.state_at(at), one.terminated_at)
+                for one in contracts
+                if one.terminated_at is not None
+            ),
+        ),
+        rests_on=(agreement, *contracts),
         at=at,
     )
+
+
+def _changes(
+    tx: Transaction, breach: Breach, agreement: Agreement, at: datetime, ctx: Context
+) -> Iterator[RegisterChange]:
+    """Say how the agreement's line in the register stands because of it (3.6, step 8)."""
+    state = agreement.state_at(at, facts_about(tx, agreement, at, ctx))
+    holds = _open_holds(agreement, breach, at)
+    if Demand.END_AGREEMENT in (breach.actions or ()) and agreement.terminated_at is not None:
+        yield _change("agreements", agreement.reference, state, agreement.terminated_at)
+    elif state is AgreementState.SUSPENDED and (holds or breach.contracts):
+        since = [h.set_at for h in holds] or [breach.finding_at or at]
+        yield _change("agreements", agreement.reference, state, min(since))
+
+
+def _change(register: str, entry: str, status: StrEnum, since: datetime) -> RegisterChange:
+    return RegisterChange(register=register, entry=entry, status=status.value, since=since)
 
 
 def _receipt() -> str:

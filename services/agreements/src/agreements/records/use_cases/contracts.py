@@ -1,6 +1,6 @@
 """Framework contracts: issue, sign, terminate, and find what counts for an organisation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -117,14 +117,33 @@ def terminate(reference: str, *, reason: str, ctx: Context) -> ContractWithState
     """End a contract now; every agreement of its entity as controller is suspended."""
     with ctx.uow.writing() as tx:
         at = tx.at
-        contract = _get(tx, reference)
-        ended = contract.terminate(reason=reason, at=at)
-        if ended is not contract:
-            [ended] = tx.contracts.save(
-                ended, audit=ctx.entry("contract-terminated", f"contracts/{reference}", at=at)
-            )
+        ended = end(tx, _get(tx, reference), reason=reason, at=at, ctx=ctx)
     log.info("contract_terminated", reference=reference)
     return _show(ended, at)
+
+
+def end(
+    tx: Transaction, contract: Contract, *, reason: str, at: datetime, ctx: Context
+) -> Contract:
+    """End a contract and store it; ending what has ended changes nothing."""
+    ended = contract.terminate(reason=reason, at=at)
+    if ended is contract:
+        return contract
+    entry = ctx.entry("contract-terminated", f"contracts/{contract.reference}", at=at)
+    [stored] = tx.contracts.save(ended, audit=entry)
+    return stored
+
+
+def of_controllers(
+    tx: Transaction, controllers: Iterable[str], at: datetime, ctx: World
+) -> dict[str, Contract]:
+    """Return the contracts that count for any of these controllers, by reference."""
+    counting = {one for code in controllers for one in standing_codes(tx, code, legal_day(at), ctx)}
+    return {
+        contract.reference: contract
+        for code in sorted(counting)
+        for contract in tx.contracts.find(organisation=code)
+    }
 
 
 def get(reference: str, *, ctx: Context) -> Compared[ContractWithState]:

@@ -184,14 +184,7 @@ def preview_hold(
     ] = None,
 ) -> HoldPreviewView:
     """Show what a hold would stop, before it is set."""
-    preview = use_cases.preview_hold(reference, lines, ctx=ctx)
-    return HoldPreviewView(
-        lines=list(preview.lines),
-        flows=preview.flows,
-        under_way=preview.under_way,
-        text=f"{preview.flows} flow{'s' * (preview.flows != 1)}, {preview.under_way} under way",
-        not_as_sealed=list(preview.not_as_sealed),
-    )
+    return HoldPreviewView.of(use_cases.preview_hold(reference, lines, ctx=ctx))
 
 
 @router.post(

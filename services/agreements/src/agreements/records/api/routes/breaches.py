@@ -10,13 +10,15 @@ from agreements.records.api import permissions
 from agreements.records.api.dependencies import once_key, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.breaches import (
+    BreachPreviewView,
     BreachView,
     CloseBreach,
+    EstablishFacts,
     JudgeBreach,
     ReportBreach,
 )
 from agreements.records.api.schemas.shared import told
-from agreements.records.domain.errors import BreachNotFound
+from agreements.records.domain.errors import BreachNotFound, ContractOfAnother
 from agreements.records.use_cases import breaches as use_cases
 from agreements.records.use_cases.context import Context
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
@@ -74,15 +76,37 @@ def issue_receipt(breach_id: UUID, ctx: Handler) -> BreachView:
     return BreachView.of(use_cases.issue_receipt(breach_id, ctx=ctx))
 
 
-@removing.post("/{breach_id}/finding", responses=responses(BreachNotFound, TransitionRefused))
+@router.get("/{breach_id}/preview", responses=responses(BreachNotFound))
+def preview_finding(
+    breach_id: UUID, ctx: Annotated[Context, permitted(permissions.PREVIEW_HOLD)]
+) -> BreachPreviewView:
+    """Show what a finding would hold, destroy and end, before it is made."""
+    return told(BreachPreviewView.of)(use_cases.preview(breach_id, ctx=ctx))
+
+
+@router.post("/{breach_id}/facts", responses=responses(BreachNotFound, TransitionRefused))
+def establish_facts(breach_id: UUID, body: EstablishFacts, ctx: Handler) -> BreachView:
+    """Record what was found to have happened; a finding may come before, a closure may not."""
+    shown = use_cases.establish(
+        breach_id, facts=body.facts, records_affected=body.records_affected, ctx=ctx
+    )
+    return BreachView.of(shown)
+
+
+@removing.post(
+    "/{breach_id}/finding",
+    responses=responses(BreachNotFound, ContractOfAnother, TransitionRefused),
+)
 def judge_breach(breach_id: UUID, body: JudgeBreach, ctx: Handler) -> BreachView:
     """Record the severity of a breach and what it demands. `serious` holds its lines at once."""
-    judged = use_cases.find(breach_id, body.finding, actions=body.actions, ctx=ctx)
+    judged = use_cases.find(
+        breach_id, body.finding, actions=body.actions, contracts=body.contracts, ctx=ctx
+    )
     return BreachView.of(judged)
 
 
 @router.post("/{breach_id}/closure", responses=responses(BreachNotFound, TransitionRefused))
 def close_breach(breach_id: UUID, body: CloseBreach, ctx: Handler) -> BreachView:
     """Close a breach with its lesson. Holds stay until two people lift them."""
-    shown = use_cases.close(breach_id, outcome=body.outcome, ctx=ctx)
+    shown = use_cases.close(breach_id, outcome=body.outcome, lesson=body.lesson, ctx=ctx)
     return BreachView.of(shown)

@@ -11,7 +11,7 @@ from agreements.records.domain.agreement import AgreementState
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import TaskKind
 from agreements.records.domain.version import AgreementVersion, Capacity, Condition, Signature
-from agreements.records.use_cases.agreements import AgreementWithState
+from agreements.records.use_cases.agreements import AgreementWithState, HoldPreview
 from agreements.records.use_cases.ports import RecordedHolding
 
 LineNumbers = Annotated[
@@ -229,6 +229,17 @@ class HoldPreviewView(Outgoing):
             " counts may then be wrong. A hold can be set all the same."
         ),
     ]
+
+    @classmethod
+    def of(cls, preview: HoldPreview) -> Self:
+        flows = preview.flows
+        return cls(
+            lines=list(preview.lines),
+            flows=flows,
+            under_way=preview.under_way,
+            text=f"{flows} flow{'s' * (flows != 1)}, {preview.under_way} under way",
+            not_as_sealed=list(preview.not_as_sealed),
+        )
 
 
 class Fulfilment(Incoming):

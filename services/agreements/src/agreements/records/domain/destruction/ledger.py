@@ -235,11 +235,12 @@ def _ordered(
         if Demand.DESTROY in (breach.actions or ())
         and (ordered := breach.finding_at) is not None
         and file.released_at <= ordered <= at
-        and _concerns(breach, agreement, file.key)
+        and concerns(breach, agreement, file.key)
     ]
 
 
-def _concerns(breach: Breach, agreement: Agreement, key: LineKey) -> bool:
+def concerns(breach: Breach, agreement: Agreement, key: LineKey) -> bool:
+    """Say whether a breach is about a line: by its number on the day of the report."""
     if breach.lines is None:
         return True
     lines = agreement.shown(breach.reported_at).lines
