@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from dsfc_client._http import Service
-from dsfc_client.models import Hold, Wire
+from dsfc_client._http import Service, Wire
+from dsfc_client.models import Hold
 
 Json = Mapping[str, Any]
 Id = str | UUID
