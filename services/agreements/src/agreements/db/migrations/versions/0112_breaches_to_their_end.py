@@ -5,7 +5,7 @@ import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision: str = "0112"
-down_revision: str | None = "0093"
+down_revision: str | None = "0116"
 branch_labels: str | None = None
 depends_on: str | None = None
 
