@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from common import audit
 from common.audit import verification
 from common.audit.checkpoints import path_of
-from common.audit.tree import Frontier, leaf_hash, node_hash, read, written
+from common.audit.tree import Frontier, leaf_hash, node_hash, paths, read, root_by, written
 from common.db import engine as engines
 from common.db.tables import audit_frontier, audit_leaf
 from common.errors import NotFound
@@ -158,6 +158,19 @@ def test_a_leaf_cannot_pass_for_a_node():
     left, right = leaf_hash(b"a"), leaf_hash(b"b")
 
     assert leaf_hash(left + right) != node_hash(left, right)
+
+
+def test_each_leaf_leads_to_the_head_by_its_own_way():
+    for many in range(1, 34):
+        leaves = [leaf_hash(str(n).encode()) for n in range(many)]
+        root, ways = paths(leaves)
+
+        assert root == merkle_tree_hash([str(n).encode() for n in range(many)])
+        assert [root_by(leaf, way) for leaf, way in zip(leaves, ways, strict=True)] == [root] * many
+        assert all(root_by(leaf_hash(b"another"), way) != root for way in ways)
+        assert all(
+            root_by(leaf, ways[at - 1]) != root for at, leaf in enumerate(leaves) if many > 1
+        )
 
 
 def test_a_frontier_survives_being_stored():

@@ -35,6 +35,38 @@ def read(text: str) -> bytes:
     return value
 
 
+Path = Sequence[tuple[bool, bytes]]
+"""What a leaf is hashed with on the way to the root, and whether that stands to its left."""
+
+
+def paths(leaves: Sequence[bytes]) -> tuple[bytes, list[list[tuple[bool, bytes]]]]:
+    """Return the root over hashes of leaves, of which there are some, and each one's way to it."""
+    found: list[list[tuple[bool, bytes]]] = [[] for _ in leaves]
+    below = [[at] for at in range(len(leaves))]
+    level = list(leaves)
+    while len(level) > 1:
+        pairs = range(0, len(level) - 1, 2)
+        for at in pairs:
+            left, right = level[at], level[at + 1]
+            for leaf in below[at]:
+                found[leaf].append((False, right))
+            for leaf in below[at + 1]:
+                found[leaf].append((True, left))
+        # Whoever is left over has no neighbour on this level, and is its own parent.
+        rest = len(level) & 1
+        level = [node_hash(level[at], level[at + 1]) for at in pairs] + level[len(level) - rest :]
+        below = [below[at] + below[at + 1] for at in pairs] + below[len(below) - rest :]
+    return level[0], found
+
+
+def root_by(leaf: bytes, path: Path) -> bytes:
+    """Return the root to which that way leads."""
+    node = leaf
+    for is_left, other in path:
+        node = node_hash(other, node) if is_left else node_hash(node, other)
+    return node
+
+
 @dataclass(slots=True)
 class Frontier:
     """All that appending needs: one root for each bit set in the size, largest first."""

@@ -44,7 +44,7 @@ from agreements.db.decisions.rows import (
     released_of,
     row_of_decision,
     row_of_holding,
-    row_of_permit,
+    rows_of_permits,
 )
 from agreements.db.decisions.seals import Ledger, Written
 from agreements.db.decisions.tables import DecisionRow, HoldingFateRow, OptOutTreatmentRow
@@ -361,7 +361,7 @@ class SqlDecisionLog:
             written[Register(TREATMENT.name, place[0], place[1])].add(place[2])
         if batch.permits:
             sealer = self.remembered.ledger.book.sealer
-            INSERT_PERMITS.run(self.connection, [row_of_permit(p, sealer) for p in batch.permits])
+            INSERT_PERMITS.run(self.connection, rows_of_permits(batch.permits, sealer))
         if batch.released:
             INSERT_HOLDINGS.run(self.connection, [row_of_holding(r) for r in batch.released])
         for released in batch.released:

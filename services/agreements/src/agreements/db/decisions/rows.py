@@ -1,12 +1,13 @@
 """Between what decisions say and the rows that they are kept in, and how these are written."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from agreements.db.decisions.registers import HOLDING, ROW_DIGEST
-from agreements.db.decisions.seals import PERMIT, digest_of_row, sealed_permit
+from agreements.db.decisions.seals import PERMIT, digest_of_row, seals_of_permits
 from agreements.db.decisions.tables import DecisionRow
 from agreements.db.seals.chain import Sealer
 from agreements.decision.domain.permits import GivenPermit
@@ -90,9 +91,16 @@ def row_of_holding(released: ReleasedFile) -> dict[str, object]:
     return {**columns, ROW_DIGEST: digest_of_row(columns)}
 
 
-def row_of_permit(permit: GivenPermit, sealer: Sealer) -> dict[str, object]:
+def rows_of_permits(permits: Sequence[GivenPermit], sealer: Sealer) -> list[dict[str, object]]:
+    """Return the rows of permits that are given at one instant, sealed together."""
+    rows = [_row_of_permit(permit) for permit in permits]
+    seals = seals_of_permits(sealer, rows, at=permits[0].issued_at)
+    return [{**row, "seal": seal} for row, seal in zip(rows, seals, strict=True)]
+
+
+def _row_of_permit(permit: GivenPermit) -> dict[str, object]:
     said = permit.said
-    columns: dict[str, object] = {
+    return {
         "id": said.id,
         "decision_id": said.decision_id,
         "extract_id": said.extract_id,
@@ -107,7 +115,6 @@ def row_of_permit(permit: GivenPermit, sealer: Sealer) -> dict[str, object]:
         "issued_at": permit.issued_at,
         "expires_at": permit.expires_at,
     }
-    return {**columns, "seal": sealed_permit(sealer, columns, at=permit.issued_at)}
 
 
 def permit_of(row: Any) -> GivenPermit:

@@ -24,7 +24,7 @@ from agreements.db.decisions.seals import (
     digest_of_row,
     is_anything_there,
     is_genuine,
-    sealed_permit,
+    seals_of_permits,
 )
 from agreements.db.decisions.tables import DecisionRow
 from agreements.db.seals.chain import Book, Sealer
@@ -113,10 +113,10 @@ def _give_digests(session: Session) -> None:
 
 def _sign_permits(session: Session, sealer: Sealer, at: datetime) -> None:
     own = Sealer(sealer.signer)
-    for row in session.execute(select(*PERMIT.c)).all():
-        if not is_genuine(own, row):
-            seal_ = sealed_permit(sealer, columns_of(row), at=at)
-            session.execute(update(PERMIT).where(PERMIT.c.id == row.id).values(seal=seal_))
+    unsigned = [r for r in session.execute(select(*PERMIT.c)).all() if not is_genuine(own, r)]
+    seals = seals_of_permits(sealer, [columns_of(row) for row in unsigned], at=at)
+    for row, seal_ in zip(unsigned, seals, strict=True):
+        session.execute(update(PERMIT).where(PERMIT.c.id == row.id).values(seal=seal_))
 
 
 def _give_fates(session: Session) -> None:

@@ -3,11 +3,11 @@
 A row that somebody inserted or deleted past the service would let two files leave of which one
 lists the objectors in the other. So the rows of an environment and a data set are registers of a
 chain of their own, made as that of facts is (docs/adr/0024, 0034). Rows are used as they were
-compared with their seal, and not read again. A permit is signed by itself: without its row
-nothing is released.
+compared with their seal, and not read again. A permit is signed, with those that were given with
+it: without its row nothing is released.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,8 @@ from agreements.db.seals.sealed import columns_of, record
 from agreements.db.seals.tables import DecisionSealRow
 from agreements.decision.domain.errors import Contended
 from common.audit import Entry
+from common.audit.tree import leaf_hash, paths, root_by
+from common.audit.tree import written as written_hash
 from common.db.tables import table_of
 from common.db.turns import take_turns
 from common.ids import digest_of
@@ -47,6 +49,11 @@ THE_CHAIN = table_of(DecisionSealRow).name
 CHAIN = Chain(DecisionSealRow, "decisions-sealed", name=THE_CHAIN, whole_every=256)
 TURNS = 6_021_557_340_918_227_432
 """Links are added one after another (PostgreSQL), until whoever adds one has committed."""
+SIGNED_TOGETHER = "permits"
+WAY = "~"
+"""Parts the signed statement and the steps of the way to it; a compact JWS has none."""
+LEFT, RIGHT = "l", "r"
+
 READS_MAX = 4
 KEPT_ROWS_MAX = 200_000
 NO_ROWS = RegisterRows(())
@@ -190,16 +197,44 @@ def is_anything_there(session: Session) -> bool:
     return session.execute(ANYTHING).first() is not None
 
 
-def sealed_permit(sealer: Sealer, row: Mapping[str, object], *, at: datetime) -> str:
-    """Return the seal of a permit's row."""
-    return sealer.seal({"permit": digest_of_row(row)}, at=at)
+def seals_of_permits(
+    sealer: Sealer, rows: Sequence[Mapping[str, object]], *, at: datetime
+) -> Iterator[str]:
+    """Return the seal of each of these rows of permits, which are written together.
+
+    It is one signature for all of them, and each one's own way to what is signed (docs/adr/0085).
+    """
+    root, found = paths([_leaf(row) for row in rows])
+    signed = sealer.seal({SIGNED_TOGETHER: written_hash(root)}, at=at)
+    return (WAY.join((signed, *map(_step, path))) for path in found)
 
 
 def is_genuine(sealer: Sealer, row: Row[Any]) -> bool:
     """Check whether this service wrote that row of a permit."""
     columns = columns_of(row)
+    signed, *way = str(columns["seal"]).split(WAY)
     try:
-        claims = sealer.open_seal(str(columns["seal"]))
-    except NotGenuine:
+        claims = sealer.open_seal(signed)
+        path = [_read_step(step) for step in way]
+    except (NotGenuine, ValueError):
         return False
-    return claims.get("permit") == digest_of_row(columns)
+    if SIGNED_TOGETHER in claims:
+        return bool(claims[SIGNED_TOGETHER] == written_hash(root_by(_leaf(columns), path)))
+    # From before permits were signed together.
+    return not way and claims.get("permit") == digest_of_row(columns)
+
+
+def _leaf(row: Mapping[str, object]) -> bytes:
+    return leaf_hash(digest_of_row(row).encode())
+
+
+def _step(step: tuple[bool, bytes]) -> str:
+    is_left, other = step
+    return f"{LEFT if is_left else RIGHT}{other.hex()}"
+
+
+def _read_step(text: str) -> tuple[bool, bytes]:
+    """Raise ValueError where it is none."""
+    if text[:1] not in (LEFT, RIGHT):
+        raise ValueError("it is on no side")
+    return text[0] == LEFT, bytes.fromhex(text[1:])
