@@ -60,9 +60,11 @@ def up(files: Sequence[str] = ()) -> None:
     down()
     run(sys.executable, "-m", "dsfc_cli.main", "keys")
     run(*compose(), *files, "build", seconds=UP_SECONDS_MAX)
+    began = time.monotonic()
     run(*compose(), *files, "up", "--detach", seconds=UP_SECONDS_MAX)
     for service in (*SERVICES, *PARTS):
         wait_healthy(service)
+    print(f"healthy {time.monotonic() - began:.0f} s after its start")  # docs/operations.md
 
 
 def down() -> None:
