@@ -5,6 +5,7 @@ The database of a service: `test_replicas`.
 """
 
 import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -190,6 +191,29 @@ def test_without_its_key_store_the_haven_takes_nothing_in(played: Scene, tmp_pat
     # It was not the file's fault: the same submission takes it now.
     assert _sent(played, submission, small).status_code == 202
     landed(played, submission)
+
+
+def test_an_empty_directory_in_the_place_of_its_key_store_is_not_taken_for_a_new_one(
+    played: Scene, tmp_path: Path
+) -> None:
+    """Guard: the ledger of keys. Otherwise people would get other tokens from now on (ADR 102)."""
+    small = _small(played, tmp_path, rows=22)
+    store = played.state / "haven-keys"
+    with moved(store):
+        store.mkdir()
+        assert not is_ready(played, "pseudonymisation")
+        _, answer = _upload(played, small)
+        asked = played.ask()
+        with pytest.raises(Failed) as failed:
+            played.csu.dissemination.wait(asked.id, timeout_seconds=60)
+
+        assert (answer.status_code, answer.json()["code"]) == (503, "KEY_UNAVAILABLE")
+        assert "restore it from a backup" in answer.json()["detail"]
+        assert failed.value.code == "KEY_UNAVAILABLE"
+        assert list(store.rglob("*.key")) == []
+        shutil.rmtree(store)
+
+    assert played.released().files
 
 
 def test_into_a_landing_store_that_is_read_only_nothing_is_taken(

@@ -39,7 +39,7 @@ OFFSETS: Mapping[str, int] = {
     "preparations": 13,
 }
 READY_SECONDS_MAX, STOP_SECONDS_MAX = 120.0, 30.0
-STORES = ("objects/landing", "objects/release", "haven-keys")
+STORES = ("objects/landing", "objects/release", "haven-keys", "haven-key-backups")
 """A service does not make its stores: one that is away must not be taken for an empty one."""
 
 
@@ -288,6 +288,7 @@ class Suite:
                     "RELEASE_STORE": str(root / "objects" / "release"),
                     "KEY_STORE": str(root / "haven-keys"),
                     "KEY_ENCRYPTION_KEY_FILE": str(root / "keys" / "haven.kek"),
+                    "KEY_BACKUP_DIR": str(root / "haven-key-backups"),
                 }
             case "dissemination":
                 return {"RELEASE_STORE": str(root / "objects" / "release")}

@@ -11,7 +11,6 @@ Nothing is cached: with the store or the key-encryption key away, the answer is 
 """
 
 import base64
-import binascii
 import fcntl
 import json
 import os
@@ -20,19 +19,16 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import Final
 
 from common.errors import KeyUnavailable
 from common.files import sync_directory
 from pseudonymisation.engine.custody.ledger import Ledger, Said, Word, names_made
+from pseudonymisation.engine.custody.wrapping import KEY_BYTES, FileWrapping, Wrapped, Wrapping
 from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed, KeyExists, KeyLost
-from pseudonymisation.engine.sealing import HAVEN
+from pseudonymisation.engine.sealing import HAVEN, PERSON
 
 __all__ = [
     "FileWrapping",
@@ -45,9 +41,6 @@ __all__ = [
     "generate_key_encryption_key",
 ]
 
-KEY_BYTES: Final = 32
-NONCE_BYTES: Final = 12
-DESTROYED: Final = "destroyed"
 LASTING: Final = (HAVEN, "domain/")
 """Keys that the ledger is told of when they are made: without them there would be other tokens."""
 NAME: Final = re.compile(r"^[a-z0-9_]+(/[a-z0-9_-]{1,128}){1,3}$")
@@ -56,64 +49,6 @@ NAME: Final = re.compile(r"^[a-z0-9_]+(/[a-z0-9_-]{1,128}){1,3}$")
 class KeyState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Wrapped:
-    version: int
-    """Of the key-encryption key that did it."""
-    nonce: bytes
-    ciphertext: bytes
-
-
-class Wrapping(Protocol):
-    """What wraps keys: a file's key here, a token's (PKCS#11) where there is one."""
-
-    def wrap(self, key: bytes, *, context: bytes) -> Wrapped:
-        """Raise KeyUnavailable where it is away."""
-
-    def unwrap(self, wrapped: Wrapped, *, context: bytes) -> bytes:
-        """Raise KeyUnavailable where it is away, or did not wrap this."""
-
-
-class FileWrapping:
-    """AES-256-GCM under keys of a file: one base64 key a line, the last line wraps new keys.
-
-    The version of a key is the number of its line, so that lines are only ever added; a line that
-    says `destroyed` was one.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def wrap(self, key: bytes, *, context: bytes) -> Wrapped:
-        keys = self._keys()
-        version = max(keys)
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return Wrapped(version, nonce, AESGCM(keys[version]).encrypt(nonce, key, context))
-
-    def unwrap(self, wrapped: Wrapped, *, context: bytes) -> bytes:
-        key = self._keys().get(wrapped.version)
-        if key is None:
-            raise KeyUnavailable("The key-encryption key of that version is missing.")
-        try:
-            return AESGCM(key).decrypt(wrapped.nonce, wrapped.ciphertext, context)
-        except InvalidTag:
-            raise KeyUnavailable("The key-encryption key did not wrap this key.") from None
-
-    def _keys(self) -> Mapping[int, bytes]:
-        try:
-            lines = self._path.read_text("ascii").split()
-            keys = {
-                n: base64.b64decode(line, validate=True)
-                for n, line in enumerate(lines, 1)
-                if line != DESTROYED
-            }
-        except (OSError, UnicodeDecodeError, binascii.Error):
-            raise KeyUnavailable("The key-encryption key cannot be read.") from None
-        if not keys or any(len(key) != KEY_BYTES for key in keys.values()):
-            raise KeyUnavailable("The key-encryption key is malformed.")
-        return keys
 
 
 def generate_key_encryption_key(path: Path) -> None:
@@ -161,7 +96,9 @@ class KeyStore:
         """
         path = self._path(name)
         if not path.exists():
-            self.require_new(name)
+            self._require_whole()
+            if name.startswith(LASTING):
+                self.require_new(name)
         key = secrets.token_bytes(KEY_BYTES)
         self._link(name, key, KeyState.OPEN)
         self._tell(Word.MADE, name)
@@ -231,6 +168,13 @@ class KeyStore:
             f"The key {name} was made once and is not in the key store, which is gone or an older"
             " one: restore it from a backup (docs/key-custody.md)."
         )
+
+    def _require_whole(self) -> None:
+        """Make nothing at all in an empty store that is not a new one."""
+        if not self.has(PERSON):
+            said = self._said(PERSON)
+            if said is not None and said.word is not Word.DESTROYED:
+                self.require_new(PERSON)
 
     def _said(self, name: str) -> Said | None:
         return None if self._ledger is None else self._ledger.of(name)

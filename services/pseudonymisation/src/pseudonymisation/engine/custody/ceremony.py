@@ -11,8 +11,9 @@ from common.files import write_private
 from pseudonymisation.engine.custody.backups import Backups, KeyPart
 from pseudonymisation.engine.custody.ledger import Ledger, Said, Word
 from pseudonymisation.engine.custody.orders import Action, Order
+from pseudonymisation.engine.custody.wrapping import DESTROYED, KEY_BYTES
 from pseudonymisation.engine.errors import KeyDestroyed, KeyInUse, KeyOrderRefused
-from pseudonymisation.engine.keystore import DESTROYED, KEY_BYTES, LASTING, KeyStore
+from pseudonymisation.engine.keystore import LASTING, KeyStore
 from pseudonymisation.engine.sealing import HAVEN, haven_keys
 
 ALL_HAVEN_KEYS = "haven"
