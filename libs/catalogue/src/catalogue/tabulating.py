@@ -113,6 +113,12 @@ class Tabulating(Strict):
     def measure(self, data_set: DataSet, name: str) -> CountOf | None:
         return next((one for one in self.measures_of(data_set) if one.name == name), None)
 
+    def topics(self, data_set: DataSet, columns: Iterable[str]) -> frozenset[str]:
+        """Say what a table is on that is made by these columns, where that is protected further."""
+        made = {one.name: one.source for one in data_set.derived}
+        fields = (data_set.by_name.get(made.get(name, name)) for name in columns)
+        return frozenset(field.topic for field in fields if field is not None and field.topic)
+
     def is_dimension(self, data_set: DataSet, name: str) -> bool:
         """Say whether the column has categories: codes and labels, and no text that people write.
 

@@ -1,11 +1,12 @@
 """Scenarios of domain.md section 11, counted in the haven; each fails by another rule.
 
-What no data set of the catalogue has yet (percentages, ratios, linked files, MHSDS) is held by the
+What no data set of the catalogue has yet (percentages, ratios, linked files) is held by the
 library's tests.
 """
 
 import pytest
 
+import catalogue
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from services.pseudonymisation.tests.haven import CATALOGUE, world
 from services.pseudonymisation.tests.integration.test_tables import (
@@ -106,6 +107,61 @@ def test_a_national_3_is_shown_as_published_and_not_where_it_tells_a_unit(shmi):
     assert published["Total",] == "3"
     assert shown["Total",] != "3"
     assert nation["Total",] == "*"  # of no units: not the nation's
+
+
+SUPPORT = """
+data_set: SUPPORT
+version: "1.0"
+title: Support
+description: One record an assessment.
+source: nobody
+valid_from: 2018-04-01
+grain: assessment
+sensitivity: SENSITIVE
+periods: {unit: month, from: "2018-04", field: DAY}
+refresh: replaced
+publication_gate: false
+disclosure_rule: NCDR04
+population: {}
+fields:
+  - {name: DAY, class: QI, type: date, mandatory: true, treatments: [month]}
+  - {name: Provider_Code, class: ORG, pattern: "^[A-Z0-9]{3}$", length_max: 3, treatments: [as_is]}
+  - {name: LDAFlag, class: SEN, codes: [Y, N], topic: LEARNING_DISABILITY, treatments: [as_is]}
+  - {name: Kind, class: CLIN, codes: ["1", "2"], treatments: [as_is]}
+"""
+
+
+@pytest.mark.scenario("D09")
+def test_the_nation_is_not_exempt_in_a_table_by_learning_disability(
+    tmp_path, make_engine, sqlite_url, clock
+):
+    """Guard: `Tabulating.topics`. By another column the same 3 is shown as published."""
+    support = catalogue.read(SUPPORT, name="SUPPORT-1.0.yaml")
+    known = catalogue.Catalogue((support,))
+    haven = world(tmp_path / "haven", make_engine(sqlite_url), clock, data_set=support, known=known)
+    rows = [
+        {
+            "DAY": day(f"{MONTH}-20"),
+            "Provider_Code": provider,
+            "LDAFlag": "Y",
+            "Kind": "1",
+            "period": MONTH,
+            "reasons": {},
+        }
+        for provider in units(1, 1, 1)
+    ]
+    haven.land(rows, period=MONTH, provider="RA0")
+    by = {"column": "Provider_Code"}
+
+    def nation(*columns):
+        cells = mortality(
+            haven, by, *columns, rule="NCDR04", profile="as_published", measure="records"
+        )
+        return cells[("Total",) * (1 + len(columns))]
+
+    assert nation() == "3"
+    assert nation({"column": "Kind"}) == "3"
+    assert nation({"column": "LDAFlag"}) == "*"
 
 
 @pytest.mark.scenario("D04")

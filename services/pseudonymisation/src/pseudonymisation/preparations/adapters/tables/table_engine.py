@@ -258,6 +258,14 @@ class TableEngine:
             ),
             not_members=frozenset(not_members(work.data_set, with_earlier.all_months)),
             members_column=next((f.name for f in work.data_set.fields if f.members), None),
+            topics=tabulating().topics(
+                work.data_set,
+                [
+                    *(axis.column for axis in axes),
+                    *(one.column for one in measured.permit.filters),
+                    *measure.columns,
+                ],
+            ),
             not_submitted=not_submitted(
                 [edition for edition, _ in work.editions], work.permit.periods
             ),

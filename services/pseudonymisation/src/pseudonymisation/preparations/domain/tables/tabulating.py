@@ -78,6 +78,8 @@ class Counted:
     members_column: str | None = None
     never: Sequence[Mapping[str, frozenset[str]]] = ()
     """Categories by column that no record has together."""
+    topics: frozenset[str] = frozenset()
+    """What it is on, where a disclosure rule protects that further (domain.md 7.1)."""
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
@@ -108,6 +110,7 @@ class Counted:
             dimensions=dimensions,
             counts=counts,
             measure=self.measure.counts,
+            topics=self.topics,
             printed=self._printed(dimensions),
             structural=self._impossible(indexes, counts),
             exact=np.ones([len(d.nodes) for d in dimensions], np.bool_) if tells_exact else None,
