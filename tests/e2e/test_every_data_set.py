@@ -20,15 +20,17 @@ import pytest
 
 import catalogue
 from catalogue import Cap, Treatment, Wanted
+from catalogue.relations import split
 from dsfc_cli.demo.answers import REASON
 from dsfc_cli.demo.chapters.data_sets import Walk
 from dsfc_cli.demo.material import COMMISSIONER
-from dsfc_cli.synthetic import Planted, generate
+from dsfc_cli.synthetic import Planted, generate, generate_tables
 from dsfc_cli.synthetic.world import write_deciles
 from dsfc_client import Extract, Submission
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore
 from services.pseudonymisation.tests.landed import Haven
 from tests.expecting import Asked, Expected, known_of
+from tests.flattening import ExpectedOfGroup, rows_of
 from tests.running import CSU, DEADLINE_SECONDS, PROVIDER, Scene, scene
 
 pytestmark = [pytest.mark.xdist_group("every-data-set"), pytest.mark.timeout(300)]
@@ -40,6 +42,11 @@ NAMES: Final = [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.long)
     for name in sorted({data_set.data_set for data_set in KNOWN if not data_set.tables})
 ]
+SEVERAL: Final = [
+    pytest.param(name, marks=() if name == "MSDS" else pytest.mark.long)
+    for name in sorted({data_set.data_set for data_set in KNOWN if data_set.tables} - {"CYPHS"})
+]
+"""Sent as several tables. CYPHS was until 2017, and has the tables of CSDS."""
 ROWS, BAD_ROWS = 120, 5
 Columns = Mapping[str, Treatment]
 
@@ -182,6 +189,59 @@ def test_what_left_of_a_data_set_is_what_its_file_says(house: House, name: str) 
     assert 0 < len(wanted) <= ROWS - BAD_ROWS
     assert Counter(found.fetchall()) == Counter(wanted)
     opened_by_others(files, found.fetchall())
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_what_left_of_several_tables_is_what_their_files_say(house: House, name: str) -> None:
+    """A file a group; a row of MSDS that names two people has the tokens of both."""
+    walk, columns = house.walks[name], house.columns[name]
+    files = generate_tables(
+        walk.data_set,
+        rows=ROWS,
+        seed=7,
+        first=walk.first,
+        last=walk.last,
+        world=house.scene.world,
+        directory=house.directory / name,
+    )
+    haven = house.scene.stage.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
+    opened = haven.submit_tables(walk.name, walk.sent, files)
+    submission = haven.wait(opened.id, timeout_seconds=DEADLINE_SECONDS)
+    assert submission.state.lower() == "accepted", submission
+    extract = released(house, walk)
+    rules, _ = KNOWN.intake_of(walk.data_set, house.scene.stage.today)
+    sent = {t: rows_of(f.read_text("utf-8"), walk.data_set, t) for t, f in files.items()}
+    keys = Kept(house.scene.state)
+    found = {}
+    for at, file in enumerate(one for one in extract.files if one.format == "parquet"):
+        target = house.directory / f"{name}-{at}.parquet"
+        house.scene.csu.dissemination.download(file.id, target)
+        manifest = house.scene.csu.dissemination.manifest(file.id).manifest
+        (group,) = {split(one["name"])[0] for one in manifest["file"]["columns"]} - {""}
+        own = {split(n)[1]: how for n, how in columns.items() if split(n)[0] == group}
+        of = {one.group: one for one in walk.data_set.groups}[group]
+        view = walk.data_set.by_group[group]
+        expected = ExpectedOfGroup(
+            keys,
+            known_of(house.scene.world, sites={}),
+            view,
+            rules.of_table(view),
+            edition=UUID((submission.model_extra or {})["edition_id"]),
+            asked=Asked(
+                columns=own,
+                codes=frozenset({COMMISSIONER}),
+                reasons=walk.flow.reasons,
+                domain_key=keys.key(f"domain/{manifest['domain'].removeprefix('sha256:')}"),
+                domain_id=manifest["domain"],
+            ),
+        )
+        wanted = [*expected.of(of, walk.data_set, sent)]
+        if view.is_about_nobody:
+            wanted = [row[1:] for row in wanted]
+        found[group] = duckdb.sql(f"FROM '{target}'").fetchall()
+        assert Counter(found[group]) == Counter(wanted), group
+    assert set(found) == {split(one)[0] for one in columns}
+    assert all(found.values())
 
 
 def sent_file(house: House, walk: Walk) -> tuple[Path, Planted]:

@@ -1,6 +1,6 @@
 """Sending a provider's file, or having it checked first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
@@ -81,6 +81,42 @@ class Submitting(Service):
             progress=progress,
         )
         return Submission.model_validate(self.get(f"/v1/submissions/{submission_id}"))
+
+    def submit_tables(
+        self, data_set: str, period: str, tables: Mapping[str, Path], **about: Unpack[AboutFile]
+    ) -> Submission:
+        """Send the files of a data set of several tables, each by its table, and close.
+
+        They are landed together when all have come. Raises Problem where one is refused, or one
+        is missing: the submission is then still open (`open_submission`, `upload_table`, `close`).
+        """
+        opened = self.open_submission(data_set, period, **about)
+        for table, content in tables.items():
+            self.upload_table(opened.id, table, content)
+        return self.close(opened.id)
+
+    def upload_table(
+        self,
+        submission_id: UUID | str,
+        table: str,
+        content: Path,
+        *,
+        media_type: str | None = None,
+    ) -> Submission:
+        """Send one table's file. What comes again takes the place of what came."""
+        with content.open("rb") as file:
+            answer = self.call(
+                "PUT",
+                f"/v1/submissions/{submission_id}/tables/{table}/content",
+                content=iter(lambda: file.read(1 << 20), b""),
+                headers={"Content-Type": media_type or _uploads.media_type_of(content)},
+                timeout=WAIT_SECONDS_MAX,
+            )
+        return Submission.model_validate(answer.json())
+
+    def close(self, submission_id: UUID | str) -> Submission:
+        """Say that every table came: they are landed next, together."""
+        return Submission.model_validate(self.post(f"/v1/submissions/{submission_id}/closing"))
 
     def check_file(
         self,
