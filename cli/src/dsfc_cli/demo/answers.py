@@ -14,6 +14,7 @@ TOOLKIT_OPENS = 7
 OBJECTIVES: Mapping[str, str] = {
     "COM": "Plan and buy hospital care for the people of the area.",
     "OTHER": "Plan public health by who of the residents was born, and who died of what.",
+    "IV": "Pay each provider for what it did, and for nobody else's patients.",
     "RS": "Find groups of people who would gain from care before they need a hospital.",
 }
 REASON = "Needed to compare activity and waits between providers; no coarser column shows it."

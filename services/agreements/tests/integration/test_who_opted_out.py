@@ -1,0 +1,233 @@
+"""No two files that one environment may hold tell who opted out, whatever happens between them.
+
+Populations, editions, lists and what is asked are generated; agreements decides each request,
+release and fetch, on a real database. The haven is told in a few lines from the domain pages: a
+file has the rows of the editions in force, less whoever is on the list where opt-outs are upheld.
+The oracle knows no rule: it looks at the files side by side, edition by edition.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine
+
+from agreements.db.decisions.log import SqlDecisionLogs
+from agreements.decision.domain.clauses import LINE_CLAUSES, Clause, file_clauses
+from agreements.decision.domain.permits import GivenPermit
+from agreements.decision.use_cases.asking import Answer
+from agreements.decision.use_cases.decider import Decider
+from services.agreements.tests.reference import asking
+from services.agreements.tests.reference import world as plain
+from services.agreements.tests.reference.seeding import SEALER, on_the_catalogue, seed
+
+MONTHS = ("2018-04", "2018-05")
+PROVIDERS = ("RR8", "R0A")
+COMMISSIONING, UPHELD = ("COM", 1), ("RS", 4)
+"""Purpose and number of two lines that land in one environment: who opted out is in one of them."""
+STEPS = 40
+WEIGHTS = {"ask": 4, "release": 4, "fetch": 4, "list": 2, "land": 1}
+"""How often what happens."""
+TELLING = 0
+"""A world in which files would betray somebody without either of the guards."""
+
+People = frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """What is in a file, as only the test knows it."""
+
+    rows: Mapping[tuple[str, str], People]
+    """By month and edition."""
+
+
+@dataclass(slots=True)
+class Population:
+    """People, what was landed of them, and who objects by now."""
+
+    chance: random.Random
+    editions: dict[tuple[str, str], str] = field(default_factory=dict)
+    """In force, by month and provider."""
+    people: dict[str, People] = field(default_factory=dict)
+    """By edition: who has rows in it."""
+    objectors: People = frozenset()
+    lists: int = 0
+
+    def land(self, month: str, provider: str) -> None:
+        edition = f"edition-{len(self.people)}"
+        self.editions[month, provider] = edition
+        self.people[edition] = frozenset(self.chance.sample(range(40), 20))
+
+    def change_list(self) -> None:
+        """Let some opt out, and some change their minds."""
+        self.lists += 1
+        changed = self.chance.sample(range(40), self.chance.randint(1, 6))
+        self.objectors = self.objectors ^ frozenset(changed)
+
+    def made(self, months: Sequence[str], *, upheld: bool) -> MadeFile:
+        out = self.objectors if upheld else frozenset()
+        return MadeFile(
+            {
+                (month, edition): self.people[edition] - out
+                for (month, _), edition in self.editions.items()
+                if month in months
+            }
+        )
+
+
+@dataclass(slots=True)
+class World:
+    """One environment that asks for what it can think of."""
+
+    decider: Decider
+    population: Population
+    waiting: list[tuple[MadeFile, Any]] = field(default_factory=list)
+    """Prepared, not released."""
+    released: dict[UUID, MadeFile] = field(default_factory=dict)
+    held: list[MadeFile] = field(default_factory=list)
+    refused: int = 0
+
+    def ask(self, line: tuple[str, int], months: Sequence[str]) -> None:
+        answer = self.decider.ask_and_wait(asking.request(purpose=line[0], periods=tuple(months)))
+        if answer.permit is None:
+            self._refused(answer)
+            return
+        self.waiting.append(
+            (self.population.made(months, upheld=line == UPHELD), self._attested(answer.permit))
+        )
+
+    def _attested(self, permit: GivenPermit) -> Any:
+        population = self.population
+        said = asking.attested(
+            permit,
+            editions=[
+                asking.edition(edition, provider=provider, period=month)
+                for (month, provider), edition in population.editions.items()
+                if month in permit.said.periods
+            ],
+        )
+        if permit.said.opt_out.applied:
+            name = f"list-{population.lists}"
+            said["opt_out"] |= {"list_id": name, "list_date": "2018-06-01"}
+        return asking.release(said)
+
+    def release(self) -> None:
+        """Let one of those that wait out, perhaps long after it was made."""
+        if not self.waiting:
+            return
+        made, ask = self.waiting.pop(self.population.chance.randrange(len(self.waiting)))
+        answer = self.decider.ask_and_wait(ask)
+        if answer.holding_id is None:
+            self._refused(answer)
+        else:
+            self.released[answer.holding_id] = made
+
+    def fetch(self) -> None:
+        if not self.released:
+            return
+        holding = self.population.chance.choice(sorted(self.released))
+        answer = self.decider.ask_and_wait(asking.fetch(holding))
+        if answer.permitted:
+            self.held.append(self.released.pop(holding))
+        else:
+            self._refused(answer)
+
+    def _refused(self, answer: Answer) -> None:
+        codes = {r.code for r in answer.refusals}
+        assert codes <= {"OPT_OUT_DIFFERENCING", "FILE_VOID"}, answer.refusals
+        self.refused += 1
+
+
+def play(engine: Engine, clock: Any, seed_of: int) -> World:
+    clock.set(plain.NOON)
+    world = on_the_catalogue(plain.sound())
+    lines = world["agreement"]["versions"][0]["snapshot"]["lines"]
+    fields = [f for f in lines[0]["fields"] if f["name"] in ("Sex", "Hospital_Spell_No")]
+    fields.append({"name": "Der_Diagnosis_All", "treatment": "as_is", "reason": "case mix"})
+    upheld = {"purpose": UPHELD[0], "number": UPHELD[1], "fields": fields}
+    lines.append(lines[0] | upheld | {"opt_out": {"applied": True, "reason": None}})
+    seed(engine, world)
+    chance = random.Random(seed_of)
+    decider = Decider(SqlDecisionLogs(engine, SEALER), clock)
+    played = World(decider, Population(chance))
+    try:
+        _play(played, chance)
+    finally:
+        decider.stop()
+    return played
+
+
+def _play(played: World, chance: random.Random) -> None:
+    population = played.population
+    for month in MONTHS:
+        for provider in PROVIDERS:
+            population.land(month, provider)
+    population.change_list()
+    # Whoever asks first decides the treatment of a month: each world lets another begin.
+    favourite = chance.choice([COMMISSIONING, UPHELD, UPHELD])
+    for _ in range(STEPS):
+        match chance.choices(list(WEIGHTS), weights=list(WEIGHTS.values()))[0]:
+            case "ask":
+                line = favourite if chance.random() < 0.7 else COMMISSIONING
+                played.ask(line, chance.choice([MONTHS, MONTHS[:1], MONTHS[1:]]))
+            case "release":
+                played.release()
+            case "fetch":
+                played.fetch()
+            case "list":
+                population.change_list()
+            case "land":
+                population.land(chance.choice(MONTHS), chance.choice(PROVIDERS))
+
+
+def betrayed(held: Sequence[MadeFile]) -> Iterator[People]:
+    """Whom two files tell: who is in one of them and not in the other, of the same edition."""
+    for one, other in combinations(held, 2):
+        for same in one.rows.keys() & other.rows.keys():
+            if differing := one.rows[same] ^ other.rows[same]:
+                yield differing
+
+
+@pytest.fixture
+def engine(migrated):
+    return migrated("agreements")
+
+
+@pytest.fixture
+def database_kind():
+    return "sqlite"
+
+
+@pytest.mark.scenario("R09")
+@pytest.mark.scenario("R14")
+@pytest.mark.parametrize("seed_of", range(4))
+def test_no_two_files_of_one_environment_tell_who_opted_out(engine, clock, seed_of):
+    nobody_is_betrayed(play(engine, clock, seed_of))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed_of", range(4, 60))
+def test_no_two_files_of_one_environment_tell_who_opted_out_in_many_worlds(engine, clock, seed_of):
+    nobody_is_betrayed(play(engine, clock, seed_of))
+
+
+def nobody_is_betrayed(played):
+    assert list(betrayed(played.held)) == []
+    assert played.refused
+    assert played.held
+
+
+@pytest.mark.parametrize("guard", ["lists", "treatments"])
+def test_without_its_guards_a_world_tells_them(engine, clock, monkeypatch, guard):
+    """Else the property would hold of worlds in which nobody could be betrayed anyway."""
+    if guard == "lists":
+        monkeypatch.setattr(file_clauses, "told_apart", lambda *_: ())
+    else:
+        monkeypatch.setitem(LINE_CLAUSES, Clause.DIFFERENCING, lambda _: iter(()))
+
+    assert any(betrayed(play(engine, clock, TELLING).held))
