@@ -154,6 +154,22 @@ def test_without_registrations_that_are_new_enough_nobody_is_told(surgery, clock
     assert code(surgery.ask(tokens)) == (409, "REGISTRATIONS_OUT_OF_DATE")
 
 
+def test_a_patient_listed_under_a_practice_that_merged_is_nobodys_until_the_list_says_the_new_code(
+    surgery, tokens, day
+):
+    """Nothing passes to a successor by itself (ruling 4): the code of the list is the asker's."""
+    merged = "J81009"
+    assert surgery.register(f"{OURS},{merged}\n", day).json()["state"] == "accepted"
+    asked = surgery.ask(tokens).json()
+    assert {said for said, _ in rows(surgery.answer(asked["id"])).values()} == {
+        "not_registered_with_you",
+        "not_known",
+    }
+
+    assert surgery.register(f"{OURS},{PRACTICE}\n", day).json()["state"] == "accepted"
+    assert ("number", OURS) in rows(surgery.answer(asked["id"])).values()
+
+
 def many(practice, count=30):
     """So many registrations that a second person has to look."""
     return "".join(f"{number},{practice}\n" for number in numbers(100, 100 + count))

@@ -1,4 +1,4 @@
-"""The three purposes side by side: the same 100 people, seen by three who may know different things."""
+"""The three purposes side by side: the same 100 people, and three who may know different things."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Any, Final
 from dsfc_cli.demo.answers import Flow, Sections, Wanted, sections_of, toolkit
 from dsfc_cli.demo.chapters.scene import Scene
 from dsfc_cli.demo.material import COMMISSIONER
+from dsfc_cli.demo.sandbox import INPUT
 from dsfc_cli.demo.stage import ORGANISATIONS
 from dsfc_client import Extract
 
@@ -17,8 +18,10 @@ PEOPLE: Final = 100
 DATA_SET: Final = "SUS_APC"
 MAY, JUNE = "2018-05", "2018-06"
 CSU, SUPPLIER = "0DF", "0CX"
+APPROVAL: Final = "CAG 7-07(c)/2013"
 PRACTICE: Final = "J81002"
-NUMBER, RECORD, TOKEN = "NHS_Number", "Unique_CDS_Identifier", "Token"
+GP_PRACTICE: Final = "GP_Practice_Code"
+NUMBER, TOKEN = "NHS_Number", "Token"
 FIELDS: Final = {"Sex": "as_is", "FCE_HRG": "as_is", "Provider_Code": "as_is"}
 MONTHS_LATER: Final = {MAY: "05", JUNE: "06"}
 
@@ -58,7 +61,11 @@ def tell(scene: Scene) -> None:
 def _the_same_people(told: Purposes) -> None:
     scene, journey = told.scene, told.scene.journey
     journey.chapter("The same 100 people, in a month of one provider")
-    of_april = [row for row in scene.rows_of(scene.submitted) if row[NUMBER]]
+    practices = scene.rows_of(scene.suite.directory / INPUT / "practices.csv")
+    own = {row["practice"] for row in practices if row["commissioner"] == COMMISSIONER}
+    of_april = [
+        row for row in scene.rows_of(scene.submitted) if row[NUMBER] and row[GP_PRACTICE] in own
+    ]
     told.people = list(dict.fromkeys(row[NUMBER] for row in of_april))[:PEOPLE]
     chosen = [row for row in of_april if row[NUMBER] in set(told.people)]
     for month in (MAY, JUNE):
@@ -69,8 +76,7 @@ def _the_same_people(told: Purposes) -> None:
 
 def _later(row: Mapping[str, str], month: str) -> dict[str, str]:
     """Let a stay of April be one of another month."""
-    moved = {name: value.replace("2018-04-", f"2018-{month}-") for name, value in row.items()}
-    return moved | {RECORD: f"{row[RECORD][:-2]}{month}"}
+    return {name: value.replace("2018-04-", f"2018-{month}-") for name, value in row.items()}
 
 
 def _submit(told: Purposes, month: str, path: Path) -> None:
@@ -90,16 +96,16 @@ def _three_agreements(told: Purposes) -> None:
         environment = {"organisation": organisation, "kind": kind, "clients": [client]}
         body.post("/v1/recipient-environments", environment)
     loader = told.actor("body-reference-data").agreements
+    commissioning = _wanted(told, "COM", CSU)
+    invoices = _wanted(told, "IV", CSU, classification="IDENTIFIABLE")
     approval = {
-        "reference": "CAG 7-07(c)/2013",
+        "reference": APPROVAL,
         "purposes": ["IV"],
         "valid_from": "2013-04-01",
-        "valid_to": (scene.stage.today + timedelta(days=300)).isoformat(),
+        "valid_to": _end(sections_of(invoices)),
     }
     loader.post("/v1/section-251-approvals", approval)
     scene.stage.relate(COMMISSIONER, CSU, [SUPPLIER])
-    commissioning = _wanted(told, "COM", CSU)
-    invoices = _wanted(told, "IV", CSU, classification="IDENTIFIABLE")
     risk = replace(_wanted(told, "RS", SUPPLIER), opt_outs_applied=True)
     for purpose, wanted, sections in (
         ("COM", commissioning, sections_of(commissioning)),
@@ -144,7 +150,7 @@ def _for_invoices(wanted: Wanted) -> Sections:
             "line": 1,
             "route": "section_251",
             "section_251": {
-                "reference": "CAG 7-07(c)/2013",
+                "reference": APPROVAL,
                 "purpose": "IV",
                 "expires": _end(sections),
             },
