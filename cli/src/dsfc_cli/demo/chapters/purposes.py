@@ -255,9 +255,9 @@ def _risk_stratification(told: Purposes) -> None:
     journey = told.scene.journey
     journey.chapter("Risk stratification leaves out who said no")
     journey.refused(
-        "It cannot land where commissioning has the same month with everybody in it",
+        "The same organisation's analysts are refused: it lands with the supplier alone",
         "ENVIRONMENT_MISMATCH",
-        lambda: told.actor("csu-0df-analytics").dissemination.request(_body(told, "RS", MAY)),
+        lambda: told.actor("csu-0cx-analytics").dissemination.request(_body(told, "RS", MAY)),
     )
     rows = _file_of(told, "RS", MAY, "csu-0cx-risk")
     told.tokens["RS"] = frozenset(row[TOKEN] for row in rows)
