@@ -183,14 +183,21 @@ class World:
         self.recorded(f"editions/{id_}", row, {"row": pinned(row).digest})
         return id_
 
-    def opt_out(self, numbers: Sequence[str], *, on: date, state: State = State.ACCEPTED) -> UUID:
+    def opt_out(
+        self,
+        numbers: Sequence[str],
+        *,
+        on: date,
+        state: State = State.ACCEPTED,
+        digest: str = "sha256:" + "0" * 64,
+    ) -> UUID:
         id_ = new_id()
         landed = list_of(self.landing, numbers, id_=id_)
         row = tables.OptOutListRow(
             id=id_,
             list_date=on,
             people=len(numbers),
-            digest="sha256:" + "0" * 64,
+            digest=digest,
             object_key=str(landed.path.relative_to(self.directory / "landing")),
             imported_at=self.clock.now(),
             imported_by="X26",

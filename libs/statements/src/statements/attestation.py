@@ -8,7 +8,7 @@ does not know is passed over: the haven may come to say more.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, JsonValue
 
@@ -18,6 +18,9 @@ from statements.form import CLOSED, OPEN, Form
 from statements.line import Line, MapVersions
 from statements.tables import AttestedTable
 from statements.vocabulary import Count, Text
+
+CHANGE: Final = "Change"
+"""The column of a change set that says what became of a record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +143,9 @@ class OptOut:
     """Ids of lists whose people were left out too, since they wait for a second person."""
     by: Text = "list"
     """How it was known who objected: by a list, or by the national check."""
-    people_left_out: Count
-    """Opted-out people of whom the selection had rows."""
-    rows_without_person_left_out: Count
+    people_left_out: Count | None = None
+    """Opted-out people of whom the selection had rows; None: it is not told (docs/adr/0105)."""
+    rows_without_person_left_out: Count | None = None
 
     @property
     def lists(self) -> frozenset[str]:
@@ -181,6 +184,20 @@ class Groups:
     def unique_share(self) -> float:
         """Return which share of the people is unique in a row of theirs."""
         return self.unique / self.people if self.people else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttestedChanges:
+    """What a change set leads from, and by what its records are told apart (docs/adr/0105)."""
+
+    __pydantic_config__ = OPEN
+
+    since: Text
+    """The earlier extract."""
+    since_file: Text
+    """Its file, by the digest of the content that was compared."""
+    key: tuple[Text, ...]
+    """Columns by which a record is known; of several rows that are alike in them all are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +256,10 @@ class Attestation:
     assumed: tuple[AssumedRule, ...] = ()
     """Rules besides columns, by which it was made, that nobody published (docs/adr/0063)."""
     groups: Annotated[Groups | None, Field()] = field(default=None, hash=False)
-    """Of records: how few people share their quasi-identifiers; None: of a table, or not said."""
+    """Of records: how few people share their quasi-identifiers; None: of a table, or not said. Of a
+    change set it is said of the extract that it leads to, which whoever has it has beside it."""
+    changes: AttestedChanges | None = None
+    """The file is a change set; None: it has the records themselves, or a table."""
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Attestation":

@@ -58,6 +58,7 @@ LINE: Mapping[str, frozenset[str] | None] = {
     "disclosure_parameters": NAMES,
     "as_published": None,
     "min_group_size": None,
+    "change_sets": None,
 }
 """The clauses of a line, and the parts of those that have parts."""
 
@@ -111,6 +112,8 @@ class Terms:
     """Of records: how many people at least share what could single them out; None: no limit."""
     as_published: str = ""
     """Why tables may be by the rule alone; empty: they are protected."""
+    change_sets: bool = False
+    """Whether the changes between two extracts of the line may be had besides."""
     unknown: tuple[str, ...] = ()
     """Clauses of the line that nobody can evaluate."""
 
@@ -352,6 +355,7 @@ def _line(content: Mapping[str, Any]) -> Terms | IncompleteTerms:
         parameters=_parameters(content),
         min_group_size=_min_group_size(content),
         as_published=(read.text_or_none("as_published") or "").strip(),
+        change_sets=content.get("change_sets") is True,
         unknown=tuple(_unknown_in_line(content)),
     )
     if read.missing:
@@ -378,6 +382,8 @@ def _unknown_in_line(content: Mapping[str, Any]) -> Iterator[str]:
         yield "disclosure_parameters"
     if content.get("min_group_size") is not None and _min_group_size(content) is None:
         yield "min_group_size"
+    if not isinstance(content.get("change_sets", False), bool):
+        yield "change_sets"
 
 
 def _min_group_size(content: Mapping[str, Any]) -> int | None:

@@ -88,6 +88,11 @@ class RowFilter:
 FILTER = Form(RowFilter)
 
 
+def is_false(value: bool) -> bool:  # noqa: FBT001 - pydantic hands it over so
+    """Say that nothing is written: what does not say it means no."""
+    return not value
+
+
 def is_empty(values: tuple[object, ...]) -> bool:
     """Say that nothing is written: what was before there were filters stays as it was."""
     return not values

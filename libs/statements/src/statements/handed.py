@@ -33,6 +33,13 @@ class RequestedExtract(BaseModel):
         WantedTable | None,
         Field(description="What is to be counted; left out where records are meant."),
     ] = None
+    changes_since: Annotated[
+        HandedText | None,
+        Field(
+            description="An earlier extract, of which the changes to this one are wanted besides;"
+            " left out where none are."
+        ),
+    ] = None
 
     @property
     def as_hashed(self) -> dict[str, JsonValue]:

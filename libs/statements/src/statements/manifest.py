@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, JsonValue, PlainSerializer
 
 from statements.attestation import (
     AssumedRule,
+    AttestedChanges,
     Caps,
     Column,
     Edition,
@@ -106,6 +107,8 @@ class Manifest:
     """Rules besides columns, by which it was made, that nobody published (docs/adr/0063)."""
     groups: Annotated[Groups | None, Field()] = field(default=None, hash=False)
     """Of records: how few people share their quasi-identifiers; None: of a table, or not said."""
+    changes: AttestedChanges | None = None
+    """The file is a change set; None: it has the records themselves, or a table."""
     disclosure_rule: Text
     decisions: Decisions
     holding_id: Text

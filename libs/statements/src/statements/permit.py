@@ -172,6 +172,8 @@ class Permit:
     """Leave for one table, and for no record; None: for records, and for no table."""
     route: LegalRoute | None = None
     """By which people's identity is in it; None: it is not."""
+    changes_since: Identifier | None = None
+    """Leave for its change set besides, since that extract; None: for none."""
 
     min_group_size: int | None = None
     """How many people of a file at least share what could single them out; None: no limit."""
@@ -208,6 +210,8 @@ class Permit:
             or not (self.fields or self.table),
             "table": (self.table is not None) != (self.line.classification in AGGREGATES)
             or (self.table is not None and self._is_of_other_columns(self.table)),
+            "changes_since": self.changes_since is not None
+            and (self.table is not None or self.changes_since == self.extract_id),
             "filters": len({f.column for f in self.filters}) != len(self.filters),
             "min_group_size": self.min_group_size is not None
             and (self.table is not None or self.min_group_size < GROUP_SIZE_LEAST),
@@ -226,7 +230,7 @@ class Permit:
 
 OF_ITS_OWN: Final = {
     *("id", "client_id", "request_digest", "extract_id", "decision_id", "epoch"),
-    *("periods", "formats"),
+    *("periods", "formats", "changes_since"),
 }
 JUDGED: Final = frozenset({"iss", "aud", "azp", "iat", "exp"})
 FORM = Form(Permit)

@@ -26,7 +26,7 @@ from catalogue import Catalogue
 from common.errors import Invalid
 from common.ids import digest_of
 from common.texts import Scanned
-from statements.filters import FILTERS_MAX, Filters, WantedFilter, is_empty, of, repeated
+from statements.filters import FILTERS_MAX, Filters, WantedFilter, is_empty, is_false, of, repeated
 from statements.form import CLOSED, Form
 from statements.months import MONTHS_MAX, MonthRange, RequestedPeriod, Sent, months_of
 from statements.tables import TableRequest, WantedTable, columns_of, is_none
@@ -82,6 +82,8 @@ class ExtractRequest:
     """In order of their columns; none where all rows of the line are asked for."""
     table: TableRequest | None = None
     """What is to be counted; None: records are asked for."""
+    changes_since: str | None = None
+    """An earlier extract, of which the changes to this one are wanted besides; None: of none."""
 
     @property
     def line(self) -> LineKey:
@@ -188,6 +190,14 @@ class WantedExtract(OfOneLine):
     ] = None
     formats: FormatsOfRecords = Field(default=[Format.PARQUET])
     filters: FiltersOfLine = ()
+    changes_since: Annotated[
+        UUID | None,
+        Field(
+            description="An earlier extract of the same line, columns, periods and filters that you"
+            " hold: besides this one you get what was added, removed and changed since. Only where"
+            " the line allows change sets; null: none is wanted."
+        ),
+    ] = None
 
     def months_in(self, known: Catalogue) -> tuple[str, ...]:
         """Return the months in order, each once.
@@ -287,6 +297,14 @@ class Wanted(Asked):
             exclude_if=is_none,
         ),
     ] = None
+    changes_since: Annotated[
+        UUID | None,
+        Field(
+            description="An earlier extract that the recipient holds, of which the changes to this"
+            " one are wanted besides; left out where none are.",
+            exclude_if=is_none,
+        ),
+    ] = None
 
     @field_validator("filters")
     @classmethod
@@ -303,6 +321,8 @@ class Wanted(Asked):
             if not RECORD_FORMATS.issuperset(self.formats):
                 raise ValueError("`formats`: records are written as `parquet` or `csv`")
             return self
+        if self.changes_since is not None:
+            raise ValueError("`changes_since`: of tables there is no change set")
         asked = self.table.said
         if any(levels_repeated(asked.dimensions)):
             raise ValueError("`table`: each column may be named once")
@@ -330,6 +350,7 @@ class AgreementResource(Asked):
             formats=tuple(form.value for form in asked.formats),
             filters=of(asked.filters),
             table=None if asked.table is None else asked.table.said,
+            changes_since=None if asked.changes_since is None else str(asked.changes_since),
         )
 
 
@@ -354,11 +375,6 @@ class LandedEditions(Asked):
             examples=[{"2018-04": ["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a11"]}],
         ),
     ]
-
-
-def is_false(value: bool) -> bool:  # noqa: FBT001 - pydantic hands it over so
-    """Say that nothing is written: who knows of no orders is asked as before."""
-    return not value
 
 
 class RequestContext(Asked):

@@ -33,7 +33,7 @@ from applications.domain.sections.parties import Controller, Location, Processor
 from applications.domain.sections.purposes import Linkage
 from applications.domain.sections.terms import Condition
 from catalogue import Catalogue
-from statements.filters import WantedFilter, is_empty, is_none, of
+from statements.filters import WantedFilter, is_empty, is_false, is_none, of
 from statements.parameters import WantedParameters
 from statements.vocabulary import Classification, Purpose
 
@@ -116,6 +116,13 @@ class Line(Answer):
             exclude_if=is_none,
         ),
     ] = None
+    change_sets: Annotated[
+        bool,
+        Field(
+            description="Whether the changes between two extracts may be had besides.",
+            exclude_if=is_false,
+        ),
+    ] = False
 
 
 class Sections(Answer):
@@ -323,6 +330,7 @@ def _line(
         filters=tuple(WantedFilter.model_validate(one) for one in of(line.filters)),
         disclosure_parameters=line.disclosure_parameters,
         min_group_size=line.min_group_size,
+        change_sets=line.change_sets,
     )
 
 

@@ -224,6 +224,7 @@ class RegisterLineRow(Row, table=True):
     advisory_minutes: str = Field(sa_type=Text)
     filters: str = Field(default="", sa_type=Text)
     assumed: str = Field(default="", sa_type=Text)
+    changes: str = Field(default="", sa_type=Text)
 
 
 class DeliveryRow(Row, table=True):

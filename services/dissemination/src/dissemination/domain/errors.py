@@ -12,6 +12,13 @@ class ExtractNotFound(NotFound):
     title = "No such extract"
 
 
+class EarlierExtractDestroyed(Conflict):
+    """What a change set was to lead from is not held any more."""
+
+    code = "EARLIER_EXTRACT_DESTROYED"
+    title = "The earlier extract was destroyed or withdrawn"
+
+
 class TabulationNotFound(NotFound):
     code = "TABULATION_NOT_FOUND"
     title = "No such tabulation"

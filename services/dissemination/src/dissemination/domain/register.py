@@ -77,6 +77,8 @@ class RegisterLine:
     """Which rows are in the file, in words; empty: all of the line."""
     assumed: str = ""
     """What nobody published of its columns and of the rules by which it was made; empty: none."""
+    changes: str = ""
+    """Of a change set: the extract that its changes lead from; empty: it is none."""
 
     @property
     def digest(self) -> str:
@@ -171,6 +173,7 @@ COLUMNS: Sequence[tuple[str, str]] = (
     ("file_id", "File"),
     ("filters", "Rows limited to"),
     ("assumed", "Assumed"),
+    ("changes", "Changes since extract"),
 )
 """The names of a line in JSON, and over its columns in CSV."""
 
@@ -193,6 +196,7 @@ def entry(
     at: datetime,
     filters: Filters = (),
     assumed: str = "",
+    changes: str = "",
 ) -> RegisterLine:
     """The public line of one released file."""
     line = terms.line
@@ -223,6 +227,7 @@ def entry(
         file_id=file_id,
         filters=in_words(filters),
         assumed=assumed,
+        changes=changes,
     )
 
 

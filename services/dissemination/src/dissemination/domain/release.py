@@ -1,6 +1,6 @@
 """A released file: one decision, one manifest, one audit leaf, one register line (S2)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -100,13 +100,16 @@ def manifest(
         forms=said.forms,
         population=said.population,
         domain=said.domain,
-        opt_out=said.opt_out,
+        # How many objected is not told: two counts of one period, beside a change set, would say
+        # which of its removals are objections (docs/adr/0105).
+        opt_out=replace(said.opt_out, people_left_out=None, rows_without_person_left_out=None),
         scan=said.scan,
         caps=said.caps,
         filters=said.filters,
         table=said.table,
         assumed=said.assumed,
         groups=said.groups,
+        changes=said.changes,
         disclosure_rule=said.disclosure_rule,
         decisions=Decisions(
             request=str(extract.permit.decision_id), release=str(decision.decision_id)

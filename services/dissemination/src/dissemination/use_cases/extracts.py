@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NoReturn
 from uuid import UUID
 
 import structlog
@@ -11,11 +12,19 @@ from pydantic import JsonValue
 
 from catalogue import Catalogue
 from common import faults, unreadable
-from common.errors import AgreementNotFound, LineNotInAgreement, NoEdition, Refusal, Refused
+from common.errors import (
+    AgreementNotFound,
+    AppError,
+    LineNotInAgreement,
+    NoEdition,
+    Refusal,
+    Refused,
+)
 from common.ids import digest_of, new_id
 from common.security.jws import unverified
 from dissemination.domain.agreement_status import AgreementStatus, Status, status
 from dissemination.domain.errors import (
+    EarlierExtractDestroyed,
     ExtractNotFound,
     HavenUnavailable,
     NotReleased,
@@ -68,6 +77,7 @@ def ask(
         PeriodNotOffered: the data set has no period of a name.
         Refused: with every refusal.
         AgreementNotFound: there is none that the caller may know of.
+        ExtractNotFound, EarlierExtractDestroyed: of the extract that changes are to lead from.
         NoEdition: with every month of which the haven has no records.
         DecisionUnavailable: nobody could be asked.
 
@@ -84,6 +94,7 @@ def ask(
     with refusal_logged(request, ctx):
         permit = ctx.agreements.request(request, evidence=ctx.evidence, landed=has)
     _require_landed(request, permit, has, ctx)
+    _require_earlier_is_there(request, permit, ctx)
     faults.reach("O2")
     extract = Extract.ask(
         request,
@@ -143,7 +154,12 @@ def _request(
         formats=tuple(format_.value for format_ in wanted.formats),
         filters=filters.of(wanted.filters),
         table=table,
+        changes_since=_text(wanted.changes_since) if isinstance(wanted, WantedExtract) else None,
     )
+
+
+def _text(id_: UUID | None) -> str | None:
+    return None if id_ is None else str(id_)
 
 
 def _kind(request: ExtractRequest) -> Kind:
@@ -357,12 +373,34 @@ def _require_landed(
         return
     months = {month.month for month in has.months}
     missing = [month for month in request.periods if month not in months]
-    if not missing:
+    if missing:
+        refused = NoEdition(
+            f"Nothing was landed for {', '.join(missing)}. GET /v1/landed-months says what was.",
+            periods=[*missing],
+        )
+        _refuse(refused, request, permit, ctx)
+
+
+def _require_earlier_is_there(request: ExtractRequest, permit: Permit, ctx: Context) -> None:
+    """Raise EarlierExtractDestroyed where the changes would lead from what nobody has any more.
+
+    Agreements has said that the recipient once held it.
+    """
+    if request.changes_since is None:
         return
-    refused = NoEdition(
-        f"Nothing was landed for {', '.join(missing)}. GET /v1/landed-months says what was.",
-        periods=[*missing],
-    )
+    with ctx.uow.reading() as tx:
+        earlier = tx.extracts.get(UUID(request.changes_since), own=ctx.scope)
+        destroyed = tx.destroyed.of([file.id for file in earlier.files])
+    if destroyed or earlier.withdrawal is not None:
+        refused = EarlierExtractDestroyed(
+            "The extract named in `changes_since` was destroyed, or withdrawn after its release."
+            " Ask without `changes_since`."
+        )
+        _refuse(refused, request, permit, ctx)
+
+
+def _refuse(refused: AppError, request: ExtractRequest, permit: Permit, ctx: Context) -> NoReturn:
+    """Write into the audit log that a permitted extract was not begun, and raise."""
     entry = ctx.audited(
         "extract-refused",
         f"agreements/{request.agreement}",

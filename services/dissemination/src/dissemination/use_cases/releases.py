@@ -218,6 +218,7 @@ def _write(tx: Transaction, extract: Extract, one: _Decided, at: datetime, ctx: 
         file_id=file.id,
         filters=said.filters,
         assumed=assumed_in_words(said.columns, said.assumed),
+        changes="" if said.changes is None else said.changes.since,
         at=at,
     )
     return tx.releases.add(

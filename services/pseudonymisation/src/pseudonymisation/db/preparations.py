@@ -59,6 +59,15 @@ class SqlPreparations:
             raise PreparationNotFound("The preparation does not exist.")
         return preparation
 
+    def of_extract(self, extract_id: UUID) -> Preparation | None:
+        query = (
+            select(PreparationRow)
+            .where(col(PreparationRow.extract_id) == extract_id)
+            .where(col(PreparationRow.state) == PreparationState.PREPARED)
+        )
+        row = self.session.exec(query).first()
+        return None if row is None else self._to_domain(row)
+
     def claimable(self, *, at: datetime) -> Preparation | None:
         """Return the oldest that nobody works on, locked until the transaction ends."""
         query = (

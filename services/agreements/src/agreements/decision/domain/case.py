@@ -28,7 +28,7 @@ from agreements.records.domain.terms.capping import caps_of
 from agreements.records.domain.terms.data_sets import DataSetFacts
 from agreements.records.domain.version import AgreementVersion, Capacity
 from catalogue import Capped
-from statements.attestation import Attestation
+from statements.attestation import CHANGE, Attestation
 from statements.document import Document, Terms
 from statements.filters import Filters, narrowed
 from statements.permit import DomainFacts
@@ -38,8 +38,8 @@ from statements.vocabulary import LineKey
 NATIONAL = "national"
 OWN = "own"
 UNION = "union"
-STRUCTURAL = frozenset({"Token", "Reason_For_Access"})
-"""Columns that every released file has, besides the line's fields."""
+STRUCTURAL = frozenset({"Token", "Reason_For_Access", CHANGE})
+"""Columns of released files besides the line's fields; the last of change sets alone."""
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 

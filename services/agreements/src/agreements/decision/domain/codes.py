@@ -67,6 +67,11 @@ class Code(StrEnum):
     OPT_OUT_DIFFERENCING = "OPT_OUT_DIFFERENCING"
     FILE_VOID = "FILE_VOID"
     EDITION_UNSAFE = "EDITION_UNSAFE"
+    CHANGE_SET_NOT_IN_DSA = "CHANGE_SET_NOT_IN_DSA"
+    EARLIER_EXTRACT_NOT_HELD = "EARLIER_EXTRACT_NOT_HELD"
+    EARLIER_EXTRACT_OF_ANOTHER_LINE = "EARLIER_EXTRACT_OF_ANOTHER_LINE"
+    EARLIER_EXTRACT_OF_OTHER_COLUMNS = "EARLIER_EXTRACT_OF_OTHER_COLUMNS"
+    EARLIER_EXTRACT_OF_OTHER_ROWS = "EARLIER_EXTRACT_OF_OTHER_ROWS"
     BREACH_OPEN = "BREACH_OPEN"
     DIRECT_CARE_ONLY = "DIRECT_CARE_ONLY"
     INVOICE_VALIDATION_ONLY = "INVOICE_VALIDATION_ONLY"
@@ -402,6 +407,33 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Ask by that line, from its controlled environment for finance.",
         "NHS England's pages on invoice validation: the NHS number, to confirm backing data, inside"
         " a controlled environment for finance",
+    ),
+    Code.CHANGE_SET_NOT_IN_DSA: Meaning(
+        "The line allows change sets, where one is asked for",
+        "Ask for the extract without `changes_since`, or have the agreement amended.",
+        "What a line gives is what was agreed",
+    ),
+    Code.EARLIER_EXTRACT_NOT_HELD: Meaning(
+        "The recipient environment holds the earlier extract that a change set is to lead from",
+        "Name in `changes_since` a released extract of the same months of which you have fetched a"
+        " file.",
+        "A change set tells its recipient nothing that is not in the two extracts",
+    ),
+    Code.EARLIER_EXTRACT_OF_ANOTHER_LINE: Meaning(
+        "The earlier extract was released under the same agreement and line",
+        "Name an extract of the line that you ask for.",
+        "A change set tells its recipient nothing that is not in the two extracts",
+    ),
+    Code.EARLIER_EXTRACT_OF_OTHER_COLUMNS: Meaning(
+        "The earlier extract has the columns that are asked for, in the same forms",
+        "Ask for the same `fields` as then; where the line was amended since, ask without"
+        " `changes_since`.",
+        "A change set tells its recipient nothing that is not in the two extracts",
+    ),
+    Code.EARLIER_EXTRACT_OF_OTHER_ROWS: Meaning(
+        "The earlier extract is of the same months and filters, and has a Parquet file",
+        "Ask for the same `periods` and `filters` as then, or without `changes_since`.",
+        "A change set tells its recipient nothing that is not in the two extracts",
     ),
     Code.BREACH_OPEN: Meaning(
         "The line is not held",

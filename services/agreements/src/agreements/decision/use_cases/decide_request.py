@@ -127,6 +127,7 @@ def _permit(
         epoch=batch.epoch,
         periods=request.periods,
         formats=request.formats,
+        changes_since=request.changes_since,
     )
     permit = GivenPermit(
         said=said,
@@ -150,15 +151,17 @@ def _held_before(
 ) -> tuple[HeldFile, ...]:
     """Return what was given of the months that are asked for, where it can count.
 
-    Others may be given such files meanwhile: the release is judged again, and by then alone.
+    It does where opt-outs are upheld, and where changes since one of them are asked for. Others
+    may be given such files meanwhile: the release is judged again, and by then alone.
     """
-    if question.landed is None:
-        return ()
-    lines = [x for d in facts.documents.values() for x in d.lines_of(question.key)]
-    if not any(isinstance(line, Terms) and line.opt_outs_applied for line in lines):
-        return ()
-    environments = {e.id for e in facts.environments}
     request = question.request
+    if request.changes_since is None:
+        if question.landed is None:
+            return ()
+        lines = [x for d in facts.documents.values() for x in d.lines_of(question.key)]
+        if not any(isinstance(line, Terms) and line.opt_outs_applied for line in lines):
+            return ()
+    environments = {e.id for e in facts.environments}
     return batch.held(environments, request.data_set, request.periods, locked=False)
 
 

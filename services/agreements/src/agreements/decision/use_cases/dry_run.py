@@ -96,6 +96,10 @@ def request(question: Request, *, logs: DecisionLogs, clock: Clock) -> DryAnswer
         asked = question.request
         facts = tx.facts(asked.agreement)
         present = _present(tx, facts, clock, asked.data_set, asked.periods)
+        if asked.changes_since is not None:
+            environments = {e.id for e in facts.environments}
+            held = tx.held(environments, asked.data_set, asked.periods, locked=False)
+            present = replace(present, held=tuple(held))
         return _answer(tx, decide(question, facts, present), question, facts, present)
 
 

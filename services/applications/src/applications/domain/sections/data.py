@@ -23,7 +23,7 @@ from applications.domain.sections.forms import (
     Words,
 )
 from common.texts import Scanned
-from statements.filters import FILTERS_MAX, WantedFilter, is_empty, is_none
+from statements.filters import FILTERS_MAX, WantedFilter, is_empty, is_false, is_none
 from statements.parameters import WantedParameters
 from statements.vocabulary import (
     GROUP_SIZE_LEAST,
@@ -117,6 +117,14 @@ class LineAnswer(Answer):
             exclude_if=is_none,
         ),
     ] = None
+    change_sets: Annotated[
+        StrictBool,
+        Field(
+            description="Whether the changes between two extracts of the line may be had besides:"
+            " which records were added, removed and changed. Left out: they may not.",
+            exclude_if=is_false,
+        ),
+    ] = False
 
 
 class Consultation(Answer):

@@ -12,7 +12,7 @@ from common.web.logged import IsAsLogged
 from dissemination.domain.agreement_status import Availability
 from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.delivery import Delivery, Outcome
-from dissemination.domain.extract import Extract, State
+from dissemination.domain.extract import Extract, PreparedFile, State
 from dissemination.domain.landed import QualitySummary
 from dissemination.domain.release import Release
 from dissemination.use_cases.extracts import ExtractWithStatus, FilesOfExtract
@@ -62,6 +62,13 @@ class FileView(Outgoing):
             " `FILE_DESTROYED`. Null: it was not."
         ),
     ] = None
+    changes_since: Annotated[
+        str | None,
+        Field(
+            description="It is a change set: what was added, removed and changed since the extract"
+            " of this id. Null: it has the records themselves, or a table."
+        ),
+    ] = None
     is_as_logged: IsAsLogged
 
     @classmethod
@@ -77,6 +84,7 @@ class FileView(Outgoing):
             manifest=f"/v1/files/{file.id}/manifest",
             released_at=release.released_at,
             destroyed_at=destroyed_at,
+            changes_since=_since(file),
             is_as_logged=is_as_logged(f"files/{file.id}"),
         )
 
@@ -209,6 +217,7 @@ class ExtractStanding(Outgoing):
                     content=f"/v1/files/{file.id}/content",
                     manifest=f"/v1/files/{file.id}/manifest",
                     released_at=shown.released_at,
+                    changes_since=_since(file),
                     is_as_logged=is_as_logged(f"files/{file.id}"),
                 )
                 for file in files
@@ -229,6 +238,12 @@ class ExtractStanding(Outgoing):
                 *(f"files/{file.id}" for file in files),
             ),
         }
+
+
+def _since(file: PreparedFile) -> str | None:
+    """Say what a change set leads from, as the haven attested it."""
+    changes = SignedAttestation.read(file.attestation, unverified(file.attestation)).said.changes
+    return None if changes is None else changes.since
 
 
 def _read_editions(extract: Extract) -> list[ReadEditionView]:
@@ -252,10 +267,18 @@ def _read_editions(extract: Extract) -> list[ReadEditionView]:
 
 class ExtractView(ExtractStanding):
     fields: list[str]
+    changes_since: Annotated[
+        str | None,
+        Field(description="The earlier extract of which the changes are wanted; null: of none."),
+    ]
 
     @classmethod
     def of(cls, shown: ExtractWithStatus) -> "ExtractView":
-        return cls(**cls.standing(shown), fields=list(shown.extract.request.fields))
+        return cls(
+            **cls.standing(shown),
+            fields=list(shown.extract.request.fields),
+            changes_since=shown.extract.request.changes_since,
+        )
 
 
 class LandedMonthView(Outgoing):

@@ -58,6 +58,14 @@ class RegisterLineView(Outgoing):
             examples=["columns: Age; landing rules SUS_APC 5: LEGALLY_RESTRICTED"],
         ),
     ]
+    changes: Annotated[
+        str,
+        Field(
+            description="Of a change set: the extract that its changes lead from; empty: the file"
+            " has the records themselves, or a table.",
+            examples=["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a12"],
+        ),
+    ]
     status: Annotated[
         Availability,
         Field(

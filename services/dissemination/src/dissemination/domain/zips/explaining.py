@@ -7,7 +7,7 @@ from typing import Final
 
 from catalogue import DataSet, Derivation, Treatment
 from catalogue.words import AREAS
-from statements.attestation import assumed_in_words
+from statements.attestation import CHANGE, assumed_in_words
 from statements.filters import in_words
 from statements.manifest import Manifest
 
@@ -25,6 +25,7 @@ AS_TEXT: Final = frozenset({Treatment.PSEUDONYM, Treatment.MONTH, Treatment.IDEN
 STRUCTURAL: Final[Mapping[str, str]] = {
     "Token": "A token for the person; the same person has the same token within this agreement",
     "Reason_For_Access": "By which reason, and which commissioner, the record is in the file",
+    CHANGE: "What became of the record since the earlier extract: added, changed or removed",
 }
 REASONS: Final[Mapping[str, str]] = {
     "S": "the submitter",
@@ -83,6 +84,7 @@ def read_me(manifest: Manifest, data_set: DataSet | None, file_name: str) -> str
         *([f"Commissioners: {codes}"] if codes else ["Commissioners: the whole country"]),
         *([f"Reasons for access: {reasons}"] if reasons else []),
         f"Opt-outs: {_opt_outs(manifest)}",
+        *_changes(manifest),
         f"Records that came again and are left out: {manifest.population.rows_repeated_left_out}",
         *([f"Assumed, since nobody published it: {assumed}"] if assumed else []),
         "",
@@ -109,7 +111,13 @@ def _opt_outs(manifest: Manifest) -> str:
     if not opt_out.applied:
         return "not upheld for this line"
     by = "the national check" if opt_out.by == "check" else "the list"
-    return f"upheld, by {by} of {opt_out.list_date}; {opt_out.people_left_out} people left out"
+    return f"upheld, by {by} of {opt_out.list_date}"
+
+
+def _changes(manifest: Manifest) -> Iterator[str]:
+    if manifest.changes is not None:
+        key = ", ".join(manifest.changes.key) or "all columns"
+        yield f"Changes since extract {manifest.changes.since}; a record is known by: {key}"
 
 
 def _title(name: str, data_set: DataSet) -> str:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -18,6 +19,10 @@ from pseudonymisation.engine.session import EngineLimits, literal
 from pseudonymisation.intake.adapters.landing.layout import GROUP, left_out
 from pseudonymisation.intake.adapters.lists import named
 from pseudonymisation.preparations.adapters.caps import capped_columns
+from pseudonymisation.preparations.adapters.changes.comparing import (
+    has_removals,
+    write_changes,
+)
 from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.gathering import gathered
 from pseudonymisation.preparations.adapters.plan import (
@@ -31,7 +36,12 @@ from pseudonymisation.preparations.adapters.preparation import prepare, write_cs
 from pseudonymisation.preparations.domain.capping import capping, filtered, told
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared, PcdLeak
 from pseudonymisation.preparations.domain.preparation import PinnedOptOutList
-from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
+from pseudonymisation.preparations.use_cases.ports import (
+    ChangeFiles,
+    EarlierExtract,
+    ExtractOrder,
+    PreparedFiles,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -59,6 +69,55 @@ class DuckDbExtractEngine:
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
+    def changes(
+        self,
+        work: ExtractOrder,
+        made: PreparedFiles,
+        earlier: EarlierExtract,
+        *,
+        attempt: UUID,
+    ) -> ChangeFiles:
+        """See `use_cases.ports.ExtractEngine.changes`."""
+        place = self._scratch / str(attempt)
+        spill, before = place / "spill", place / "earlier.parquet"
+        parquet, csv = place / "changes.parquet", place / "changes.csv"
+        with _engine_failures():
+            earlier.bring(before)
+            earlier.require_told_safely(
+                lambda: self._has_removals(work, before, earlier.key, place)
+            )
+            rows = write_changes(
+                before,
+                made.files[PARQUET],
+                key=earlier.key,
+                target=parquet,
+                scratch=spill,
+                limits=self._limits,
+            )
+            if CSV in work.permit.formats:
+                write_csv(parquet, target=csv, scratch=spill, limits=self._limits)
+        return ChangeFiles(rows, {PARQUET: parquet, CSV: csv})
+
+    def _has_removals(
+        self, work: ExtractOrder, earlier: Path, key: Sequence[str], place: Path
+    ) -> bool:
+        """Say whether records were removed by what was landed alone: with nobody left out."""
+        everybody = place / "everybody.parquet"
+        spill = place / "spill"
+        with self.at_hand(place) as landed:
+            plan = replace(self.plan(work, landed), opt_outs_apply=False, opted_out=(), cleared=())
+            prepare(
+                plan,
+                target=everybody,
+                scratch=spill,
+                limits=self._limits,
+                report=_untold,
+            )
+        try:
+            return has_removals(earlier, everybody, key=key, scratch=spill, limits=self._limits)
+        finally:
+            everybody.unlink()
+
     def sweep(self, alive: set[UUID]) -> None:
         if self._scratch.is_dir():
             for place in self._scratch.iterdir():
@@ -68,7 +127,7 @@ class DuckDbExtractEngine:
     def _files(self, work: ExtractOrder, place: Path, report: Report) -> PreparedFiles:
         spill = place / "spill"
         parquet, csv = place / "extract.parquet", place / "extract.csv"
-        try:
+        with _engine_failures():
             spill.mkdir(parents=True, mode=0o700)
             with self.at_hand(place) as landed:
                 plan = self.plan(work, landed)
@@ -77,15 +136,6 @@ class DuckDbExtractEngine:
                 )
             if CSV in work.permit.formats:
                 write_csv(parquet, target=csv, scratch=spill, limits=self._limits)
-        except PcdLeak as leak:
-            log.warning("personal_data_found", columns=list(leak.columns))
-            raise NotPrepared(FailureCode.PCD_LEAK) from None
-        except EngineFailed as failure:
-            log.warning("engine_failed", kind=str(failure))
-            raise NotPrepared(FailureCode.ENGINE_FAILED) from None
-        except OSError as failure:
-            log.warning("working_files_failed", errno=failure.errno)
-            raise NotPrepared(FailureCode.ENGINE_FAILED) from None
         return PreparedFiles(outcome, {PARQUET: parquet, CSV: csv})
 
     @contextmanager
@@ -162,6 +212,26 @@ def other_of(data_set: DataSet, linked: Sequence[str]) -> Other | None:
     if other.nhs_number is None:
         return None
     return Other(other.nhs_number, other.date_of_birth, other.postcode, len(linked) > 1)
+
+
+def _untold(rows_done: int, rows_total: int | None = None) -> None:
+    """Tell nobody how far it is: how many rows there are is an answer already."""
+
+
+@contextmanager
+def _engine_failures() -> Iterator[None]:
+    """Say why nothing was made."""
+    try:
+        yield
+    except PcdLeak as leak:
+        log.warning("personal_data_found", columns=list(leak.columns))
+        raise NotPrepared(FailureCode.PCD_LEAK) from None
+    except EngineFailed as failure:
+        log.warning("engine_failed", kind=str(failure))
+        raise NotPrepared(FailureCode.ENGINE_FAILED) from None
+    except OSError as failure:
+        log.warning("working_files_failed", errno=failure.errno)
+        raise NotPrepared(FailureCode.ENGINE_FAILED) from None
 
 
 def of_group(group: str) -> tuple[str, ...]:

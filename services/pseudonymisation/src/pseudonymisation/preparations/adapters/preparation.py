@@ -68,7 +68,7 @@ def prepare(
     sources = [*plan.editions, *plan.opted_out, *plan.cleared]
     directories = sorted({source.path.parent for source in sources} | {target.parent})
     with (
-        _without_engine_words(),
+        without_engine_words(),
         session(
             directories=directories,
             temp_directory=scratch,
@@ -89,7 +89,7 @@ def write_csv(parquet: Path, *, target: Path, scratch: Path, limits: EngineLimit
 
     """
     with (
-        _without_engine_words(),
+        without_engine_words(),
         session(
             directories=sorted({parquet.parent, target.parent}),
             temp_directory=scratch,
@@ -120,7 +120,8 @@ _FORMULA: Final = r"^[=+@\t\r-]"
 
 
 @contextmanager
-def _without_engine_words() -> Iterator[None]:
+def without_engine_words() -> Iterator[None]:
+    """Say of an engine's error which kind it is: its words may have values of rows in them."""
     try:
         yield
     except duckdb.Error as error:

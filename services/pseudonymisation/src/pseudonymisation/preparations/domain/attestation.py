@@ -15,8 +15,10 @@ from catalogue import Assumed, DataSet, FieldClass, Treatment, caps
 from pseudonymisation.preparations.domain.capping import capping, told
 from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
 from statements.attestation import (
+    CHANGE,
     AssumedRule,
     Attestation,
+    AttestedChanges,
     AttestedFile,
     Caps,
     Column,
@@ -36,6 +38,7 @@ TOKEN_COLUMN: Final = "Token"  # noqa: S105 - a column's name
 REASON_COLUMN: Final = "Reason_For_Access"
 BY_MAP, AS_TEXT = "by_map", "as_text"
 DERIVED: Final = FieldClass.DER.value
+_CHANGE: Final = Column(name=CHANGE, treatment=Treatment.DERIVED.value, class_=DERIVED)
 NONE_ASSUMED: Final[Assumed] = MappingProxyType({})
 
 
@@ -102,11 +105,12 @@ def claims(
     form: Callable[[str | None], str] = str,
     assumed: Assumed = NONE_ASSUMED,
     has_token: bool = True,
+    changes: AttestedChanges | None = None,
 ) -> dict[str, JsonValue]:
     """Return what is in one file; whoever signs adds issuer, audience and times.
 
     `form` gives the form of keys of the landing rules with a digest; `assumed` are rules by which
-    it was made that nobody published.
+    it was made that nobody published. A change set says what it leads from.
     """
     in_force = opt_outs[0] if opt_outs else None
     return Attestation(
@@ -116,7 +120,10 @@ def claims(
         extract_id=permit.extract_id,
         file=file,
         line=permit.line,
-        columns=columns_of(permit, data_set, has_token=has_token),
+        columns=(
+            *columns_of(permit, data_set, has_token=has_token),
+            *(() if changes is None else (_CHANGE,)),
+        ),
         periods=permit.periods,
         editions=tuple(edition.attested for edition in editions),
         forms=forms_of(editions, form),
@@ -157,6 +164,7 @@ def claims(
         table=outcome.table,
         assumed=tuple(AssumedRule(rule=rule, parts=parts) for rule, parts in assumed.items()),
         groups=outcome.groups,
+        changes=changes,
     ).claims()
 
 

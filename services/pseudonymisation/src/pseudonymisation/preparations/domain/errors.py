@@ -93,6 +93,10 @@ class FailureCode(StrEnum):
     TABLE_INVALID = "TABLE_INVALID"
     TABLE_UNPROVABLE = "TABLE_UNPROVABLE"
     TABLE_WOULD_REVEAL = "TABLE_WOULD_REVEAL"
+    EARLIER_EXTRACT_UNKNOWN = "EARLIER_EXTRACT_UNKNOWN"
+    EARLIER_EXTRACT_DIFFERS = "EARLIER_EXTRACT_DIFFERS"
+    EARLIER_EXTRACT_GONE = "EARLIER_EXTRACT_GONE"
+    CHANGE_SET_WAITS = "CHANGE_SET_WAITS"
 
 
 FAILURE_DETAILS: Mapping[FailureCode, str] = {
@@ -137,6 +141,14 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     FailureCode.TABLE_WOULD_REVEAL: "Beside tables that you have already, or that are"
     " public, this one would tell small numbers by their difference. Ask for the same categories,"
     " months and filters as before. The releases:",
+    FailureCode.EARLIER_EXTRACT_UNKNOWN: "The extract named in `changes_since` was not prepared"
+    " here. Ask without `changes_since`.",
+    FailureCode.EARLIER_EXTRACT_DIFFERS: "The extract named in `changes_since` cannot be compared"
+    " with this one. Ask for the same as then, or without `changes_since`. It differs in:",
+    FailureCode.EARLIER_EXTRACT_GONE: "A file of the extract named in `changes_since` is not in the"
+    " release store any more as it was released. Ask without `changes_since`.",
+    FailureCode.CHANGE_SET_WAITS: "A change set of these two extracts is not given before a newer"
+    " edition is landed. Ask again then.",
 }
 """What each says to whoever asked for the extract."""
 

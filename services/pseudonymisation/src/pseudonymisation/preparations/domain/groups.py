@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from catalogue import DataSet, caps
 from catalogue.relations import qualified, split
-from pseudonymisation.preparations.domain.attestation import ExtractOutcome
+from pseudonymisation.preparations.domain.attestation import TOKEN_COLUMN, ExtractOutcome
 from pseudonymisation.preparations.domain.capping import capping
 from statements.permit import Permit, PermittedCaps
 
@@ -34,12 +34,16 @@ class FileOf:
         groups = outcome.groups
         return replace(
             outcome,
-            scanned_columns=self._known(outcome.scanned_columns),
-            groups=groups and replace(groups, columns=self._known(groups.columns)),
+            scanned_columns=self.known(outcome.scanned_columns),
+            groups=groups and replace(groups, columns=self.known(groups.columns)),
         )
 
-    def _known(self, names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(qualified(self.group, name) for name in names)
+    def known(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Name columns of the file as the whole knows them; the token has one name in all."""
+        return tuple(
+            name if name == TOKEN_COLUMN or not self.group else qualified(self.group, name)
+            for name in names
+        )
 
 
 def files_of(permit: Permit, data_set: DataSet) -> Iterator[FileOf]:

@@ -35,6 +35,9 @@ class Preparations(Protocol):
     def get(self, preparation_id: UUID) -> Preparation:
         """Raise PreparationNotFound."""
 
+    def of_extract(self, extract_id: UUID) -> Preparation | None:
+        """Return the one whose files were prepared for an extract."""
+
     def hold(self, preparation_id: UUID) -> None:
         """Hold it against the audit log, to be shown."""
 
@@ -226,11 +229,47 @@ class PreparedFiles:
     """Of a table: what it tells of each cell, by measure."""
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierExtract:
+    """What a change set leads from, as the engine is told of it."""
+
+    key: tuple[str, ...]
+    """Columns by which records are told apart."""
+    bring: Callable[[Path], None]
+    """Puts its content into a file."""
+    require_told_safely: Callable[[Callable[[], bool]], None]
+    """Handed what says whether records were removed, with nobody left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFiles:
+    """What leads from an earlier extract to this one, still where only this worker sees it."""
+
+    rows: int
+    files: dict[str, Path]
+    """By format."""
+
+
 class ExtractEngine(Protocol):
     def make(
         self, work: ExtractOrder, *, attempt: UUID, report: Report
     ) -> AbstractContextManager[PreparedFiles]:
         """Make the files of one extract; they are gone when the block ends.
+
+        Raises:
+            NotPrepared: where it cannot or must not be made
+
+        """
+
+    def changes(
+        self,
+        work: ExtractOrder,
+        made: PreparedFiles,
+        earlier: EarlierExtract,
+        *,
+        attempt: UUID,
+    ) -> ChangeFiles:
+        """Compare what was just made with an earlier extract, while `made` is there.
 
         Raises:
             NotPrepared: where it cannot or must not be made

@@ -44,6 +44,7 @@ from pseudonymisation.preparations.domain.preparation import (
 )
 from pseudonymisation.preparations.domain.shown import ShownBefore, ShownCells, shown_table
 from pseudonymisation.preparations.use_cases import domains
+from pseudonymisation.preparations.use_cases.change_sets import ChangeSet
 from pseudonymisation.preparations.use_cases.ports import (
     ExtractEngine,
     ExtractOrder,
@@ -52,7 +53,7 @@ from pseudonymisation.preparations.use_cases.ports import (
     PreparedFiles,
     ReleaseStore,
 )
-from statements.attestation import AttestedFile
+from statements.attestation import AttestedChanges, AttestedFile
 from statements.permit import Permit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -152,6 +153,9 @@ class PreparationJobs:
         data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
         self._require_safe(preparation, data_set)
         work, opt_outs = self._work(preparation, data_set)
+        change_set = ChangeSet.asked_for(
+            preparation.permit, uow=self.uow, store=self.store, engine=self.engine
+        )
         files: list[PreparedFile] = []
         shown: Mapping[str, ShownCells] = {}
         for one in files_of(preparation.permit, data_set):
@@ -165,6 +169,12 @@ class PreparationJobs:
                         self._file(claim.job, data_set, one, made, format_, opt_outs)
                         for format_ in preparation.permit.formats
                     ]
+                    if change_set is not None:
+                        what, changes = change_set.of(one, data_set, order, made, opt_outs, claim)
+                        files += [
+                            self._file(claim.job, data_set, one, what, format_, opt_outs, changes)
+                            for format_ in preparation.permit.formats
+                        ]
                 except ReleaseStoreUnavailable:
                     raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
         return _Made(tuple(files), opt_outs, work.shown, shown)
@@ -188,6 +198,7 @@ class PreparationJobs:
         made: PreparedFiles,
         format_: str,
         opt_outs: tuple[PinnedOptOutList, ...],
+        changes: AttestedChanges | None = None,
     ) -> PreparedFile:
         file_id = new_id()
         key = preparation.object_key(file_id, format_)
@@ -210,6 +221,7 @@ class PreparationJobs:
                 opt_outs=opt_outs,
                 outcome=one.attested(made.outcome),
                 has_token=not one.data_set.is_about_nobody,
+                changes=changes,
                 form=self._form,
                 assumed={**self._assumed(preparation, data_set), **made.outcome.assumed},
             )

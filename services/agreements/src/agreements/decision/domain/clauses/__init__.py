@@ -11,6 +11,7 @@ from enum import StrEnum
 from agreements.decision.domain.case import Case, LineCase
 from agreements.decision.domain.clauses import (
     agreement_clauses,
+    change_clauses,
     direct_care_clauses,
     file_clauses,
     filter_clauses,
@@ -71,6 +72,7 @@ class Clause(StrEnum):
     GROUP_SIZE = "group_size"
     DOMAIN = "domain"
     DISCLOSURE = "disclosure"
+    CHANGES = "changes"
     HELD_LINE = "held_line"
 
 
@@ -125,5 +127,6 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.GROUP_SIZE: file_clauses.group_size,
     Clause.DOMAIN: file_clauses.domain,
     Clause.DISCLOSURE: line_clauses.disclosure,
+    Clause.CHANGES: change_clauses.changes,
     Clause.HELD_LINE: line_clauses.held_line,
 }

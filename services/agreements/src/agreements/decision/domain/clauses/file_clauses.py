@@ -10,7 +10,7 @@ from agreements.decision.domain.held import FileRows, HeldFile, rows_of, told_ap
 from agreements.decision.domain.question import Fetch, Landed, Release, Request
 from agreements.records.domain.recalls import Source, taken_back
 from common.errors import Refusal
-from statements.attestation import Attestation
+from statements.attestation import CHANGE, Attestation
 from statements.permit import Permit
 from statements.tables import CATEGORY_ORDER
 
@@ -40,7 +40,8 @@ def attestation(case: Case) -> Iterator[Refusal]:
             yield refusal(Code.ATTESTATION_INVALID, detail, subject)
     fields = {f.name: f.treatment for f in permit.fields}
     for column in file.columns:
-        if column.name not in STRUCTURAL and fields.get(column.name) != column.treatment:
+        is_ours = column.name in STRUCTURAL and (column.name != CHANGE or file.changes is not None)
+        if not is_ours and fields.get(column.name) != column.treatment:
             detail = "The file has a column that was not permitted in this form."
             yield refusal(Code.ATTESTATION_INVALID, detail, column.name)
 
@@ -63,6 +64,7 @@ def _differences(
         or (file.opt_out.applied and file.opt_out.by != permit.opt_out.by),
         "disclosure_rule": file.disclosure_rule != permit.disclosure_rule,
         "filters": file.filters != permit.filters,
+        "changes": file.changes is not None and file.changes.since != permit.changes_since,
         "table": is_another_table(file, permit),
         "order": file.order != (TOKEN_ORDER if permit.table is None else CATEGORY_ORDER),
     }

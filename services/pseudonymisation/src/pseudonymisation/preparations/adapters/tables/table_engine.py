@@ -54,7 +54,12 @@ from pseudonymisation.preparations.domain.tables.tabulating import (
     make,
     together,
 )
-from pseudonymisation.preparations.use_cases.ports import ExtractOrder, PreparedFiles
+from pseudonymisation.preparations.use_cases.ports import (
+    ChangeFiles,
+    EarlierExtract,
+    ExtractOrder,
+    PreparedFiles,
+)
 from statements.filters import in_words
 from statements.tables import (
     MONTH,
@@ -108,6 +113,17 @@ class TableEngine:
             yield self._files(work, work.permit.table, place)
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+    def changes(
+        self,
+        work: ExtractOrder,
+        made: PreparedFiles,
+        earlier: EarlierExtract,
+        *,
+        attempt: UUID,
+    ) -> ChangeFiles:
+        """Records alone have change sets."""
+        return self._records.changes(work, made, earlier, attempt=attempt)
 
     def sweep(self, alive: set[UUID]) -> None:
         self._records.sweep(alive)
