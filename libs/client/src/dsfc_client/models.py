@@ -334,6 +334,8 @@ class ExtractFile(Wire):
     rows: int | None = None
     digest: str | None = None
     released_at: datetime | None = None
+    changes_since: str | None = None
+    """It is a change set, since the extract of this id."""
 
 
 class Availability(Wire):
@@ -360,6 +362,8 @@ class Extract(Wire):
     availability: Availability | None = None
     editions: tuple[dict[str, Any], ...] = ()
     """That it was made of, and what replaced them."""
+    changes_since: str | None = None
+    """The earlier extract of which the changes are wanted besides."""
 
 
 class Tabulation(Extract):

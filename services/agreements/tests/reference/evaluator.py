@@ -12,7 +12,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from services.agreements.tests.reference.world import ENVIRONMENT, LONDON, Json, sha
+from services.agreements.tests.reference.world import ENVIRONMENT, LONDON, REFERENCE, Json, sha
 
 # [4.2], row by row; a cell that says "own" or "where needed" is a yes for what the line lists.
 ROWS = (
@@ -549,6 +549,8 @@ class Evaluation:
             )
         if not same_table:
             wrong.append("table")
+        if file.get("changes") is not None and file["changes"] != permit.get("changes_since"):
+            wrong.append("changes")
         if file["order"] != ("token" if allowed is None else "category"):
             wrong.append("order")
         wrong += [
@@ -590,6 +592,7 @@ class Evaluation:
             | self.by_maps_that_stand(line)
             | self.domain_matches(line)
             | self.disclosed(line)
+            | self.change_set(line)
             | self.held(line)
         )
 
@@ -626,7 +629,7 @@ class Evaluation:
         plain = {
             "number", "purpose", "data_set", "catalogue_version", "catalogue_digest", "group",
             "classification", "sensitivity", "dissemination_power", "frequency", "access_method",
-            "disclosure_rule", "as_published", "min_group_size",
+            "disclosure_rule", "as_published", "min_group_size", "change_sets",
         }  # fmt: skip
         found = [key for key in line if key not in plain and key not in known]
         for name, parts in known.items():
@@ -639,6 +642,8 @@ class Evaluation:
         names = [f.get("name") for f in line.get("fields") or []]
         if len(names) != len(set(names)):
             found.append("fields")
+        if line.get("change_sets", False) not in (True, False):
+            found.append("change_sets")
         filters = line.get("filters")
         readable = self.readable(line)
         columns = {f["column"] for f in readable}
@@ -797,9 +802,11 @@ class Evaluation:
         }
 
     def columns(self) -> list[Json]:
-        """Columns of the file, but for the two that every file has."""
-        own = ("Token", "Reason_For_Access")
-        return [c for c in self.file["columns"] if c["name"] not in own] if self.file else []
+        """Columns of the file, but for those that every file has."""
+        if not self.file:
+            return []
+        own = ["Token", "Reason_For_Access", *(["Change"] if self.file.get("changes") else [])]
+        return [c for c in self.file["columns"] if c["name"] not in own]
 
     def names(self) -> list[str]:
         asked: list[str] = self.question.get("fields", [])
@@ -1213,6 +1220,57 @@ class Evaluation:
                     ):
                         found.add(("OPT_OUT_DIFFERENCING", month))
         return found
+
+    def change_set(self, line: Json) -> Found:  # noqa: C901  each thing that may differ
+        """Ruling 10: a change set is offered; it tells nothing that both extracts do not tell."""
+        since = self.file.get("changes") if self.file else self.question.get("changes_since")
+        if since is None:
+            return set()
+        found: Found = set()
+        if line.get("change_sets") is not True:
+            found.add(("CHANGE_SET_NOT_IN_DSA", None))
+        if self.file:
+            return found
+        where = (self.environment(line) or {}).get("id")
+        had = [
+            h
+            for h in self.world["held"]
+            if h["file"]["extract_id"] == since
+            and h["file"].get("changes") is None
+            and where is not None
+            and h.get("environment", ENVIRONMENT) == where
+        ]
+        if not [h for h in had if h["may_have_left"]]:
+            return found | {("EARLIER_EXTRACT_NOT_HELD", since)}
+        environment = self.environment(line) or {}
+        forms = {f["name"]: f["treatment"] for f in line["fields"] if f["name"] in self.names()}
+        columns: set[tuple[str, str]] = set()
+        for h in had:
+            file = h["file"]
+            columns |= {(c["name"], c["treatment"]) for c in file["columns"]}
+            mine = (self.purpose, self.data_set, self.classification)
+            same_line = (file["purpose"], file["data_set"], file["classification"]) == mine
+            if not same_line or h.get("agreement", REFERENCE) != self.question["agreement"]:
+                found.add(("EARLIER_EXTRACT_OF_ANOTHER_LINE", since))
+            if file["domain"] != sha(self.domain(line, environment)):
+                found.add(("DOMAIN_MISMATCH", since))
+            same_rows = self.as_filtered(file.get("filters", [])) == self.as_filtered(
+                self.rows_of(line)
+            )
+            if set(file["periods"]) != set(self.periods) or not same_rows:
+                found.add(("EARLIER_EXTRACT_OF_OTHER_ROWS", since))
+        if all(h["file"]["format"] != "parquet" for h in had):
+            found.add(("EARLIER_EXTRACT_OF_OTHER_ROWS", "formats"))
+        differing = {n for n, _ in columns ^ set(forms.items())}
+        for name in differing - {"Token", "Reason_For_Access", "Change"}:
+            found.add(("EARLIER_EXTRACT_OF_OTHER_COLUMNS", name))
+        return found
+
+    def as_filtered(self, filters: list[Json]) -> list[Any]:
+        return sorted(
+            [f["column"], sorted(set(f.get("any_of", []))), f.get("at_least"), f.get("at_most")]
+            for f in filters
+        )
 
     def would_be_made(self, line: Json) -> Json | None:
         """The file as the haven would make it this minute; none where that is not known."""

@@ -62,10 +62,18 @@ from agreements.records.domain.version import (
 from catalogue import Derivation, Filterable, Identifier, Shown
 from common.ids import digest
 from common.security.principal import BODY
-from services.agreements.tests.reference.world import ENVIRONMENT, HOLDING, NOON, Json, uuid
+from services.agreements.tests.reference.world import (
+    ENVIRONMENT,
+    HOLDING,
+    NOON,
+    REFERENCE,
+    Json,
+    uuid,
+)
 from statements import document
 from statements.attestation import (
     Attestation,
+    AttestedChanges,
     AttestedFile,
     Caps,
     Column,
@@ -210,7 +218,7 @@ def present_of(world: Json, now: Any = NOON) -> Present:
         held=tuple(
             HeldFile(
                 holding_id=uuid(700 + n),
-                agreement="",
+                agreement=h.get("agreement", REFERENCE),
                 environment_id=UUID(h.get("environment", ENVIRONMENT)),
                 file=_file(h["file"]),
                 may_have_left=h["may_have_left"],
@@ -255,6 +263,7 @@ def question_of(question: Json) -> Question:
                         dimensions=dimensions_of(question["table"]),
                         profile=question["table"].get("profile", "protected"),
                     ),
+                    changes_since=question.get("changes_since"),
                 ),
                 landed=_landed(question.get("landed")),
             )
@@ -310,6 +319,7 @@ def permit_of(permit: Json) -> GivenPermit:
         ),
         disclosure_rule=permit["disclosure_rule"],
         filters=filters_of(permit.get("filters")),
+        changes_since=permit.get("changes_since"),
         table=None
         if permit.get("table") is None
         else PermittedTable(
@@ -523,6 +533,9 @@ def _file(file: Json) -> Attestation:
             certificate=file["table"]["certificate"],
             cells=9,
         ),
+        changes=None
+        if file.get("changes") is None
+        else AttestedChanges(since=file["changes"], since_file="sha256:1", key=("Token",)),
         caps=Caps(rule="caps/4", columns=file["caps"]) if file["caps"] else None,
         groups=None
         if file.get("groups") is None

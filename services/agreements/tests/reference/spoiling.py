@@ -18,6 +18,7 @@ from services.agreements.tests.reference.world import (
     CLIENT,
     CSU,
     ENVIRONMENT,
+    EXTRACT,
     HOLDING,
     MERGED_PRACTICE,
     OTHER_CCG,
@@ -855,6 +856,36 @@ def held_before(draw: Draw, world: Json, question: Json) -> None:
         world["held"].append({"file": other, "may_have_left": draw(st.booleans())})
 
 
+def changes_wanted(draw: Draw, world: Json, question: Json) -> None:
+    """A change set is asked for, or is in the file; the line mostly allows it."""
+    for v in versions(world):
+        for x in v["snapshot"]["lines"]:
+            x["change_sets"] = draw(st.sampled_from([True, True, True, False]))
+    extract = "00000000-0000-7000-8000-00000000e00d"
+    if question["action"] == "request":
+        question["changes_since"] = extract
+        earlier = file(
+            extract_id=draw(st.sampled_from([extract, extract, extract, EXTRACT])),
+            periods=draw(st.sampled_from([question["periods"], question["periods"], ["2018-04"]])),
+            purpose=draw(st.sampled_from(["COM", "COM", "COM", "IV"])),
+            format=draw(st.sampled_from(["parquet", "parquet", "csv"])),
+            changes=draw(st.sampled_from([None, None, None, extract])),
+        )
+        if draw(st.booleans()):
+            earlier["columns"] = [c for c in earlier["columns"] if c["name"] in question["fields"]]
+        entry = {"file": earlier, "may_have_left": draw(st.sampled_from([True, True, False]))}
+        if draw(st.sampled_from([False, False, True])):
+            entry["agreement"] = "DARS-NIC-654321-Z9Y8X"
+        world["held"].append(entry)
+    elif question.get("file"):
+        question["file"]["changes"] = extract
+        question["file"]["columns"].append(
+            {"name": "Change", "treatment": "derived", "class": "DER"}
+        )
+        if question.get("permit"):
+            question["permit"]["changes_since"] = draw(st.sampled_from([extract, extract, None]))
+
+
 def landed(draw: Draw, world: Json, question: Json) -> None:
     """What the haven would read and leave out today, of months that are mostly held already."""
     if question["action"] != "request":
@@ -1203,7 +1234,7 @@ SPOILING: tuple[Spoil, ...] = (
     filtered, tabulated,
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
     publications, about_csds, of_a_ruled_data_set, catalogue, maps, reserved, held_before, landed,
-    void, recalled,
+    changes_wanted, void, recalled,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
     other_fields, other_file, other_permit, landed_otherwise,
     columns_that_undo_one_another, other_spellings, no_evidence, few_share, practices_otherwise,
@@ -1212,6 +1243,7 @@ SPOILING: tuple[Spoil, ...] = (
 __all__ = [
     "INSTANTS",
     "SPOILING",
+    "changes_wanted",
     "few_share",
     "landed",
     "only_the_named_sign",

@@ -13,6 +13,7 @@ from services.agreements.tests.reference.facts_of import facts_of, present_of, q
 from services.agreements.tests.reference.spoiling import (
     INSTANTS,
     SPOILING,
+    changes_wanted,
     few_share,
     landed,
     only_the_named_sign,
@@ -155,6 +156,26 @@ LIMITED = cases(spoiled_at_most=0, first=(few_share,))
 @given(LIMITED)
 def test_a_file_in_which_few_share_something_is_refused_where_the_reference_refuses_it(case):
     agrees_with_the_reference(*case)
+
+
+CHANGE_SETS = cases(spoiled_at_most=1, first=(changes_wanted,))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(CHANGE_SETS)
+def test_a_change_set_is_refused_where_the_reference_refuses_it(case):
+    agrees_with_the_reference(*case)
+
+
+def test_among_the_change_sets_are_some_that_are_permitted_at_each_step():
+    """Else the comparison above would say nothing of them."""
+    for action in ("request", "release", "fetch"):
+
+        def is_one(case, action=action):
+            world, question, now = case
+            return question["action"] == action and not evaluate(world, question, now)
+
+        find(CHANGE_SETS, is_one, settings=settings(max_examples=10_000, phases=[Phase.generate]))
 
 
 def agrees_with_the_reference(world, question, now):

@@ -87,7 +87,7 @@ def oracle(earlier, later, key):
         became = "removed" if not after[known] else "changed" if before[known] else "added"
         if became == "removed":
             empty = dict.fromkeys(columns) | dict(zip(key, known, strict=True))
-            found.append(tuple(empty.values()) + (became,))
+            found.append((*empty.values(), became))
         else:
             found += [(*row, became) for row in after[known]]
     return sorted(found, key=repr)
