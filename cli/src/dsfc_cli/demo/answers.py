@@ -37,6 +37,8 @@ class Flow:
     """Of a disclosure rule that is set for each application."""
     as_published: str = ""
     """Why the approver lets its tables be by the rule alone, if so."""
+    change_sets: bool = False
+    """Whether the changes between two extracts may be had besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,7 @@ def lines_of(wanted: Wanted) -> list[dict[str, Any]]:
             if flow.disclosure_parameters is None
             else {"disclosure_parameters": dict(flow.disclosure_parameters)}
         )
+        | ({"change_sets": True} if flow.change_sets else {})
         for number, flow in zip(wanted.lines, wanted.flows, strict=True)
     ]
 

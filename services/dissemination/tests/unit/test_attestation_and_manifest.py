@@ -216,8 +216,8 @@ def test_the_manifest_names_file_agreement_decisions_and_place_in_the_log():
     assert said["decisions"] == {"request": str(UUID(int=3)), "release": str(UUID(int=4))}
     assert said["holding_id"] == "h"
     assert said["audit"] == {"log": "dissemination", "index": 6, "size": 7, "root": "sha256:r"}
-    assert {n: said[n] for n in ("periods", "editions", "population", "domain", "opt_out")} == {
-        n: CLAIMS[n] for n in ("periods", "editions", "population", "domain", "opt_out")
+    assert {n: said[n] for n in ("periods", "editions", "population", "domain")} == {
+        n: CLAIMS[n] for n in ("periods", "editions", "population", "domain")
     }
 
 
@@ -235,6 +235,19 @@ def test_a_register_line_has_the_published_columns_in_their_words():
     )
     assert {name for name, _ in COLUMNS} == {
         name for name in register.RegisterLine.__slots__ if name != "id"
+    }
+
+
+def test_the_manifest_says_that_opt_outs_are_upheld_and_not_how_many_objected():
+    """Two of these numbers beside a change set would say which removals are objections."""
+    claims = CLAIMS | {"opt_out": CLAIMS["opt_out"] | {"people_left_out": 7}}
+
+    said = manifest_of(signed(claims)).claims()["opt_out"]
+
+    assert said == {
+        name: value
+        for name, value in claims["opt_out"].items()
+        if name not in {"people_left_out", "rows_without_person_left_out"}
     }
 
 

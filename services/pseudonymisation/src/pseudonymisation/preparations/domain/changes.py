@@ -55,16 +55,14 @@ def require_comparable(earlier: Preparation | None, permit: Permit) -> Preparati
     before = earlier.permit
     if before.domain.id != permit.domain.id:
         raise NotPrepared(FailureCode.EARLIER_EXTRACT_DIFFERS, "pseudonym domain")
-    differs = {
-        "line": before.line.key != permit.line.key,
-        "periods": set(before.periods) != set(permit.periods),
-        "filters": before.filters != permit.filters,
-        "table": before.table is not None,
-        "fields": set(before.fields) != set(permit.fields),
-    }
-    for member, does in differs.items():
-        if does:
-            raise NotPrepared(FailureCode.EARLIER_EXTRACT_DIFFERS, member)
+    if before.line.key != permit.line.key:
+        raise NotPrepared(FailureCode.EARLIER_EXTRACT_DIFFERS, "line")
+    if set(before.periods) != set(permit.periods):
+        raise NotPrepared(FailureCode.EARLIER_EXTRACT_DIFFERS, "periods")
+    if before.filters != permit.filters:
+        raise NotPrepared(FailureCode.EARLIER_EXTRACT_DIFFERS, "filters")
+    if set(before.fields) != set(permit.fields):
+        raise NotPrepared(FailureCode.EARLIER_EXTRACT_DIFFERS, "fields")
     return earlier
 
 
