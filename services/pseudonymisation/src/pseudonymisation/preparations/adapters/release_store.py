@@ -2,7 +2,8 @@
 
 Both ways an object has its name only once all of it is there: a directory renames a finished
 file, a bucket completes a multipart upload. Dissemination reads; only this service writes, and
-reads where somebody's right of access asks for it (docs/adr/0120), and what a change set leads from.
+reads: where somebody's right of access asks for it (docs/adr/0120), and what a change set leads
+from.
 """
 
 import hashlib

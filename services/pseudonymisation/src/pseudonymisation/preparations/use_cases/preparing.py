@@ -165,16 +165,14 @@ class PreparationJobs:
                 _require_large_groups(preparation, one.attested(made.outcome))
                 shown = made.shown
                 try:
+                    whats: list[tuple[PreparedFiles, AttestedChanges | None]] = [(made, None)]
+                    if change_set is not None:
+                        whats += [change_set.of(one, data_set, order, made, opt_outs, claim)]
                     files += [
-                        self._file(claim.job, data_set, one, made, format_, opt_outs)
+                        self._file(claim.job, data_set, one, what, format_, opt_outs, changes)
+                        for what, changes in whats
                         for format_ in preparation.permit.formats
                     ]
-                    if change_set is not None:
-                        what, changes = change_set.of(one, data_set, order, made, opt_outs, claim)
-                        files += [
-                            self._file(claim.job, data_set, one, what, format_, opt_outs, changes)
-                            for format_ in preparation.permit.formats
-                        ]
                 except ReleaseStoreUnavailable:
                     raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
         return _Made(tuple(files), opt_outs, work.shown, shown)
