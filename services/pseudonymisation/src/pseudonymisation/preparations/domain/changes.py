@@ -5,12 +5,11 @@ reason. Where the list of opt-outs is another one and nothing else was removed, 
 next edition: every removal in it would be an objection.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from catalogue import DataSet, LandingRules
-from common.security.jws import unverified
 from pseudonymisation.preparations.domain.attestation import TOKEN_COLUMN, columns_of
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.groups import FileOf
@@ -66,17 +65,16 @@ def require_comparable(earlier: Preparation | None, permit: Permit) -> Preparati
     return earlier
 
 
-def file_before(earlier: Preparation, one: FileOf, data_set: DataSet) -> EarlierFile:
+def file_before(earlier: Iterable[EarlierFile], one: FileOf, data_set: DataSet) -> EarlierFile:
     """Return the earlier file of the same group. Raise NotPrepared where there is none."""
     wanted = {
         column.name
         for column in columns_of(one.permit, data_set, has_token=not one.data_set.is_about_nobody)
     }
-    for file in earlier.files:
-        said = Attestation.read(unverified(file.attestation))
-        is_records = said.changes is None and file.format == Format.PARQUET
-        if is_records and {column.name for column in said.columns} == wanted:
-            return EarlierFile(file, said)
+    for known in earlier:
+        is_records = known.said.changes is None and known.file.format == Format.PARQUET
+        if is_records and {column.name for column in known.said.columns} == wanted:
+            return known
     raise NotPrepared(FailureCode.EARLIER_EXTRACT_DIFFERS, one.group or "formats")
 
 

@@ -10,8 +10,10 @@ from uuid import UUID
 
 from catalogue import DataSet
 from common.jobs import Claim
+from common.security.jws import unverified
 from pseudonymisation.preparations.domain.attestation import lists_of
 from pseudonymisation.preparations.domain.changes import (
+    EarlierFile,
     file_before,
     key_of,
     require_comparable,
@@ -32,7 +34,7 @@ from pseudonymisation.preparations.use_cases.ports import (
     PreparedFiles,
     ReleaseStore,
 )
-from statements.attestation import AttestedChanges
+from statements.attestation import Attestation, AttestedChanges
 from statements.permit import Permit
 
 
@@ -70,7 +72,11 @@ class ChangeSet:
         claim: Claim[Preparation],
     ) -> tuple[PreparedFiles, AttestedChanges]:
         """Make what leads to one of the files, and say from where. Raise NotPrepared."""
-        before = file_before(self.earlier, one, data_set)
+        earlier = (
+            EarlierFile(file, Attestation.read(unverified(file.attestation)))
+            for file in self.earlier.files
+        )
+        before = file_before(earlier, one, data_set)
         key = key_of(one, data_set, order.rules)
         upheld = one.permit.opt_out.applied and not one.data_set.is_about_nobody
         lists = frozenset(lists_of(opt_outs)) if upheld else None
