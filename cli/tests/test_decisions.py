@@ -75,6 +75,26 @@ def test_one_decision_is_for_one_file():
     assert judged.wrong == ["files/f1, files/f2: file-released more than once by d1"]
 
 
+@pytest.mark.parametrize(
+    ("permitted", "action", "resource"),
+    [
+        ("reidentify-permitted", "re-identification-answered", "re-identifications/r1"),
+        ("match-permitted", "invoice-match-alert", "invoice-matches/m1"),
+    ],
+)
+def test_whatever_was_told_of_people_names_its_decision(permitted, action, resource):
+    decisions = [decided(permitted, "d1", "r1"), decided(permitted, "d2", "r2")]
+    told = [done(action, "d1", resource)]
+
+    judged = judge(decisions, [], told=told)
+    assert [o.led_to for o in judged.outcomes] == [resource, None]
+    assert judged.wrong == []
+    (wrong,) = judge([], [], told=told).wrong
+    assert wrong.startswith(f"{resource}: ")
+    assert wrong.endswith("rests on no decision that is logged (d1)")
+    assert judge(decisions, []).outcomes == []  # without the haven's log nobody knows
+
+
 @pytest.fixture
 def logs(tmp_path):
     """Two services' databases with nothing but an audit log."""

@@ -109,6 +109,10 @@ def list_decisions(
     dissemination: Annotated[
         str | None, typer.Option(help="URL of dissemination's database, where it is another.")
     ] = None,
+    pseudonymisation: Annotated[
+        str | None,
+        typer.Option(help="URL of pseudonymisation's database, where it is another."),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Also those that led to something.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
@@ -124,14 +128,19 @@ def list_decisions(
             stack.enter_context(_log(url or f"sqlite:///{directory.absolute() / f'{name}.db'}"))
             for name, url in (("agreements", agreements), ("dissemination", dissemination))
         ]
+        haven = directory.absolute() / "pseudonymisation.db"
+        url = pseudonymisation or (f"sqlite:///{haven}" if haven.exists() else None)
+        told = None if url is None else entries(stack.enter_context(_log(url)))
         try:
             decided, done = map(entries, opened)
             logged = rows(opened[0])
-            judged = judge(decided, done, logged)
+            judged = judge(decided, done, logged, told=told)
         except NotAsWritten as error:
             err.print(f"{error} See `dsfc audit verify`.", markup=False, soft_wrap=True)
             raise typer.Exit(2) from None
     unchecked = [] if logged is not None else ["The rows of decisions: here is their log alone."]
+    if told is None:
+        unchecked.append("What was told of people: the haven's log is not here.")
     shown = judged.outcomes if every else judged.led_to_nothing
     if as_json:
         typer.echo(

@@ -1,13 +1,14 @@
-"""What became of each decision: agreements' audit log held against dissemination's, offline.
+"""What became of each decision: agreements' audit log held against the others', offline.
 
 design.md section 10, S2: every released file has exactly one release decision, and decisions that
-led to nothing are listed as such.
+led to nothing are listed as such. So has whatever the haven told of people.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Engine, inspect, select
@@ -19,12 +20,17 @@ from common.ids import digest
 
 Entry = Mapping[str, Any]
 
-PERMITTED: Mapping[str, str] = {
-    "request-permitted": "extract-requested",
-    "release-permitted": "file-released",
-    "fetch-permitted": "delivery-begun",
+PERMITTED: Mapping[str, tuple[str, ...]] = {
+    "request-permitted": ("extract-requested",),
+    "release-permitted": ("file-released",),
+    "fetch-permitted": ("delivery-begun",),
 }
 """What agreements writes down, and what dissemination writes down when it made use of that."""
+OF_PEOPLE: Mapping[str, tuple[str, ...]] = {
+    "reidentify-permitted": ("re-identification-asked", "re-identification-answered"),
+    "match-permitted": ("invoice-matched", "invoice-match-alert"),
+}
+"""The same of the haven, where somebody is told of people."""
 
 READ_ROWS = 10_000
 DECISION = DecisionRow.__table__  # type: ignore[attr-defined]  # table=True
@@ -42,7 +48,7 @@ class Outcome:
     about: str
     """The extract or the file."""
     led_to: str | None
-    """The extract, file or delivery; None where nobody made use of it."""
+    """The extract, file, delivery or answer; None where nobody made use of it."""
 
     def as_json(self) -> dict[str, str | None]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -64,32 +70,38 @@ class NotAsWritten(ValueError):
 
 
 def judge(
-    decided: Iterable[Entry], done: Iterable[Entry], rows: Mapping[str, Entry] | None = None
+    decided: Iterable[Entry],
+    done: Iterable[Entry],
+    rows: Mapping[str, Entry] | None = None,
+    *,
+    told: Iterable[Entry] | None = None,
 ) -> Judged:
-    """Hold what agreements permitted against what dissemination did.
+    """Hold what agreements permitted against what dissemination did, and the haven told.
 
-    `rows` are the logged decisions, which must be those that the leaves tell of.
+    `rows` are the logged decisions, which must be those that the leaves tell of. `told` is the
+    haven's log; without it nothing is said of what it was permitted to tell.
     """
+    uses = PERMITTED if told is None else {**PERMITTED, **OF_PEOPLE}
+    permitted_by = {action: permitted for permitted, made in uses.items() for action in made}
     used: dict[tuple[str, str], list[str]] = {}
-    for entry in done:
-        if entry["action"] in PERMITTED.values():
-            key = (entry["action"], str(entry["decision_id"]))
+    for entry in chain(done, () if told is None else told):
+        if entry["action"] in permitted_by:
+            key = (permitted_by[entry["action"]], str(entry["decision_id"]))
             used.setdefault(key, []).append(entry["resource"])
     outcomes, known = [], Counter[tuple[str, str]]()
     unlike: list[str] = []
-    told: set[str] = set()
+    in_log: set[str] = set()
     for entry in decided:
         if rows is not None and entry["decision_id"] is not None:
-            told.add(entry["decision_id"])
+            in_log.add(entry["decision_id"])
             if _of_row(rows.get(entry["decision_id"])) != _of_leaf(entry):
                 unlike.append(f"decision {entry['decision_id']}: its row is not what was logged")
-        use = PERMITTED.get(entry["action"])
-        if use is None or "renews" in entry["detail"]:
+        if entry["action"] not in uses or "renews" in entry["detail"]:
             continue
-        key = (use, str(entry["decision_id"]))
+        key = (entry["action"], str(entry["decision_id"]))
         known[key] += 1
         outcomes.append(_outcome(entry, used.get(key)))
-    extra = [] if rows is None else sorted(rows.keys() - told)
+    extra = [] if rows is None else sorted(rows.keys() - in_log)
     unlike += [f"decision {id_}: its row is in no log" for id_ in extra]
     return Judged(outcomes=outcomes, wrong=[*_wrong(used, known), *unlike])
 
@@ -140,8 +152,9 @@ def _outcome(entry: Entry, led_to: Sequence[str] | None) -> Outcome:
 def _wrong(
     used: Mapping[tuple[str, str], Sequence[str]], known: Mapping[tuple[str, str], int]
 ) -> Iterator[str]:
-    for (action, decision_id), resources in used.items():
-        if known[action, decision_id] != 1:
+    for (permitted, decision_id), resources in used.items():
+        action = " or ".join({**PERMITTED, **OF_PEOPLE}[permitted])
+        if known[permitted, decision_id] != 1:
             yield f"{resources[0]}: {action} rests on no decision that is logged ({decision_id})"
         if len(resources) > 1:
             yield f"{', '.join(resources)}: {action} more than once by {decision_id}"

@@ -184,6 +184,69 @@ def test_tokens_of_one_person_are_equal_in_one_domain_and_differ_between_two():
     assert {t[3:] for t in april}.isdisjoint(t[3:] for t in elsewhere)
 
 
+PEOPLE_IN_BOTH = 20_000
+FAR = 5.0
+"""So many standard deviations off is what chance does once in two million."""
+
+
+def of_both_domains():
+    """The blocks of the same people, one after another by number, in two domains."""
+    stems = (n for n in range(999_000_000, 999_100_000))
+    people = (f"{stem}{check}" for stem in stems if (check := check_digit(stem)) is not None)
+    numbers = pa.array([next(people) for _ in range(PEOPLE_IN_BOTH)]).cast(pa.string_view())
+    haven = bytes(range(32))
+    sealed = words_of(Cipher(haven).encrypt(views_of(numbers)))
+    for domain, key in ((DOMAIN, bytes([1]) * 32), (OTHER_DOMAIN, bytes([2]) * 32)):
+        made = Retokeniser(
+            kind=Kind.NUMBER, domain_key=key, domain_id=domain, haven_key=haven
+        ).binary(*sealed)
+        blocks = np.frombuffer(b"".join(made.to_pylist()), np.uint8).reshape(-1, 16)
+        yield np.unpackbits(blocks, axis=1).astype(np.int64)
+
+
+def check_digit(stem):
+    remainder = 11 - sum(int(d) * w for d, w in zip(str(stem), range(10, 1, -1), strict=True)) % 11
+    return None if remainder == 10 else remainder % 11
+
+
+def alike(one, other):
+    """How many people have the same in each bit of one domain and each of the other."""
+    a, b = one.astype(np.float64), other.astype(np.float64)  # which are multiplied fast
+    return a.T @ b + (1 - a).T @ (1 - b)
+
+
+def is_by_chance(ones, among):
+    """Whether each number of ones is what fair coins would give."""
+    off = np.abs(np.asarray(ones) - among / 2) / (np.sqrt(among) / 2)
+    return bool((off < FAR).all())
+
+
+@pytest.mark.scenario("R18")
+def test_two_domains_share_nothing_that_can_be_counted():
+    """S5: bit against bit, place against place, and neighbour against neighbour."""
+    one, other = of_both_domains()
+
+    blocks = [set(map(bytes, np.packbits(bits.astype(np.uint8), axis=1))) for bits in (one, other)]
+    assert [len(found) for found in blocks] == [PEOPLE_IN_BOTH] * 2
+    assert not blocks[0] & blocks[1]
+    assert is_by_chance((one ^ other).sum(axis=0), PEOPLE_IN_BOTH)
+    # Of each bit of one domain and each of the other: how often both are alike.
+    assert is_by_chance(alike(one, other), PEOPLE_IN_BOTH)
+    # Whether two people who stand in one order in one domain do in the other as well.
+    first, second = (bits[:, :32] @ (1 << np.arange(31, -1, -1)) for bits in (one, other))
+    same = (first[::2] < first[1::2]) == (second[::2] < second[1::2])
+    assert is_by_chance([same.sum()], len(same))
+
+
+def test_what_shares_something_would_be_counted():
+    """Else nothing could fail the test above."""
+    one, other = of_both_domains()
+    leaky = other.copy()
+    leaky[::10, 77] = one[::10, 5]
+
+    assert not is_by_chance(alike(one, leaky), PEOPLE_IN_BOTH)
+
+
 def test_a_token_does_not_change_when_the_havens_key_does():
     domain, before, after = os.urandom(32), os.urandom(32), os.urandom(32)
 
