@@ -67,7 +67,7 @@ def generate() -> Documents:
     documents["docs/permissions.md"] = NOTE + _permissions(apps)
     documents["docs/keys.md"] = NOTE + keys.render()
     documents["docs/codes.md"] = NOTE + _codes()
-    documents["docs/states.md"] = NOTE + _states()
+    documents["docs/states.md"] = NOTE + _states(apps["agreements"])
     documents["contracts/catalogue/data-set.v1.schema.json"] = _json(describing.schema())
     documents["docs/data-sets.md"] = NOTE + data_sets.render()
     documents["docs/landing-rules.md"] = NOTE + landing_rules.render()
@@ -127,14 +127,38 @@ def _permissions(apps: Mapping[str, FastAPI]) -> str:
     return "\n".join(lines)
 
 
-def _states() -> str:
+def _states(agreements: FastAPI) -> str:
     """Return the lives of what has one, as pictures made from the tables that the domains obey."""
     parts = ["# States", ""]
     for title, moves in _lives().items():
         parts += [f"## {title}", "", "```mermaid", "stateDiagram-v2"]
         parts += [f"    {a} --> {b}{f' : {verb}' if verb else ''}" for a, b, verb in moves]
         parts += ["```", ""]
+    for title, life in _lives_of_agreements().items():
+        parts += [f"## {title}", "", "```mermaid", "stateDiagram-v2"]
+        moves = [(a, move) for a, ways in life.items() for move in ways]
+        parts += [f"    {a} --> {move.to} : {move.why}" for a, move in moves]
+        parts += ["```", "", "| from | to | when | by |", "| --- | --- | --- | --- |"]
+        parts += [f"| {a} | {m.to} | {m.why} | {_by(m.command, agreements)} |" for a, m in moves]
+        parts.append("")
     return "\n".join(parts)
+
+
+def _lives_of_agreements() -> Mapping[str, Any]:
+    lives: Mapping[str, Any] = importlib.import_module(
+        "agreements.records.domain.terms.lives"
+    ).LIVES
+    return lives
+
+
+def _by(command: str | None, app: FastAPI) -> str:
+    """Name the command that makes a move, and the roles that may send it."""
+    if command is None:
+        return "time, or others' facts"
+    for method, path, permission in route_permissions(app):
+        if f"{method} {path}" == command and isinstance(permission, Permission):
+            return f"`{command}`: {', '.join(r.value for r in Role if r in permission.roles)}"
+    raise LookupError(f"{command} is no route of agreements")
 
 
 def _lives() -> Mapping[str, Sequence[tuple[str, str, str]]]:

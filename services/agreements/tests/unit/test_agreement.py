@@ -274,6 +274,19 @@ def test_suppressed_aggregates_need_no_contract():
     assert state(agreement, facts=replace(FACTS, without_contract={CCG})) is (AgreementState.ACTIVE)
 
 
+def test_what_is_ended_after_it_expired_ended_when_it_expired():
+    """Else whoever ends it late would have longer to destroy what is held."""
+    over, later = end_of(END), end_of(END) + timedelta(days=20)
+    ended = active().terminate(reason="Late.", at=later)
+
+    assert ended.state_at(later, Circumstances()) is AgreementState.TERMINATED
+    assert ended.ended(later, Circumstances()) == (AgreementState.EXPIRED, over)
+    assert active().terminate(reason="In time.", at=NOW).ended(NOW, Circumstances()) == (
+        AgreementState.TERMINATED,
+        NOW,
+    )
+
+
 def test_termination_ends_it_at_that_instant_and_only_once():
     ended = active().terminate(reason="no longer needed", at=NOW)
 

@@ -13,7 +13,7 @@ from typing import Final
 from rich.console import Console
 
 from dsfc_cli.demo import sandbox
-from dsfc_cli.demo.chapters import data_sets, lists, purposes, tables
+from dsfc_cli.demo.chapters import agreements, data_sets, lists, purposes, tables
 from dsfc_cli.demo.chapters.scene import Scene
 from dsfc_cli.demo.journey import Journey
 from dsfc_cli.demo.sandbox import Sandbox
@@ -37,6 +37,9 @@ CHAPTERS: Mapping[str, Chapter] = {
         "Every data set of the catalogue, from a file to an extract", data_sets.tell
     ),
     "purposes": Chapter("Three purposes: the same 100 people", purposes.tell),
+    "agreements": Chapter(
+        "The life of an agreement: amended, breached, ended, destroyed", agreements.tell
+    ),
     "tables": Chapter("Tables that protect people", tables.tell),
 }
 

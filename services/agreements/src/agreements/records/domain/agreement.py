@@ -148,8 +148,9 @@ class Agreement:
 
     def ended(self, at: datetime, facts: Circumstances) -> tuple[AgreementState, datetime] | None:
         """Return how it ended and since when; None where it did not, or a version is to come."""
-        if self.terminated_at is not None and self.terminated_at <= at:
-            return AgreementState.TERMINATED, self.terminated_at
+        if (cut := self.terminated_at) is not None and cut <= at:
+            before = replace(self, terminated_at=None).ended(cut, facts)
+            return before or (AgreementState.TERMINATED, cut)
         version = self.governing(at)
         if version is None or self._by_dates(at, facts) is not AgreementState.EXPIRED:
             return None
@@ -305,8 +306,10 @@ class Agreement:
         )
 
     def terminate(self, *, reason: str, at: datetime) -> Self:
-        """End it now; ending what has ended changes nothing."""
+        """End it now; of what has expired, so that no renewal brings it back."""
         if self.terminated_at is not None or self.closed_at is not None:
+            return self
+        if self.governing(at) is None and self._state_before_effect(at) is AgreementState.CLOSED:
             return self
         return replace(
             self,

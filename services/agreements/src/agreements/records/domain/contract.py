@@ -108,7 +108,7 @@ class Contract:
 
     def terminate(self, *, reason: str, at: datetime) -> Self:
         """End it now; ending what has ended changes nothing."""
-        if self.terminated_at is not None:
+        if self.state_at(at) in (ContractState.TERMINATED, ContractState.EXPIRED):
             return self
         return replace(self, terminated_at=at, termination_reason=reason)
 
