@@ -136,10 +136,10 @@ def _states(agreements: FastAPI) -> str:
         parts += ["```", ""]
     for title, life in _lives_of_agreements().items():
         parts += [f"## {title}", "", "```mermaid", "stateDiagram-v2"]
-        moves = [(a, move) for a, ways in life.items() for move in ways]
-        parts += [f"    {a} --> {move.to} : {move.why}" for a, move in moves]
+        made = [(a, move) for a, ways in life.items() for move in ways]
+        parts += [f"    {a} --> {move.to} : {move.why}" for a, move in made]
         parts += ["```", "", "| from | to | when | by |", "| --- | --- | --- | --- |"]
-        parts += [f"| {a} | {m.to} | {m.why} | {_by(m.command, agreements)} |" for a, m in moves]
+        parts += [f"| {a} | {m.to} | {m.why} | {_by(m.command, agreements)} |" for a, m in made]
         parts.append("")
     return "\n".join(parts)
 
