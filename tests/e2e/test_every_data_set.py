@@ -17,6 +17,7 @@ from uuid import UUID
 import duckdb
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import catalogue
 from catalogue import Cap, Treatment, Wanted
@@ -24,6 +25,7 @@ from catalogue.relations import split
 from dsfc_cli.demo.answers import REASON
 from dsfc_cli.demo.chapters.data_sets import Walk
 from dsfc_cli.demo.material import COMMISSIONER
+from dsfc_cli.main import app
 from dsfc_cli.synthetic import Planted, generate, generate_tables
 from dsfc_cli.synthetic.world import write_deciles
 from dsfc_client import Extract, Submission
@@ -204,9 +206,7 @@ def test_what_left_of_several_tables_is_what_their_files_say(house: House, name:
         world=house.scene.world,
         directory=house.directory / name,
     )
-    haven = house.scene.stage.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
-    opened = haven.submit_tables(walk.name, walk.sent, files)
-    submission = haven.wait(opened.id, timeout_seconds=DEADLINE_SECONDS)
+    submission = (by_command if name == "IAPT" else by_client)(house, walk, files)
     assert submission.state.lower() == "accepted", submission
     extract = released(house, walk)
     rules, _ = KNOWN.intake_of(walk.data_set, house.scene.stage.today)
@@ -242,6 +242,23 @@ def test_what_left_of_several_tables_is_what_their_files_say(house: House, name:
         assert Counter(found[group]) == Counter(wanted), group
     assert set(found) == {split(one)[0] for one in columns}
     assert all(found.values())
+
+
+def by_client(house: House, walk: Walk, files: Mapping[str, Path]) -> Submission:
+    haven = house.scene.stage.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
+    opened = haven.submit_tables(walk.name, walk.sent, files)
+    return haven.wait(opened.id, timeout_seconds=DEADLINE_SECONDS)
+
+
+def by_command(house: House, walk: Walk, files: Mapping[str, Path]) -> Submission:
+    tables = [f"--table={table}={file}" for table, file in files.items()]
+    where = ["--directory", str(house.scene.state), "--period", walk.sent]
+    where += ["--as", f"provider-{PROVIDER.lower()}", "--json"]
+    for service in ("issuer", "pseudonymisation"):
+        where += [f"--{service}", house.scene.suite.urls[service]]
+    told = CliRunner().invoke(app, ["submit", walk.name, *tables, *where])
+    assert told.exit_code == 0, told.output
+    return Submission.model_validate_json(told.stdout)
 
 
 def sent_file(house: House, walk: Walk) -> tuple[Path, Planted]:

@@ -27,16 +27,23 @@ err = Console(stderr=True)
 
 def command(
     data_set: Annotated[str, typer.Argument(help="Its name, as `catalogue list` has it.")],
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True, dir_okay=False, help="CSV; `.gz` is a gzip of CSV, `.parquet` is Parquet."
-        ),
-    ],
     period: Annotated[
         str, typer.Option(help="Of which it is: 2018-04, 2016-07/2017-03, 2019-W15.")
     ],
     client: Annotated[str, typer.Option("--as", help="Who sends: a client of the issuer.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            exists=True, dir_okay=False, help="CSV; `.gz` is a gzip of CSV, `.parquet` is Parquet."
+        ),
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="TABLE=FILE, of a data set of several tables; once for each. When all have come"
+            " they are landed together."
+        ),
+    ] = None,
     provider: Annotated[
         str | None, typer.Option(help="Whose records these are, where not one's own.")
     ] = None,
@@ -75,7 +82,10 @@ def command(
     """Send a provider's file. An upload that breaks off goes on by itself, and by --submission.
 
     Example: dsfc submit DIDS april.csv.gz --period 2018-04 --as provider-rr8-files
+
+    Several tables: dsfc submit IAPT --table IDS001=people.csv --table IDS101=referrals.csv ...
     """
+    tables = _tables(file, table or [])
     urls = {**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation}
     caller = Caller(
         client=client, role=role, key=key, profile=profile, directory=directory, urls=urls
@@ -96,12 +106,18 @@ def command(
             )
             submission = str(opened.id)
             err.print(f"submission {submission}", markup=False)
-        task = progress.add_task(f"{file.name} as {media_type_of(file)}", total=None)
-        sent = haven.upload(
-            submission,
-            file,
-            progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+        if file is not None:
+            task = progress.add_task(f"{file.name} as {media_type_of(file)}", total=None)
+            sent = haven.upload(
+                submission,
+                file,
+                progress=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+        else:
+            for name, of_table in tables.items():
+                progress.add_task(f"{name}: {of_table.name} as {media_type_of(of_table)}")
+                haven.upload_table(submission, name, of_table)
+            sent = haven.close(submission)
         failed: Failed | None = None
         if not no_wait:
             rows = progress.add_task("records read", total=None)
@@ -117,6 +133,26 @@ def command(
     _say(sent, as_json=as_json)
     if failed is not None:
         raise typer.Exit(1)
+
+
+def _tables(file: Path | None, said: list[str]) -> dict[str, Path]:
+    """Read which file is of which table.
+
+    Raises:
+        BadParameter: neither or both are named, a table twice, or a file that is not there
+
+    """
+    if (file is None) != bool(said):
+        raise typer.BadParameter("Send one FILE, or --table TABLE=FILE for each of several tables.")
+    tables: dict[str, Path] = {}
+    for one in said:
+        name, _, path = one.partition("=")
+        if name in tables:
+            raise typer.BadParameter(f"--table {one}: {name} is named twice.")
+        if not (name and Path(path).is_file()):
+            raise typer.BadParameter(f"--table {one}: TABLE=FILE, and a file that is there.")
+        tables[name] = Path(path)
+    return tables
 
 
 def _say(sent: Submission, *, as_json: bool) -> None:
