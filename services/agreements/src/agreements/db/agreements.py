@@ -1,12 +1,13 @@
 """Agreements in a relational database: versions, signatures, holds and renewals as one."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from agreements.db.epoch import stamp
@@ -27,6 +28,7 @@ from agreements.db.tables import (
     SignatureRow,
     SpecialConditionRow,
 )
+from agreements.db.tables import Row as TableRow
 from agreements.db.written import add, supersede
 from agreements.records.domain.agreement import Agreement, AgreementState, Renewal
 from agreements.records.domain.errors import HoldNotFound
@@ -48,7 +50,10 @@ from common.errors import AgreementNotFound
 from statements.vocabulary import LineKey
 
 NOTHING = "There is no such agreement."
+READ_AT_ONCE = 200
+"""Agreements whose parts are read together."""
 Child = TypeVar("Child", RenewalRow, SpecialConditionRow, HoldRow)
+AnyRow = TypeVar("AnyRow", bound=TableRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class SqlAgreements:
         query = self._rows(scope).order_by(col(AgreementRow.id)).limit(part.rows)
         if part.after is not None:
             query = query.where(col(AgreementRow.id) > part.after)
-        return reading.page(self.session, query, self._agreement, key=col(AgreementRow.id))
+        return reading.page_by(self.session, query, self._of, key=col(AgreementRow.id))
 
     def _rows(self, scope: Scope) -> Select[AgreementRow]:
         """Begin a query of current rows that the scope may know of."""
@@ -100,119 +105,108 @@ class SqlAgreements:
 
     def _of(self, query: Select[AgreementRow]) -> list[Agreement]:
         rows = list(self.session.execute(query).scalars())
-        return [self._agreement(row) for row in rows]
+        return [
+            agreement
+            for start in range(0, len(rows), READ_AT_ONCE)
+            for agreement in unreadable.read(rows[start : start + READ_AT_ONCE], self._whole)
+        ]
 
-    def _agreement(self, row: AgreementRow) -> Agreement:
-        return unreadable.read(row, self._whole)
-
-    def _whole(self, row: AgreementRow) -> Agreement:
-        return Agreement(
-            id=row.id,
-            reference=row.reference,
-            versions=self._versions(row.id),
-            holds=self._holds(row.id),
-            renewals=tuple(
-                to_fact(Renewal, renewal) for renewal in self._current(RenewalRow, row.id)
-            ),
-            terminated_at=row.terminated_at,
-            termination_reason=row.termination_reason,
-            closed_at=row.closed_at,
-            announced_state=AgreementState(row.announced_state),
-            version=row.version,
-        )
-
-    def _versions(self, agreement_id: UUID) -> tuple[AgreementVersion, ...]:
-        rows = self.session.execute(
-            select(AgreementVersionRow)
-            .where(col(AgreementVersionRow.agreement_id) == agreement_id)
-            .order_by(col(AgreementVersionRow.sequence))
-        ).scalars()
-        conditions = {
-            version_id: tuple(to_fact(Condition, row) for row in of_version)
-            for version_id, of_version in groupby(
-                sorted(
-                    self._current(SpecialConditionRow, agreement_id),
-                    key=lambda row: (row.agreement_version_id, row.condition),
-                ),
-                key=lambda row: row.agreement_version_id,
-            )
-        }
-        return tuple(
-            to_fact(
-                AgreementVersion,
-                row,
-                parties=self._parties(row.id),
-                lines=self._lines(row.id),
-                conditions=conditions.get(row.id, ()),
-                signatures=self._signatures(row.id),
+    def _whole(self, rows: Sequence[AgreementRow]) -> list[Agreement]:
+        """Read what belongs to several agreements by one statement a table."""
+        ids = [row.id for row in rows]
+        versions, holds = self._versions(ids), self._holds(ids)
+        renewals = self._current(RenewalRow, ids)
+        return [
+            Agreement(
+                id=row.id,
+                reference=row.reference,
+                versions=tuple(versions[row.id]),
+                holds=tuple(holds[row.id]),
+                renewals=tuple(to_fact(Renewal, renewal) for renewal in renewals[row.id]),
+                terminated_at=row.terminated_at,
+                termination_reason=row.termination_reason,
+                closed_at=row.closed_at,
+                announced_state=AgreementState(row.announced_state),
+                version=row.version,
             )
             for row in rows
+        ]
+
+    def _versions(self, agreements: Sequence[UUID]) -> Mapping[UUID, list[AgreementVersion]]:
+        rows = self._rows_of(
+            AgreementVersionRow, "agreement_id", agreements, by=col(AgreementVersionRow.sequence)
+        )
+        ids = [row.id for of_agreement in rows.values() for row in of_agreement]
+        of_version = "agreement_version_id"
+        parties = self._rows_of(
+            AgreementPartyRow, of_version, ids, by=col(AgreementPartyRow.position)
+        )
+        lines = self._rows_of(AgreementLineRow, of_version, ids, by=col(AgreementLineRow.number))
+        signatures = self._rows_of(SignatureRow, of_version, ids, by=col(SignatureRow.id))
+        conditions: defaultdict[UUID, list[Condition]] = defaultdict(list)
+        for of_agreement in self._current(SpecialConditionRow, agreements).values():
+            for row in sorted(of_agreement, key=lambda row: row.condition):
+                conditions[row.agreement_version_id].append(to_fact(Condition, row))
+        found: defaultdict[UUID, list[AgreementVersion]] = defaultdict(list)
+        for agreement_id, of_one in rows.items():
+            found[agreement_id] = [
+                to_fact(
+                    AgreementVersion,
+                    row,
+                    parties=tuple(to_fact(Party, party) for party in parties[row.id]),
+                    lines=tuple(map(_line, lines[row.id])),
+                    conditions=tuple(conditions[row.id]),
+                    signatures=tuple(map(to_signature, signatures[row.id])),
+                )
+                for row in of_one
+            ]
+        return found
+
+    def _holds(self, agreements: Sequence[UUID]) -> Mapping[UUID, list[Hold]]:
+        rows = self._current(HoldRow, agreements)
+        ids = [row.id for of_agreement in rows.values() for row in of_agreement]
+        lines = self._rows_of(HoldLineRow, "hold_id", ids, by=col(HoldLineRow.number))
+        lifts = self._rows_of(HoldLiftRow, "hold_id", ids, by=col(HoldLiftRow.id))
+        found: defaultdict[UUID, list[Hold]] = defaultdict(list)
+        for agreement_id, of_one in rows.items():
+            found[agreement_id] = [
+                to_fact(
+                    Hold,
+                    row,
+                    lines=tuple(to_held_line(line.model_dump()) for line in lines[row.id]),
+                    lifts=tuple(to_fact(Lift, lift) for lift in lifts[row.id]),
+                )
+                for row in of_one
+            ]
+        return found
+
+    def _current(self, row: type[Child], agreements: Sequence[UUID]) -> Mapping[UUID, list[Child]]:
+        return self._rows_of(
+            row,
+            "agreement_id",
+            agreements,
+            by=col(row.id),
+            where=col(row.superseded_epoch).is_(None),
         )
 
-    def _parties(self, version_id: UUID) -> tuple[Party, ...]:
-        rows = self.session.execute(
-            select(AgreementPartyRow)
-            .where(col(AgreementPartyRow.agreement_version_id) == version_id)
-            .order_by(col(AgreementPartyRow.position))
-        ).scalars()
-        return tuple(to_fact(Party, row) for row in rows)
-
-    def _lines(self, version_id: UUID) -> tuple[AgreementLine, ...]:
-        rows = self.session.execute(
-            select(AgreementLineRow)
-            .where(col(AgreementLineRow.agreement_version_id) == version_id)
-            .order_by(col(AgreementLineRow.number))
-        ).scalars()
-        return tuple(
-            AgreementLine(
-                number=row.number,
-                key=LineKey(row.purpose, row.data_set, row.classification),
-                content=row.content,
-            )
-            for row in rows
-        )
-
-    def _signatures(self, version_id: UUID) -> tuple[Signature, ...]:
-        rows = self.session.execute(
-            select(SignatureRow)
-            .where(col(SignatureRow.agreement_version_id) == version_id)
-            .order_by(col(SignatureRow.id))
-        ).scalars()
-        return tuple(to_signature(row) for row in rows)
-
-    def _holds(self, agreement_id: UUID) -> tuple[Hold, ...]:
-        rows = self._current(HoldRow, agreement_id)
-        return tuple(
-            to_fact(Hold, row, lines=self._held(row.id), lifts=self._lifts(row.id)) for row in rows
-        )
-
-    def _held(self, hold_id: UUID) -> tuple[HeldLine, ...]:
-        rows = self.session.execute(
-            select(HoldLineRow)
-            .where(col(HoldLineRow.hold_id) == hold_id)
-            .order_by(col(HoldLineRow.number))
-        ).scalars()
-        return tuple(to_held_line(row.model_dump()) for row in rows)
-
-    def _lifts(self, hold_id: UUID) -> tuple[Lift, ...]:
-        rows = self.session.execute(
-            select(HoldLiftRow)
-            .where(col(HoldLiftRow.hold_id) == hold_id)
-            .order_by(col(HoldLiftRow.id))
-        ).scalars()
-        return tuple(to_fact(Lift, row) for row in rows)
-
-    def _current(self, row: type[Child], agreement_id: UUID) -> Sequence[Child]:
-        return (
-            self.session.execute(
-                select(row)
-                .where(col(row.agreement_id) == agreement_id)
-                .where(col(row.superseded_epoch).is_(None))
-                .order_by(col(row.id))
-            )
-            .scalars()
-            .all()
-        )
+    def _rows_of(
+        self,
+        row: type[AnyRow],
+        column: str,
+        owners: Sequence[UUID],
+        *,
+        by: ColumnElement[Any] | Mapped[Any],
+        where: ColumnElement[bool] | None = None,
+    ) -> Mapping[UUID, list[AnyRow]]:
+        """Return the rows of several owners, in order, by whose they are."""
+        found: defaultdict[UUID, list[AnyRow]] = defaultdict(list)
+        if owners:
+            query = select(row).where(getattr(row, column).in_(owners)).order_by(by)
+            for one in self.session.execute(
+                query if where is None else query.where(where)
+            ).scalars():
+                found[getattr(one, column)].append(one)
+        return found
 
     # Writing
 
@@ -422,6 +416,14 @@ def party_to(codes: Iterable[str]) -> Select[UUID]:
             col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
         )
         .where(col(AgreementPartyRow.ods).in_(sorted(codes)))
+    )
+
+
+def _line(row: AgreementLineRow) -> AgreementLine:
+    return AgreementLine(
+        number=row.number,
+        key=LineKey(row.purpose, row.data_set, row.classification),
+        content=row.content,
     )
 
 

@@ -32,7 +32,7 @@ from statements.vocabulary import LineKey
 RECENTLY = timedelta(seconds=10)
 """A download whose lease was not renewed in this time has ended."""
 READ_AT_ONCE = 500
-"""Fates that are read at once."""
+"""Fates, or agreements, that are asked for at once."""
 PREPARED_WITHIN = timedelta(days=1)
 """A permit that led to no release in this time will not."""
 
@@ -76,8 +76,17 @@ class SqlHoldings:
         return self._compared(self._with_fates(found))
 
     def has_files_out(self, agreement: str) -> bool:
-        query = _files_out().where(col(HoldingRow.agreement) == agreement)
-        return self.session.execute(query.limit(1)).first() is not None
+        return agreement in self.with_files_out([agreement])
+
+    def with_files_out(self, agreements: Collection[str]) -> Collection[str]:
+        is_out = _files_out().where(col(HoldingRow.agreement) == col(AgreementRow.reference))
+        found: set[str] = set()
+        every = list(agreements)
+        for start in range(0, len(every), READ_AT_ONCE):
+            some = col(AgreementRow.reference).in_(every[start : start + READ_AT_ONCE])
+            query = select(col(AgreementRow.reference)).where(some).where(is_out.exists())
+            found.update(self.session.execute(query.distinct()).scalars())
+        return found
 
     def agreements_with_files_out(self) -> Sequence[str]:
         return sorted(self.session.execute(_files_out().distinct()).scalars())

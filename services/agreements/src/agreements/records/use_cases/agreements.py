@@ -23,7 +23,7 @@ from agreements.records.use_cases.context import (
     require_as_sealed,
     scope,
 )
-from agreements.records.use_cases.contracts import has_contract
+from agreements.records.use_cases.contracts import FactsAbout
 from agreements.records.use_cases.drafting import require_true
 from agreements.records.use_cases.ports import RecordedHolding, Slice, Transaction
 from common import unreadable
@@ -259,7 +259,10 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Compared[AgreementWithState]]
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
         found = tx.agreements.page(part, scope=scope(tx, ctx))
-        shown = unreadable.each(found, lambda one: _show(tx, one, at, ctx), key=lambda a: a.id)
+        facts = FactsAbout(tx, found, at, ctx)
+        shown = unreadable.each(
+            found, lambda one: _shown(tx, one, at, facts.of(one)), key=lambda a: a.id
+        )
     return _compared(shown, ctx)
 
 
@@ -426,7 +429,10 @@ def announce_changes(*, ctx: Context, batch: int = 200) -> int:
     while True:
         with ctx.uow.reading() as tx:
             found = tx.agreements.page(Slice(after=after, rows=batch), scope=None)
-            due = [a.reference for a in found if _state(tx, a, at, ctx) is not a.announced_state]
+            facts = FactsAbout(tx, found, at, ctx)
+            due = [
+                a.reference for a in found if a.state_at(at, facts.of(a)) is not a.announced_state
+            ]
         for reference in due:
             with ctx.uow.writing() as tx:
                 agreement = tx.agreements.find(reference)
@@ -443,12 +449,7 @@ def announce_changes(*, ctx: Context, batch: int = 200) -> int:
 
 def facts_about(tx: Transaction, agreement: Agreement, at: datetime, ctx: World) -> Circumstances:
     """Gather what an agreement's state rests on that is not its own."""
-    controllers = agreement.shown(at).controllers()
-    return Circumstances(
-        without_contract=frozenset(c for c in controllers if not has_contract(tx, c, at, ctx)),
-        has_files_out=tx.holdings.has_files_out(agreement.reference),
-        lapse_rules=ctx.reference.lapse,
-    )
+    return FactsAbout(tx, [agreement], at, ctx).of(agreement)
 
 
 def _state(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> AgreementState:
@@ -461,10 +462,16 @@ def _save(tx: Transaction, agreement: Agreement, entry: Entry, ctx: Context) -> 
 
 
 def _show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> AgreementWithState:
+    return _shown(tx, agreement, at, facts_about(tx, agreement, at, ctx))
+
+
+def _shown(
+    tx: Transaction, agreement: Agreement, at: datetime, facts: Circumstances
+) -> AgreementWithState:
     return AgreementWithState(
         agreement=agreement,
         version=agreement.shown(at),
-        state=_state(tx, agreement, at, ctx),
+        state=agreement.state_at(at, facts),
         at=at,
         tasks=tuple(t for t in tx.tasks.find(agreement_id=agreement.id) if t.done_at is None),
     )

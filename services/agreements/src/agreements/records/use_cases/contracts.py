@@ -1,11 +1,13 @@
-"""Framework contracts: issue, sign, terminate, and find what counts for an organisation."""
+"""Framework contracts: issue, sign, terminate, and find what counts for whom, and for what."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
 import structlog
 
+from agreements.records.domain.agreement import Agreement, Circumstances
 from agreements.records.domain.contract import Contract, ContractState, contract_hash
 from agreements.records.domain.errors import ContractNotFound, NotAParty, OrganisationUnknown
 from agreements.records.domain.parties import organisation
@@ -213,6 +215,27 @@ def has_contract(tx: Transaction, code: str, at: datetime, ctx: World) -> bool:
         for one in standing_codes(tx, code, legal_day(at), ctx)
         for contract in tx.contracts.find(organisation=one)
     )
+
+
+class FactsAbout:
+    """What the states of agreements rest on that is not their own; of all of them asked once."""
+
+    def __init__(
+        self, tx: Transaction, agreements: Sequence[Agreement], at: datetime, ctx: World
+    ) -> None:
+        self._at = at
+        self._lapse_rules = ctx.reference.lapse
+        self._has_contract = cache(lambda code: has_contract(tx, code, at, ctx))
+        self._with_files_out = tx.holdings.with_files_out([a.reference for a in agreements])
+
+    def of(self, agreement: Agreement) -> Circumstances:
+        """Return what one of them rests on."""
+        controllers = agreement.shown(self._at).controllers()
+        return Circumstances(
+            without_contract=frozenset(c for c in controllers if not self._has_contract(c)),
+            has_files_out=agreement.reference in self._with_files_out,
+            lapse_rules=self._lapse_rules,
+        )
 
 
 def _get(tx: Transaction, reference: str) -> Contract:

@@ -4,7 +4,7 @@ Every save takes the audit entry: what is stored without one is not stored (desi
 S4). State, events, fact epoch and audit leaf are one transaction.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -252,6 +252,9 @@ class Holdings(Protocol):
 
     def has_files_out(self, agreement: str) -> bool:
         """Check whether a file was released that is neither void nor destroyed."""
+
+    def with_files_out(self, agreements: Collection[str]) -> Collection[str]:
+        """Return those of these agreements under which such a file was released."""
 
     def agreements_with_files_out(self) -> Sequence[str]: ...
 

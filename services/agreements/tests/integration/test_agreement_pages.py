@@ -1,0 +1,158 @@
+"""A page of agreements is each of them as it is by itself, and costs no query more for each."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event, text
+
+from agreements import main
+from agreements.db.repository import SqlUnitOfWork
+from agreements.records.domain.agreement import Circumstances, Renewal
+from agreements.records.domain.hold import Hold
+from agreements.records.use_cases.contracts import FactsAbout
+from agreements.records.use_cases.ports import Slice
+from common import unreadable
+from common.audit import Entry
+from common.security.roles import Role
+from services.agreements.tests.facts import NOW, active, drafted, line, new_id
+from services.agreements.tests.reference.seeding import SEALER
+from services.agreements.tests.service import settings
+
+DATA_SETS = ("SUS_APC", "DIDS", "SUS_OP", "SUS_AE")
+ENTRY = Entry(
+    at=NOW,
+    action="tried",
+    resource="things/1",
+    subject="ann",
+    client_id="ann",
+    organisation="X26",
+    role="contract-manager",
+)
+
+
+@pytest.fixture
+def database_kind():
+    return "sqlite"
+
+
+@pytest.fixture
+def engine(migrated):
+    return migrated("agreements")
+
+
+@pytest.fixture
+def uow(engine, clock):
+    return SqlUnitOfWork(engine, clock, SEALER)
+
+
+@pytest.fixture
+def ctx(engine, clock, tmp_path):
+    made = main.Parts(settings(str(engine.url), tmp_path), clock)
+    yield made.context(Role.SERVICE_AGREEMENTS)
+    made.close()
+
+
+def several(many):
+    """Each with lines, conditions, holds, signatures and renewals of its own, or none."""
+    return [one(n) for n in range(many)]
+
+
+def one(n):
+    condition = {"id": str(n), "text": f"Report {n}", "due": "2018-09-01", "owner": "02P"}
+    agreement = (active, drafted)[n % 3 == 2](
+        reference=f"DARS-NIC-{100_000 + n}-A1B2C",
+        application_id=str(UUID(int=n + 1)),
+        lines=[line(k + 1, DATA_SETS[k]) for k in range(1 + n % 4)],
+        special_conditions=[condition] * (n % 2),
+    )
+    if n % 3 == 0:
+        held = agreement.held_lines([1], NOW)
+        agreement = agreement.hold(
+            Hold(
+                id=new_id(),
+                breach_id=None,
+                whole=False,
+                lines=held,
+                reason=f"reason {n}",
+                set_at=NOW,
+                set_by="ann",
+            )
+        ).await_renewal(Renewal(id=new_id(), application_id=new_id(), submitted_at=NOW))
+    return replace(agreement.settle(NOW, Circumstances()), pending=())
+
+
+def saved(uow, agreements):
+    with uow.writing() as tx:
+        return [tx.agreements.save(agreement, audit=ENTRY) for agreement in agreements]
+
+
+@contextmanager
+def counted(engine):
+    said = []
+
+    def count(_connection, _cursor, statement, *_rest):
+        said.append(statement)
+
+    event.listen(engine, "before_cursor_execute", count)
+    yield said
+    event.remove(engine, "before_cursor_execute", count)
+
+
+def page(uow, rows=100):
+    with uow.reading() as tx:
+        return tx.agreements.page(Slice(after=None, rows=rows), scope=None)
+
+
+def test_a_page_is_each_agreement_as_it_is_by_itself(uow):
+    stored = saved(uow, several(9))
+
+    found = page(uow)
+
+    with uow.reading() as tx:
+        alone = [tx.agreements.get(a.reference, scope=None) for a in stored]
+    assert found == sorted(alone, key=lambda a: a.id)
+    assert [len(a.versions[0].lines) for a in alone] == [1, 2, 3, 4, 1, 2, 3, 4, 1]
+    assert [len(a.versions[0].conditions) for a in alone] == [0, 1] * 4 + [0]
+    assert [len(a.holds) for a in alone] == [len(a.renewals) for a in alone] == [1, 0, 0] * 3
+    assert [h.reason for a in alone for h in a.holds] == ["reason 0", "reason 3", "reason 6"]
+    assert [len(a.versions[0].signatures) for a in alone] == [3, 3, 0] * 3
+
+
+def test_a_longer_page_is_read_by_as_many_statements(engine, uow):
+    saved(uow, several(12))
+    with counted(engine) as few:
+        assert len(page(uow, rows=3)) == 3
+    with counted(engine) as many:
+        assert len(page(uow, rows=12)) == 12
+
+    assert len(many) == len(few)
+
+
+def test_what_states_rest_on_is_asked_once_for_all(engine, uow, ctx):
+    stored = saved(uow, several(12))
+
+    def asked(some):
+        with uow.reading() as tx, counted(engine) as said:
+            facts = FactsAbout(tx, some, NOW, ctx)
+            assert all(facts.of(agreement).without_contract == {"02P"} for agreement in some)
+        return len(said)
+
+    assert asked(stored) == asked(stored[:1])
+
+
+def test_one_that_cannot_be_read_does_not_hide_the_others(engine, uow):
+    stored = saved(uow, several(5))
+    bad = stored[1].versions[0].id
+    with engine.begin() as connection:
+        done = connection.execute(
+            text("UPDATE agreement_party SET capacity = 'x' WHERE agreement_version_id = :bad"),
+            {"bad": bad.hex},
+        )
+        assert done.rowcount > 0
+
+    found = page(uow)
+
+    assert {a.id for a in found} == {a.id for a in stored} - {stored[1].id}
+    assert unreadable.noted() == (stored[1].id,)
