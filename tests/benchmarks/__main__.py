@@ -24,7 +24,10 @@ import typer
 
 from tests.benchmarks.measure import Result
 
-NAMES = ("kernel", "landing", "extract", "memory", "decision", "download", "tables", "buckets")
+NAMES = (
+    *("kernel", "landing", "extract", "memory", "decision", "download", "tables", "buckets"),
+    "agreements",
+)
 ROOT = Path(__file__).parents[2]
 
 Benchmark = Callable[[float, Path], list[Result]]

@@ -29,7 +29,7 @@ from agreements.records.domain.lists.register import (
 )
 from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Compared, World, compared, require_as_sealed
-from agreements.records.use_cases.contracts import ContractWithState
+from agreements.records.use_cases.contracts import ContractWithState, FactsAbout
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.ports import Slice, TableAgainstSeals, Transaction
 from common import texts, unreadable
@@ -198,7 +198,8 @@ def _agreements(part: Slice, ctx: World) -> AgreementPage:
     with ctx.uow.reading() as tx:
         found = tx.agreements.page(Slice(after=part.after, rows=part.rows + 1), scope=None)
         looked_at = found[: part.rows]
-        shown = unreadable.each(looked_at, lambda a: _lines(tx, a, at, ctx), key=lambda a: a.id)
+        facts = FactsAbout(tx, looked_at, at, ctx)
+        shown = unreadable.each(looked_at, lambda a: _lines(a, facts, at), key=lambda a: a.id)
     missing = unreadable.noted()
     passed = sorted([*(a.id for a in looked_at), *missing])
     return AgreementPage(
@@ -222,7 +223,11 @@ def agreement(reference: str, *, ctx: World) -> Compared[AgreementLines]:
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
         found = tx.agreements.find(reference)
-        lines = None if found is None else unreadable.read(found, lambda a: _lines(tx, a, at, ctx))
+        lines = (
+            None
+            if found is None
+            else unreadable.read(found, lambda a: _lines(a, FactsAbout(tx, [a], at, ctx), at))
+        )
     if lines is not None and lines.lines:
         return compared([lines], by=lambda one: [one.agreement], ctx=ctx)[0]
     if found is not None:
@@ -230,8 +235,8 @@ def agreement(reference: str, *, ctx: World) -> Compared[AgreementLines]:
     raise AgreementNotFound(f"The register has no agreement {reference}.")
 
 
-def _lines(tx: Transaction, found: Agreement, at: datetime, ctx: World) -> AgreementLines:
-    state = _state(tx, found, at, ctx)
+def _lines(found: Agreement, facts: FactsAbout, at: datetime) -> AgreementLines:
+    state = found.state_at(at, facts.of(found))
     return AgreementLines(agreement=found, lines=tuple(registered(found, state.value, at)))
 
 
