@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from common.audit import is_as_logged
 from common.security.jws import unverified
+from common.unreadable import from_row
 from common.web.logged import IsAsLogged
 from dissemination.domain.agreement_status import Availability
 from dissemination.domain.attestation import SignedAttestation
@@ -240,8 +241,9 @@ class ExtractStanding(Outgoing):
         }
 
 
+@from_row
 def _since(file: PreparedFile) -> str | None:
-    """Say what a change set leads from, as the haven attested it."""
+    """Say what a change set leads from, as the haven attested it (RecordUnreadable)."""
     changes = SignedAttestation.read(file.attestation, unverified(file.attestation)).said.changes
     return None if changes is None else changes.since
 
