@@ -51,6 +51,18 @@ class ReferenceData(Service):
         """Send days of publication, `data_set,period,published_on`, whole for each data set."""
         return self._import("/v1/publications/imports", content)
 
+    def import_environment_register(self, content: Path, kind: str, listed_on: str) -> Any:
+        """Send NHS England's register of a day: of `ceff` or `rs_supplier`, whole or not at all."""
+        path = f"/v1/environment-registers/{kind}/imports"
+        return self.call(
+            "POST",
+            path,
+            content=content.read_bytes(),
+            headers=CSV,
+            params={"listed_on": listed_on},
+            timeout=WAIT_SECONDS_MAX,
+        ).json()
+
     def import_map(self, content: Path, kind: str, valid_from: str) -> ImportedMap:
         """Send a map of `practice`, `postcode` or `deprivation`, in force from a day."""
         return self._import_map("/v1/maps", content, kind=kind, valid_from=valid_from)

@@ -206,6 +206,7 @@ def test_every_command_waits_or_is_known_to_be_unable_to_take_permission_away(se
         "/v1/assurance/imports",
         "/v1/relationships/imports",
         "/v1/publications/imports",
+        "/v1/environment-registers/{kind}/imports",
         "/v1/assurance",
         "/v1/ico-registrations",
         "/v1/section-251-approvals",

@@ -49,6 +49,7 @@ SHOWN = {
     "/v1/assurance": {"assurance"},
     "/v1/ico-registrations": {"ico_registration"},
     "/v1/section-251-approvals": {"section_251_approval"},
+    "/v1/environment-registers/{kind}": {"listed_environment"},
     "/v1/publications": {"publication"},
     "/v1/submission-rights": {"submission_right"},
     "/v1/submission-rights/recorded": {"submission_right"},
@@ -89,6 +90,7 @@ LISTS = {
     "/v1/recipient-environments": "recipient_environment",
     "/v1/imports": "import",
     "/v1/section-251-approvals": "section_251_approval",
+    "/v1/environment-registers/{kind}": "listed_environment",
     "/v1/publications": "publication",
     "/v1/submission-rights/recorded": "submission_right",
 }
@@ -159,6 +161,11 @@ def whole(seeded):
         body = {"data_set": "CSDS", "period": period, "published_on": "2018-06-14"}
         done(seeded.post("/v1/publications", Role.REGISTER_PUBLISHER, body))
     done(imported(seeded, ORGANISATIONS.split("\n", 1)[1] + TRUSTS))
+    register = (
+        f"organisation,hosted_for,valid_from,valid_to\n{CSU},,2014-04-01,\n{CCG},,2014-04-01,\n"
+    )
+    path = "/v1/environment-registers/ceff/imports"
+    done(seeded.upload(path, register, data, listed_on="2018-05-01"))
     rights = "/v1/submission-rights"
     for provider in ("RJE", "RA1"):
         batch = done(seeded.post(rights, data, RIGHT | {"provider": provider}, who="one"))["id"]
@@ -174,6 +181,7 @@ def whole(seeded):
         "relationship_id": relationship["id"],
         "ods": CCG,
         "map_id": the_map["id"],
+        "kind": "ceff",
     }
     return seeded
 

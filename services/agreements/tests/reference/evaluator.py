@@ -581,6 +581,7 @@ class Evaluation:
             | self.subtraction(line)
             | self.relationships(line)
             | self.environment_matches(line)
+            | self.environment_listed(line)
             | self.recipients_open(line)
             | self.published(line)
             | self.population(line)
@@ -1193,6 +1194,32 @@ class Evaluation:
             and expected in (None, environment["id"])
         )
         return set() if fine else {("ENVIRONMENT_MISMATCH", None)}
+
+    def environment_listed(self, line: Json) -> Found:
+        """[ruling 31] Who is on NHS England's list today, and for whom."""
+        kind = line["recipient_environment"]["kind"]
+        if kind not in ("ceff", "rs_supplier") or self.action == "reidentify":
+            return set()
+        whose = self.landing(line)
+        entries = [
+            e
+            for e in self.world["listed"]
+            if e["kind"] == kind
+            and e["from"] <= self.today <= (e["to"] or date.max)
+            and (
+                self.own(e["organisation"]) == whose
+                or self.own(e["organisation"]) in self.holders(whose)
+            )
+        ]
+        for controller in self.controllers():
+            fits = [
+                e
+                for e in entries
+                if e["for"] is None or self.own(e["for"]) in self.family(controller)
+            ]
+            if not fits:
+                return {("ENVIRONMENT_NOT_LISTED", whose)}
+        return set() if entries else {("ENVIRONMENT_NOT_LISTED", whose)}
 
     def differencing(self, line: Json) -> Found:
         environment = self.environment(line)

@@ -33,6 +33,7 @@ from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.hold import HeldLine, Hold
 from agreements.records.domain.parties.assurance import Assurance, AssuranceKind, Status
+from agreements.records.domain.parties.environment import ListedEnvironment
 from agreements.records.domain.parties.organisation import (
     Organisation,
     OrganisationKind,
@@ -94,7 +95,7 @@ from statements.permit import OptOut as PermittedOptOut
 from statements.permit import Population as PermittedPopulation
 from statements.request import ExtractRequest
 from statements.tables import AttestedTable, PermittedTable, TableDimension, TableRequest
-from statements.vocabulary import LineKey
+from statements.vocabulary import EnvironmentKind, LineKey
 
 
 def facts_of(world: Json) -> AgreementFacts:
@@ -185,6 +186,18 @@ def facts_of(world: Json) -> AgreementFacts:
                 clients=frozenset(e["clients"]),
             )
             for e in world["environments"]
+        ),
+        listed=tuple(
+            ListedEnvironment(
+                id=uuid(700 + n),
+                kind=EnvironmentKind(e["kind"]),
+                organisation=e["organisation"],
+                hosted_for=e["for"],
+                valid_from=e["from"],
+                valid_to=e["to"],
+                listed_on=e["from"],
+            )
+            for n, e in enumerate(world["listed"])
         ),
         maps=tuple(
             MapFacts(

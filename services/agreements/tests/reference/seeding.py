@@ -110,6 +110,7 @@ def seed(
                 ),
                 audit=audit,
             )
+        tx.listed_environments.save(*fresh(facts.listed), audit=audit)
         for found in world["maps"]:
             snapshot = MapSnapshot(
                 id=UUID(found["id"]),

@@ -397,6 +397,25 @@ def environments(draw: Draw, world: Json, question: Json) -> None:
             row["kind"] = draw(KINDS)
 
 
+def listed(draw: Draw, world: Json, question: Json) -> None:
+    """The registers of environments say otherwise: of whom, for whom, and when."""
+    first, last = sorted([draw(DAYS), draw(DAYS)])
+    changes = [
+        {"organisation": draw(CODES)},
+        {"for": draw(CODES)},
+        {"from": first, "to": last},
+        {"kind": draw(st.sampled_from(["ceff", "rs_supplier"]))},
+    ]
+    row = draw(st.sampled_from(world["listed"]))
+    match draw(st.integers(0, 2)):
+        case 0:
+            world["listed"].remove(row)
+        case 1:
+            world["listed"].append(row | draw(st.sampled_from(changes)) | {"from": first})
+        case _:
+            row.update(draw(st.sampled_from(changes)))
+
+
 # The line
 
 
@@ -1230,7 +1249,8 @@ SPOILING: tuple[Spoil, ...] = (
     conditions, held, strange_clause, texts_for_the_register, linkage, bases_otherwise,
     numbers_otherwise,
     organisations, waiting, transferred, succeeded,
-    contracts, relationships, assured, registered, environments, line_otherwise, line_fields,
+    contracts, relationships, assured, registered, environments, listed, line_otherwise,
+    line_fields,
     filtered, tabulated,
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
     publications, about_csds, of_a_ruled_data_set, catalogue, maps, reserved, held_before, landed,

@@ -322,6 +322,10 @@ def sound() -> Json:
             {"id": ENVIRONMENT, "organisation": CSU, "kind": "analytics", "clients": [CLIENT]},
             {"id": OTHER_ENVIRONMENT, "organisation": CSU, "kind": "ceff", "clients": ["ceff-0df"]},
         ],
+        "listed": [
+            {"kind": kind, "organisation": CSU, "for": None, "from": date(2013, 4, 1), "to": None}
+            for kind in ("ceff", "rs_supplier")
+        ],
         "maps": [
             {"id": PRACTICE_MAP, "kind": "practice", "valid_from": date(2017, 4, 1)},
             {"id": POSTCODE_MAP, "kind": "postcode", "valid_from": date(2017, 4, 1)},

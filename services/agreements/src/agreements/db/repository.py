@@ -27,6 +27,7 @@ from agreements.db.import_tables import RecallRow
 from agreements.db.imports import SqlEditions, SqlImports
 from agreements.db.maps import SqlMaps
 from agreements.db.parties.instruments import SqlInstruments
+from agreements.db.parties.tables import ListedEnvironmentRow
 from agreements.db.relationship_tables import (
     RelationshipConsentRow,
     RelationshipRow,
@@ -59,7 +60,11 @@ from agreements.records.domain.destruction.certificate import (
 )
 from agreements.records.domain.errors import BreachNotFound, RelationshipNotFound
 from agreements.records.domain.parties.assurance import Assurance
-from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
+from agreements.records.domain.parties.environment import (
+    EnvironmentClient,
+    ListedEnvironment,
+    RecipientEnvironment,
+)
 from agreements.records.domain.parties.organisation import Organisation
 from agreements.records.domain.parties.registration import (
     IcoRegistration,
@@ -279,6 +284,10 @@ class SqlTransaction:
     @cached_property
     def environment_clients(self) -> SqlFacts[EnvironmentClient]:
         return SqlFacts(self.session, EnvironmentClientRow, EnvironmentClient)
+
+    @cached_property
+    def listed_environments(self) -> SqlFacts[ListedEnvironment]:
+        return SqlFacts(self.session, ListedEnvironmentRow, ListedEnvironment)
 
     @cached_property
     def contracts(self) -> SqlContracts:

@@ -64,7 +64,7 @@ def test_the_powers_and_references_are_those_of_the_page(loaded):
 def test_every_row_says_where_it_is_from(loaded):
     rows = [
         *loaded.ceilings, *loaded.opt_outs, *loaded.list_ages, *loaded.powers, *loaded.supports,
-        *loaded.formulas, *loaded.leases, *loaded.orders,
+        *loaded.formulas, *loaded.leases, *loaded.orders, *loaded.registers,
     ]  # fmt: skip
 
     assert all(row.source for row in rows)

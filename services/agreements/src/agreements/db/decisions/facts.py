@@ -21,7 +21,7 @@ from agreements.db.errors import SealBroken
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.imports import import_of
 from agreements.db.maps import map_of
-from agreements.db.parties.tables import TransferWithdrawalRow
+from agreements.db.parties.tables import ListedEnvironmentRow, TransferWithdrawalRow
 from agreements.db.relationship_tables import RelationshipRow
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book
@@ -66,6 +66,7 @@ from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.undoing import Undo
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.codes import OF_ANOTHER
+from agreements.records.domain.parties.environment import ListedEnvironment
 from agreements.records.domain.parties.organisation import (
     Organisation,
     TransferInstrument,
@@ -184,6 +185,7 @@ def _broken(name: str, registers: Iterable[str]) -> AgreementFacts:
         publications={},
         environments=(),
         maps=(),
+        listed=(),
         catalogue=catalogue.load(),
         broken=tuple(sorted(set(registers))),
     )
@@ -243,6 +245,9 @@ class _Loader:
             publications={(p.data_set, p.period): p.published_on for p in published},
             environments=self._environments(_related(environment_owners, instruments)),
             maps=self._maps(),
+            listed=self._about(
+                ListedEnvironmentRow, ListedEnvironment, {x.environment_kind for x in lines}
+            ),
             catalogue=catalogue.load(),
             recalls=tuple(to_fact(Recall, row) for row in self._rows(RecallRow)),
         )

@@ -23,7 +23,7 @@ from agreements.db.destruction.tables import (
     DestructionCertificateRow,
 )
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
-from agreements.db.parties.tables import TransferWithdrawalRow
+from agreements.db.parties.tables import ListedEnvironmentRow, TransferWithdrawalRow
 from agreements.db.relationship_tables import (
     RelationshipConsentRow,
     RelationshipEditionRow,
@@ -78,6 +78,7 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(t.OrganisationRow, "ods"),
         Sealed(t.TransferInstrumentRow, None),
         Sealed(TransferWithdrawalRow, None),
+        Sealed(ListedEnvironmentRow, "kind"),
         Sealed(t.MapSnapshotRow, None),
         Sealed(t.RecipientEnvironmentRow, "organisation"),
         Sealed(t.EnvironmentClientRow, "environment_id"),

@@ -20,7 +20,7 @@ from agreements.records.domain.lists.imports import Import
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.parties.assurance import Assurance
-from agreements.records.domain.parties.environment import RecipientEnvironment
+from agreements.records.domain.parties.environment import ListedEnvironment, RecipientEnvironment
 from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
 from agreements.records.domain.parties.registration import (
     IcoRegistration,
@@ -82,6 +82,7 @@ REGISTERS: Mapping[type[object], Registers] = {
         SealedRegister("recipient_environment", environment.organisation),
         SealedRegister("environment_client", environment.id),
     ],
+    ListedEnvironment: lambda listed: [SealedRegister("listed_environment", listed.kind.value)],
     Organisation: lambda listed: [SealedRegister("organisation", listed.ods)],
     TransferInstrument: lambda _: [*OF_TRANSFERS],
     OrganisationWithSuccessor: lambda one: [

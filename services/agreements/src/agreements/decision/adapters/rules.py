@@ -78,6 +78,10 @@ class OrderRow(RuleRow):
     days_max: Annotated[int, Field(ge=1, le=366)]
 
 
+class RegisterRow(RuleRow):
+    kind: EnvironmentKind
+
+
 class ScanRow(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -110,7 +114,7 @@ def load() -> domain.Rules:
     """Read all rules once. Raises pydantic.ValidationError where a file is not what it must be."""
     names = (
         "vocabulary", "ceilings", "opt_outs", "list_ages", "powers", "section_251",
-        "publications", "leases", "standing_orders",
+        "publications", "leases", "standing_orders", "registers",
     )  # fmt: skip
     content = {name: _read(name) for name in names}
     bases = legal_bases.load()
@@ -129,6 +133,7 @@ def load() -> domain.Rules:
         formulas=_rows(content["publications"], FormulaRow, domain.Formula),
         leases=_rows(content["leases"], LeaseRow, domain.LeaseRule),
         orders=_rows(content["standing_orders"], OrderRow, domain.OrderRule),
+        registers=_rows(content["registers"], RegisterRow, domain.RegisterRule),
         bases=bases,
         caps=caps,
         uses=uses,

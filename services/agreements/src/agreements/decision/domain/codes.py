@@ -52,6 +52,7 @@ class Code(StrEnum):
     LEGAL_BASIS_UNKNOWN = "LEGAL_BASIS_UNKNOWN"
     LCR_MISSING = "LCR_MISSING"
     ENVIRONMENT_MISMATCH = "ENVIRONMENT_MISMATCH"
+    ENVIRONMENT_NOT_LISTED = "ENVIRONMENT_NOT_LISTED"
     CONDITION_OVERDUE = "CONDITION_OVERDUE"
     ORGANISATION_CLOSED = "ORGANISATION_CLOSED"
     IMPORT_WAITING = "IMPORT_WAITING"
@@ -303,6 +304,14 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Ask with a client of that environment, or have this client registered in it.",
         "Approval CAG 7-07(b) and (c)/2013: invoice validation only inside a controlled "
         "environment for finance",
+    ),
+    Code.ENVIRONMENT_NOT_LISTED: Meaning(
+        "A controlled environment for finance or a risk-stratification supplier is listed today in "
+        "NHS England's register of its kind, for each controller",
+        "Have the register of the day imported, or let the data land in an environment that is "
+        "listed.",
+        "Approvals CAG 7-07 and CAG 7-04(a)/2013: only environments and suppliers that NHS England"
+        " lists",
     ),
     Code.ORGANISATION_CLOSED: Meaning(
         "Each party and each recipient, and the legal entity behind it, is open in the loaded lists"

@@ -18,6 +18,7 @@ from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.parties.assurance import Assurance, AssuranceRules
 from agreements.records.domain.parties.codes import NO_RULES, CodeRules
+from agreements.records.domain.parties.environment import ListedEnvironment
 from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
 from agreements.records.domain.parties.registration import IcoRegistration, Section251Approval
 from agreements.records.domain.parties.relationship import Relationship
@@ -70,6 +71,8 @@ class AgreementFacts:
     """By data set and period: on which day it was published."""
     environments: tuple[EnvironmentFacts, ...]
     maps: tuple[MapFacts, ...]
+    listed: tuple[ListedEnvironment, ...]
+    """What the registers of the lines' kinds of environments say, on whatever day."""
     catalogue: Mapping[str, DataSetFacts]
     """By digest."""
     code_rules: CodeRules = NO_RULES

@@ -106,6 +106,13 @@ class OrderRule(Dated):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterRule(Dated):
+    """A kind of environment of which NHS England keeps a register (ruling 31)."""
+
+    kind: EnvironmentKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanRule:
     """A way of looking for personal data in texts and codes (domain.md 8.6)."""
 
@@ -148,6 +155,7 @@ class Rules:
     formulas: tuple[Formula, ...]
     leases: tuple[LeaseRule, ...]
     orders: tuple[OrderRule, ...]
+    registers: tuple[RegisterRule, ...]
     bases: LegalBases
     caps: Caps
     """What columns of a line may not tell together (domain.md 8.3)."""
@@ -206,6 +214,10 @@ class Rules:
         """Return for how many days a token speaks for a standing order; none where no row says."""
         row = _only(r for r in self.orders if r.holds_on(day))
         return 0 if row is None else row.days_max
+
+    def is_registered(self, day: date, kind: str) -> bool:
+        """Say whether an environment of the kind has to be listed on the day."""
+        return any(r.kind == kind and r.holds_on(day) for r in self.registers)
 
     def longest_lease_seconds(self) -> float:
         """Return the longest of any day: what a command that removes permission waits for."""

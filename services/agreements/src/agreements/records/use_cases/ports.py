@@ -30,7 +30,11 @@ from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.lists.undoing import Undo
 from agreements.records.domain.parties.assurance import Assurance, AssuranceRules
 from agreements.records.domain.parties.codes import CodeRules
-from agreements.records.domain.parties.environment import EnvironmentClient, RecipientEnvironment
+from agreements.records.domain.parties.environment import (
+    EnvironmentClient,
+    ListedEnvironment,
+    RecipientEnvironment,
+)
 from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
 from agreements.records.domain.parties.registration import (
     IcoRegistration,
@@ -293,6 +297,8 @@ class Transaction(Protocol):
     def environments(self) -> FactStore[RecipientEnvironment]: ...
     @property
     def environment_clients(self) -> FactStore[EnvironmentClient]: ...
+    @property
+    def listed_environments(self) -> FactStore[ListedEnvironment]: ...
     @property
     def contracts(self) -> FactStore[Contract]: ...
     @property

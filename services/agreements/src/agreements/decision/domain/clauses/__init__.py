@@ -61,6 +61,7 @@ class Clause(StrEnum):
     RELATIONSHIP = "relationship"
     RECIPIENT = "recipient"
     ENVIRONMENT = "environment"
+    LISTED = "listed"
     PUBLICATION = "publication"
     POPULATION = "population"
     REASONS = "reasons"
@@ -116,6 +117,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.RELATIONSHIP: line_clauses.relationship,
     Clause.RECIPIENT: line_clauses.recipient,
     Clause.ENVIRONMENT: line_clauses.environment,
+    Clause.LISTED: use_clauses.listed,
     Clause.PUBLICATION: line_clauses.publication,
     Clause.POPULATION: line_clauses.population,
     Clause.REASONS: line_clauses.reasons,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from agreements.decision.domain.case import LineCase
 from agreements.decision.domain.codes import Code, refusal
-from agreements.decision.domain.question import Match
+from agreements.decision.domain.question import Match, Reidentify
 from catalogue import Treatment, Wanted
 from common.errors import Refusal
 from statements.vocabulary import Classification, Purpose
@@ -65,3 +65,34 @@ def invoice(case: LineCase) -> Iterator[Refusal]:
     if key.purpose != Purpose.IV or key.classification != Classification.IDENTIFIABLE:
         detail = f"Nobody is looked for by a {key.classification} line for {key.purpose}."
         yield refusal(Code.INVOICE_VALIDATION_ONLY, detail, "purpose")
+
+
+def listed(case: LineCase) -> Iterator[Refusal]:
+    """NHS England lists the environment today, for each controller (ruling 31).
+
+    A practice that asks whom tokens stand for receives nothing there.
+    """
+    if isinstance(case.question, Reidentify) or not case.facts.rules.is_registered(
+        case.day, case.line.environment_kind
+    ):
+        return
+    organisations = case.organisations
+    named = organisations.own(case.line.environment_organisation)
+    owners = {named, *organisations.holders(named)}
+    hosted = [
+        one.hosted_for
+        for one in case.facts.listed
+        if one.kind == case.line.environment_kind
+        and one.is_valid_on(case.day)
+        and organisations.own(one.organisation) in owners
+    ]
+
+    def is_for(controller: str) -> bool:
+        return any(
+            one is None or organisations.own(one) in organisations.family(controller)
+            for one in hosted
+        )
+
+    if not hosted or not all(map(is_for, case.controllers)):
+        detail = f"NHS England's register does not list this environment of {named} today."
+        yield refusal(Code.ENVIRONMENT_NOT_LISTED, detail, named)

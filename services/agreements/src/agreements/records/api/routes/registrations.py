@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import CsvFile, part
+from agreements.records.api.dependencies import CsvFile, SheetFile, as_text, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.organisations import ImportView
 from agreements.records.api.schemas.registrations import (
@@ -17,11 +17,14 @@ from agreements.records.api.schemas.registrations import (
     AssuredView,
     IcoList,
     IcoView,
+    ImportedRegisterView,
+    ListedEnvironmentView,
     PublicationView,
     RecordAssurance,
     RecordIco,
     RecordPublication,
     RecordSection251,
+    RegisterKind,
     Section251OnDay,
     Section251View,
 )
@@ -36,12 +39,14 @@ from agreements.records.domain.errors import (
 from agreements.records.domain.lists.layouts.dspt import DsptLayout
 from agreements.records.use_cases import registrations as use_cases
 from agreements.records.use_cases.context import Context
-from agreements.records.use_cases.lists import imports
+from agreements.records.use_cases.lists import environments, imports
 from agreements.settings import IMPORT_BYTES_MAX
 from common.clock import legal_day
+from common.web import workbooks
 from common.web.context import permitted
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
+from statements.vocabulary import EnvironmentKind
 
 router = APIRouter(prefix="/v1", tags=["registrations"])
 removing = APIRouter(prefix="/v1", tags=["registrations"], route_class=RemovesPermission)
@@ -144,6 +149,39 @@ def list_section_251_approvals(
     found = use_cases.section_251_approvals(part(page), ctx=ctx)
     return Page[Section251OnDay].of(
         found, page, show=told(lambda a: Section251OnDay.of(a, day)), key=lambda a: a.one.id
+    )
+
+
+@removing.post(
+    "/environment-registers/{kind}/imports",
+    responses=responses(ImportRefused, ImportContradicts, *workbooks.REFUSALS),
+    max_body_size=IMPORT_BYTES_MAX,
+)
+def import_environment_register(
+    kind: RegisterKind,
+    listed_on: Annotated[Day, Query(description="Of which day the register is.")],
+    content: SheetFile,
+    ctx: Recorder,
+) -> ImportedRegisterView:
+    """Import NHS England's register: `organisation,hosted_for,valid_from,valid_to`, CSV or XLSX.
+
+    What it names no more has ended before its day. One line that cannot be taken refuses it, and
+    `errors` names all such lines. An environment that is not listed on a day gets nothing that day.
+    """
+    register = environments.import_register(
+        as_text(content), EnvironmentKind(kind), listed_on, ctx=ctx
+    )
+    return ImportedRegisterView.model_validate(register)
+
+
+@router.get("/environment-registers/{kind}")
+def list_environment_register(
+    kind: RegisterKind, page: Paging, ctx: Reader
+) -> Page[ListedEnvironmentView]:
+    """List the entries of a register, with those that have ended."""
+    found = environments.page(EnvironmentKind(kind), part(page), ctx=ctx)
+    return Page[ListedEnvironmentView].of(
+        found, page, show=told(ListedEnvironmentView.model_validate), key=lambda e: e.one.id
     )
 
 

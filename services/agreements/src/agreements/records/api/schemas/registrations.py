@@ -1,6 +1,7 @@
 """Assurance, ICO registrations, section 251 approvals, publications, as they cross the wire."""
 
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from agreements.records.use_cases.registrations import Assured
 from common.errors import Invalid
 from common.ids import new_id
 from common.texts import Scanned
+from statements.vocabulary import EnvironmentKind
 
 
 class RecordAssurance(Incoming):
@@ -183,6 +185,36 @@ class Section251OnDay(Section251View):
     def of(cls, approval: Section251Approval, day: date) -> Self:
         view = Section251View.model_validate(approval)
         return cls(**view.model_dump(), in_force=approval.is_in_force_on(day))
+
+
+class RegisterKind(StrEnum):
+    """Environments of which NHS England keeps a register."""
+
+    CEFF = EnvironmentKind.CEFF.value
+    RS_SUPPLIER = EnvironmentKind.RS_SUPPLIER.value
+
+
+class ImportedRegisterView(Outgoing):
+    """What a register changed."""
+
+    kind: Annotated[RegisterKind, Field(description="Which register.")]
+    listed_on: Annotated[date, Field(description="Of which day it is.")]
+    listed: Annotated[int, Field(description="Entries in it.", examples=[214])]
+    added: Annotated[int, Field(description="Entries that were not held true before.")]
+    ended: Annotated[int, Field(description="Entries that it names no more.")]
+    unchanged: Annotated[int, Field(description="Entries that say what was known.")]
+
+
+class ListedEnvironmentView(SealedView):
+    kind: Annotated[RegisterKind, Field(description="Which register.")]
+    organisation: Annotated[str, Field(description="Whose environment it is (ODS).")]
+    hosted_for: Annotated[
+        str | None,
+        Field(description="The commissioner for whom alone it is listed; null: for everybody."),
+    ]
+    valid_from: Annotated[date, Field(description="First day.")]
+    valid_to: Annotated[date | None, Field(description="Last day; null: no end is known.")]
+    listed_on: Annotated[date, Field(description="The register that said so last.")]
 
 
 class RecordPublication(Incoming):

@@ -1,8 +1,10 @@
 """Recipient environments: where data land, each with its own clients (ruling 6)."""
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
+from common.clock import is_between
 from statements.vocabulary import EnvironmentKind
 
 
@@ -20,3 +22,23 @@ class EnvironmentClient:
     environment_id: UUID
     client_id: str
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedEnvironment:
+    """An environment in a register that NHS England keeps of its kind (ruling 31)."""
+
+    id: UUID
+    kind: EnvironmentKind
+    organisation: str
+    """Whose environment it is."""
+    hosted_for: str | None
+    """The commissioner for whom alone it is listed; None: for whoever it processes for."""
+    valid_from: date
+    valid_to: date | None
+    listed_on: date
+    """The day of the register that said so last."""
+    version: int = 0
+
+    def is_valid_on(self, day: date) -> bool:
+        return is_between(day, self.valid_from, self.valid_to)
