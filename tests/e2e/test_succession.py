@@ -14,7 +14,7 @@ from tests.running import APRIL, Scene, scene
 pytestmark = [pytest.mark.xdist_group("succession"), pytest.mark.timeout(300)]
 
 PREDECESSOR, SUCCESSOR = "02P", "26A"
-TOKEN = "Hospital_Spell_No"  # noqa: S105  the name of a column
+TOKEN = "Hospital_Spell_No"
 
 
 @pytest.fixture(scope="module")

@@ -44,9 +44,9 @@ def cases(draw, spoiled_at_most=4, questions=QUESTIONS, first=()):
 def decided(world, question, now):
     """Decide on the facts of the agreement that is asked about, as they are loaded."""
     agreement = world["agreement"]
-    if question["action"] == "reidentify" and agreement is not None:
-        if agreement["reference"] != question["agreement"]:
-            world = world | {"agreement": None}
+    is_of_practice = question["action"] == "reidentify" and agreement is not None
+    if is_of_practice and agreement["reference"] != question["agreement"]:
+        world = world | {"agreement": None}
     return decide(question_of(question), facts_of(world), present_of(world, now))
 
 

@@ -11,7 +11,7 @@ from dsfc_cli.demo.answers import Flow, Sections, Wanted, sections_of, toolkit
 from dsfc_cli.demo.chapters.scene import Scene
 from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.demo.sandbox import INPUT
-from dsfc_cli.demo.stage import ORGANISATIONS
+from dsfc_cli.demo.stage import BEGUN, ORGANISATIONS
 from dsfc_client import Extract
 
 PEOPLE: Final = 100
@@ -89,13 +89,16 @@ def _three_agreements(told: Purposes) -> None:
     scene = told.scene
     scene.journey.chapter("Three agreements, each for one purpose and one environment")
     body = told.actor("body-contracts").agreements
+    loader = told.actor("body-reference-data").agreements
     for organisation, kind, client in (
         (CSU, "ceff", "csu-0df-ceff"),
         (SUPPLIER, "rs_supplier", "csu-0cx-risk"),
     ):
         environment = {"organisation": organisation, "kind": kind, "clients": [client]}
         body.post("/v1/recipient-environments", environment)
-    loader = told.actor("body-reference-data").agreements
+        register = f"organisation,hosted_for,valid_from,valid_to\n{organisation},,{BEGUN},\n"
+        path = f"/v1/environment-registers/{kind}/imports"
+        loader.upload_csv(path, register.encode(), listed_on=scene.stage.today.isoformat())
     commissioning = _wanted(told, "COM", CSU)
     invoices = _wanted(told, "IV", CSU, classification="IDENTIFIABLE")
     approval = {
