@@ -11,7 +11,7 @@ from statements.vocabulary import EnvironmentKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterChange:
+class EnvironmentChange:
     changed: tuple[ListedEnvironment, ...]
     """What is new, says something else, or has ended because the register names it no more."""
     gone: tuple[ListedEnvironment, ...]
@@ -27,7 +27,7 @@ def plan_register(
     listed_on: date,
     known: Sequence[ListedEnvironment],
     make_id: MakeId,
-) -> RegisterChange:
+) -> EnvironmentChange:
     """Say what becomes of the known ones of a kind by the register of a day.
 
     What it names is as it says. What it does not name any more ended before its day; what had
@@ -64,7 +64,7 @@ def plan_register(
         for k in left
         if k.valid_from <= last_day and (k.valid_to is None or k.valid_to > last_day)
     ]
-    return RegisterChange(
+    return EnvironmentChange(
         changed=(*changed, *ended),
         gone=gone,
         added=added,
