@@ -93,7 +93,8 @@ def add_data_sets(folder: str) -> None:
 
     rules = sys.modules["catalogue.tabulating"]
     read, load = rules.versions_of, catalogue.load
-    told = yaml.safe_load((Path(folder) / "tables" / "measures.yaml").read_text("utf-8"))
+    counted = Path(folder) / "tables" / "measures.yaml"
+    told = yaml.safe_load(counted.read_text("utf-8")) if counted.exists() else []
     more = tuple(catalogue.CountOf.model_validate(one) for one in told)
 
     def versions_of(model: Any, name: str) -> list[Any]:

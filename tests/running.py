@@ -4,6 +4,7 @@ The story up to there takes a while. So it is played once a test run, the state 
 kept, and every module that asks for a scene gets a copy of it, with processes of its own.
 """
 
+import csv
 import fcntl
 import json
 import os
@@ -143,6 +144,29 @@ class Scene:
 
     def input_of(self, month: str) -> Path:
         return self.inputs / f"{month}.csv"
+
+    def people_sent(self, month: str) -> set[tuple[str, ...]]:
+        """Who the commissioner may have, row by row from the input: domain.md 6.11, by hand.
+
+        By NHS number; without one by provider and local identifier.
+        """
+        world = self.world
+        of_practice = dict(zip(world.practices, world.practice_commissioners, strict=True))
+        of_postcode = dict(zip(world.postcodes, world.postcode_commissioners, strict=True))
+        with self.input_of(month).open(encoding="utf-8", newline="") as lines:
+            return {
+                (row["NHS_Number"],)
+                if row["NHS_Number"]
+                else (row["Provider_Code"], row["Local_Patient_ID"])
+                for row in csv.DictReader(lines)
+                if COMMISSIONER
+                in {
+                    of_practice.get(row["GP_Practice_Code"]),
+                    of_postcode.get(row["Postcode"]),
+                    row["Org_Code_Res_Resp"],
+                    row["Commissioner_Code"],
+                }
+            }
 
     def body(self, **changes: Any) -> dict[str, Any]:
         """A request for all that the line opens of the short month."""

@@ -55,6 +55,7 @@ def attested(played: Scene, extract: Any) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.scenario("R13")
 def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_recalled(
     played: Scene, tmp_path: Path
 ) -> None:
@@ -72,6 +73,12 @@ def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_r
     assert (upheld["list_id"], upheld["besides"]) == (str(whole.id), [str(shorter.id)])
     # Counted are those of whom the line's population has rows: more than the shorter list has.
     assert 2 < upheld["people_left_out"] <= OBJECTORS
+    left = played.csu.dissemination.download(april.files[0].id, tmp_path / "april-upheld.csv")
+    with left.open(encoding="utf-8", newline="") as file:
+        tokens = {row["Token"] for row in csv.DictReader(file)}
+    known = {person[0] for person in played.people_sent(APRIL) if len(person) == 1}
+    assert len(tokens) == len(known - {*objectors}), "of no number nobody can be asked: left out"
+    assert upheld["people_left_out"] == len(known & {*objectors})
 
     with pytest.raises(Problem) as own:
         operator.confirm_opt_outs(shorter.id, WHY)

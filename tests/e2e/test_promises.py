@@ -22,7 +22,7 @@ from common.audit.tree import Frontier, leaf_hash, written
 from common.ids import digest_of, new_id
 from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.main import app
-from dsfc_client import Extract, NotFound
+from dsfc_client import Extract, NotFound, Refused
 from tests.books import released_once
 from tests.modes import left_to_others
 from tests.running import APRIL, MAY, Scene, scene, until
@@ -33,6 +33,8 @@ pytestmark = [pytest.mark.xdist_group("promises"), pytest.mark.timeout(300)]
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 AUDIENCES = {"preparations": "pseudonymisation"}
 """Ports whose tokens are another's."""
+JUNE = "2019-06"
+"""A month of another financial year, which no line opens."""
 POSTCODE, BIRTH = "S70 9QQ", "1931-07-19"
 """Of people of these tests alone: no map, no agreement and no release knows them."""
 
@@ -77,28 +79,6 @@ def rows(
 # S5
 
 
-def people_sent(played: Scene, month: str) -> set[tuple[str, ...]]:
-    """Who the commissioner may have, row by row from the input: domain.md 6.11, by hand."""
-    world = played.world
-    of_practice = dict(zip(world.practices, world.practice_commissioners, strict=True))
-    of_postcode = dict(zip(world.postcodes, world.postcode_commissioners, strict=True))
-    with played.input_of(month).open(encoding="utf-8", newline="") as lines:
-        return {
-            (row["NHS_Number"],) if row["NHS_Number"] else (row["Provider_Code"], row[LOCAL])
-            for row in csv.DictReader(lines)
-            if COMMISSIONER
-            in {
-                of_practice.get(row["GP_Practice_Code"]),
-                of_postcode.get(row["Postcode"]),
-                row["Org_Code_Res_Resp"],
-                row["Commissioner_Code"],
-            }
-        }
-
-
-LOCAL = "Local_Patient_ID"
-
-
 def blocks(tokens: Iterable[str]) -> set[bytes]:
     """What is encrypted under the domain's key, without the head that tells domains apart."""
     return {urlsafe_b64decode(token)[2:] for token in tokens}
@@ -116,7 +96,7 @@ def test_tokens_are_equal_inside_a_domain_and_disjoint_between_two(
         row["Token"] for row in rows(played, extracts["elsewhere"], csu="csu-0cx-analytics")
     }
 
-    in_april, in_may = people_sent(played, APRIL), people_sent(played, MAY)
+    in_april, in_may = played.people_sent(APRIL), played.people_sent(MAY)
     assert (len(april), len(may)) == (len(in_april), len(in_may))
     assert len(april & may) == len(in_april & in_may) > 100
     assert len(elsewhere) == len(april)
@@ -125,6 +105,36 @@ def test_tokens_are_equal_inside_a_domain_and_disjoint_between_two(
     assert blocks(elsewhere) & blocks(april | may) == set()
     assert len(blocks(elsewhere)) == len(elsewhere)
     assert all(len(token) == 24 and token[0].isalpha() for token in april | may | elsewhere)
+
+
+@pytest.mark.scenario("R08")
+def test_who_is_nobody_of_the_commissioners_is_in_no_file(
+    played: Scene, extracts: Mapping[str, Extract]
+) -> None:
+    """Guard: the reasons of a permit in the haven's selection (`selection.reasons`)."""
+    made = rows(played, extracts["april"])
+    sent = played.input_of(APRIL).read_text("utf-8").count("\n") - 1
+    codes = {part.split(":")[1] for row in made for part in row["Reason_For_Access"].split(";")}
+
+    assert codes == {COMMISSIONER}
+    assert len({row["Token"] for row in made}) == len(played.people_sent(APRIL))
+    assert 0 < len(made) < sent, "records of others were sent too"
+
+
+@pytest.mark.scenario("R06")
+def test_what_is_outside_the_lines_months_is_refused_and_leaves_no_trace_of_a_file(
+    played: Scene, extracts: Mapping[str, Extract]
+) -> None:
+    """Guard: the line's months in agreements (`line_clauses.periods`)."""
+    before = [extract.id for extract in played.csu.dissemination.extracts()]
+
+    with pytest.raises(Refused) as of_june:
+        played.ask(periods=[JUNE])
+    with pytest.raises(Refused) as of_more:
+        played.ask(periods=[APRIL, JUNE])
+
+    assert list(of_june.value.codes) == list(of_more.value.codes) == ["PERIOD_NOT_IN_DSA"]
+    assert [extract.id for extract in played.csu.dissemination.extracts()] == before
 
 
 # S2
