@@ -261,7 +261,9 @@ class RenewalRow(Versioned, table=True):
     """A renewal handed in before the end keeps the agreement in LAPSED_HOLD (ruling 8)."""
 
     __tablename__ = "renewal"
-    __table_args__ = (one_current("uq_renewal_current", "agreement_id", "application_id"),)
+    __table_args__ = (
+        one_current("uq_renewal_current", "agreement_id", "application_id", "submitted_at"),
+    )
 
     agreement_id: UUID = Field(index=True)
     application_id: UUID
