@@ -181,6 +181,7 @@ def _type_of(type_: ColumnType) -> pa.DataType:
         ColumnType.DATE: pa.date32(),
         ColumnType.INTEGER: pa.int64(),
         ColumnType.DECIMAL: pa.float64(),
+        ColumnType.TIME: pa.time64("us"),
     }[type_]
 
 

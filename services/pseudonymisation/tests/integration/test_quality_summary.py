@@ -123,3 +123,46 @@ def test_another_client_is_told_that_there_is_none(haven):
 
     with pytest.raises(PreparationNotFound):
         summaries.of_preparation(prepared.id, ctx=context(haven, "another"))
+
+
+@pytest.mark.parametrize(
+    ("column", "measured"),
+    [
+        ("Care_Activities.CodedProcedure", {"CYP202.CodedProcedure"}),
+        ("Care_Activities.Contact_Hour", {"CYP201.Contact_Time"}),
+        ("Referrals.AgeBand_RP_StartDate", {"CYP001.DateOfBirth"}),
+        ("Diagnoses.Diagnosis_Scheme", {f"CYP{n}.Diagnosis_Scheme" for n in (606, 607, 608)}),
+    ],
+)
+def test_a_column_of_a_group_is_told_by_the_tables_that_it_comes_from(
+    tmp_path, make_engine, sqlite_url, clock, column, measured
+):
+    """Landing measures what is sent, under the names of its tables."""
+    csds = CATALOGUE.get("CSDS")
+    haven = world(tmp_path / "haven", make_engine(sqlite_url), clock, data_set=csds)
+    edition_id = haven.land([{"period": "2018-04", "reasons": {}}])
+    names = sorted(field.name for field in csds.as_sent.fields)
+    measures = EditionMeasures(
+        records=100,
+        landed=100,
+        set_aside=0,
+        repeated=0,
+        withheld=0,
+        fields=tuple(measure(name, missing=20) for name in names),
+    )
+    with Session(haven.engine) as session:
+        edition = SqlEditions(session, LoggedRows("pseudonymisation", KEPT)).get(
+            edition_id, Scope(None)
+        )
+        SqlMeasures(session).add(edition, measures, at=clock.now())
+        session.commit()
+    form = csds.releasable(column).treatments[0].value
+    accepted = haven.accept(
+        request=haven.request(fields=[column]),
+        fields=[{"name": column, "treatment": form}],
+    )
+
+    summary = summaries.of_preparation(accepted.id, ctx=context(haven))
+
+    [told] = summary.editions
+    assert {one.field for one in told.fields} == measured

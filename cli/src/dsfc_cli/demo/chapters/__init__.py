@@ -13,7 +13,7 @@ from typing import Final
 from rich.console import Console
 
 from dsfc_cli.demo import sandbox
-from dsfc_cli.demo.chapters import agreements, data_sets, lists, purposes, tables
+from dsfc_cli.demo.chapters import agreements, csds, data_sets, lists, purposes, tables
 from dsfc_cli.demo.chapters.scene import Scene
 from dsfc_cli.demo.journey import Journey
 from dsfc_cli.demo.sandbox import Sandbox
@@ -41,6 +41,7 @@ CHAPTERS: Mapping[str, Chapter] = {
         "The life of an agreement: amended, breached, ended, destroyed", agreements.tell
     ),
     "tables": Chapter("Tables that protect people", tables.tell),
+    "csds": Chapter("Eight groups, a correction, and months that come by themselves", csds.tell),
 }
 
 

@@ -30,7 +30,12 @@ from dissemination.api.schemas.extracts import (
     LandedMonths,
     LandedMonthView,
 )
-from dissemination.domain.errors import ExtractNotFound, HavenUnavailable, NotReleased
+from dissemination.domain.errors import (
+    EarlierExtractDestroyed,
+    ExtractNotFound,
+    HavenUnavailable,
+    NotReleased,
+)
 from dissemination.use_cases import extracts as use_cases
 from statements.request import AgreementReference, ExternalId, WantedExtract
 
@@ -78,6 +83,8 @@ OfEdition = Annotated[
         InvalidPeriods,
         PeriodNotOffered,
         NoEdition,
+        ExtractNotFound,
+        EarlierExtractDestroyed,
         IdempotencyKeyReused,
         DecisionUnavailable,
     ),

@@ -1,10 +1,11 @@
 """The short form of data quality that goes with an extract: of the editions that it read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from catalogue import UnknownDataSet
+from catalogue import DataSet, UnknownDataSet
+from catalogue.relations import qualified, split
 from common.clock import legal_day
 from pseudonymisation.preparations.domain.errors import PreparationNotFound
 from pseudonymisation.preparations.domain.preparation import Preparation
@@ -61,8 +62,23 @@ def _sources(preparation: Preparation, *, ctx: QualityContext) -> frozenset[str]
     """Return the fields of the data set of which the extract's columns are, or are made."""
     line = preparation.permit.line
     try:
-        releasables = ctx.catalogue.by_digest(line.catalogue_digest).releasables
+        data_set = ctx.catalogue.by_digest(line.catalogue_digest)
     except UnknownDataSet:
-        releasables = ctx.catalogue.get(line.data_set).releasables
+        data_set = ctx.catalogue.get(line.data_set)
+    releasables = data_set.releasables
     names = [field.name for field in preparation.permit.fields]
-    return frozenset(releasables[name].source if name in releasables else name for name in names)
+    sources = [releasables[name].source if name in releasables else name for name in names]
+    return frozenset(one for source in sources for one in _as_measured(source, data_set))
+
+
+def _as_measured(source: str, data_set: DataSet) -> Iterator[str]:
+    """Name a column as landing measured it: of a group by the tables from which it has it."""
+    group, name = split(source)
+    if not group:
+        yield source
+        return
+    relations = data_set.relations
+    has = relations.of_group(group).columns
+    shown = [table for table, columns in has.items() if name in columns]
+    for table in shown or [table for table in has if name in relations.by_name[table].by_name]:
+        yield qualified(table, name)
