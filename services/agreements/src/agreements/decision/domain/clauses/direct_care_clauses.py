@@ -8,7 +8,10 @@ from agreements.decision.domain.codes import Code, refusal
 from agreements.decision.domain.question import Reidentify
 from agreements.records.domain.parties.assurance import judge
 from common.errors import Refusal
-from statements.vocabulary import AGGREGATES, Purpose
+from statements.vocabulary import AGGREGATES, Classification, Purpose
+
+RECORDS = frozenset(Classification) - AGGREGATES
+"""Of which tokens lead back to people; no other word does, whoever sent it."""
 
 
 def direct_care(case: Case) -> Iterator[Refusal]:
@@ -35,6 +38,6 @@ def direct_care(case: Case) -> Iterator[Refusal]:
         if not judgement.accepted:
             detail = f"The security assurance of {asker} is not accepted: {judgement.reason}."
             yield refusal(Code.ASSURANCE_LAPSED, detail, asker)
-    if key.purpose != Purpose.RS or key.classification in AGGREGATES:
+    if key.purpose != Purpose.RS or key.classification not in RECORDS:
         detail = f"Tokens of a {key.classification} line for {key.purpose} lead back to nobody."
         yield refusal(Code.DIRECT_CARE_ONLY, detail, "purpose")
