@@ -111,6 +111,9 @@ def test_among_the_tables_are_some_that_are_permitted_at_each_step():
         find(TABLES, is_one, settings=settings(max_examples=10_000, phases=[Phase.generate]))
 
 
+WITH_PRACTICES = plain.with_practices(plain.with_risk_stratification(plain.sound()))
+
+
 @st.composite
 def practices_that_ask(draw):
     """A practice asks whom tokens stand for, in worlds that have it and its line."""
@@ -126,6 +129,8 @@ def practices_that_ask(draw):
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(practices_that_ask())
+@example((WITH_PRACTICES, plain.reidentify() | {"classification": "SECRET"}, plain.NOON))
+@example((WITH_PRACTICES, plain.reidentify() | {"agreement": "DARS-NIC-9-Z9Z9Z"}, plain.NOON))
 def test_a_practice_is_refused_where_the_reference_refuses_it(case):
     agrees_with_the_reference(*case)
 
