@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agreements.db.decisions.facts import load
+from agreements.db.epoch import current
+from agreements.db.seals.chain import Book
 from common.security.roles import Role
 from services.agreements.tests.api.test_organisations import TRANSFER, code
 from services.agreements.tests.facts import CCG, CSU, OTHER_CCG, REFERENCE
@@ -61,6 +64,22 @@ def test_what_is_taken_back_before_its_day_passes_nothing(with_agreement):
     assert of_successor(with_agreement) == []
     named = with_agreement.get(f"/v1/organisations/{CCG}", Role.AUDITOR).json()
     assert named["successor"] is None
+
+
+def test_a_decision_knows_an_instrument_until_it_is_taken_back(with_agreement):
+    def known():
+        with with_agreement.parts.decision_logs.reading() as tx:
+            book = Book(with_agreement.parts.sealer)
+            facts = load(tx.session, REFERENCE, epoch=current(tx.session), book=book)
+        assert facts.broken == ()
+        return [(one.predecessor, one.successor) for one in facts.instruments]
+
+    instrument = recorded(with_agreement).json()
+    assert known() == [(CCG, "QF7")]
+
+    withdrawn(with_agreement, instrument)
+
+    assert known() == []
 
 
 def test_from_its_day_on_it_cannot_be_taken_back(with_agreement):
