@@ -392,6 +392,28 @@ def test_what_is_destroyed_is_refused_with_its_code_whatever_agreements_would_sa
     assert actions[-1] == "fetch-refused"
 
 
+def test_changes_since_what_was_destroyed_are_refused_and_nothing_begins(house):
+    """Guard: `_require_earlier_is_there`; agreements has said yes to it before."""
+    earlier = house.released()
+    (file, *_) = earlier["files"]
+    house.publish(destroyed(file["id"], earlier["id"]))
+    house.settled(earlier["id"], "withdrawn")
+    before = house.call("GET", "/v1/extracts").json()["items"]
+
+    refused = house.ask(changes_since=earlier["id"])
+    unknown = house.ask(changes_since="0190163d-8694-739b-aea5-966c26f8ad91")
+
+    said = refused.json()
+    assert (refused.status_code, said["code"]) == (409, "EARLIER_EXTRACT_DESTROYED")
+    assert "without `changes_since`" in said["detail"]
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "EXTRACT_NOT_FOUND")
+    assert house.call("GET", "/v1/extracts").json()["items"] == before
+    log = house.call("GET", f"/v1/audit?agreement={REFERENCE}&limit=200", role=Role.AUDITOR).json()
+    actions = [one["entry"]["action"] for one in log["items"]]
+    assert actions.count("extract-refused") == 1
+    assert house.ask(changes_since=None).status_code == 202
+
+
 def test_what_became_void_between_decision_and_release_is_withdrawn_at_once(house, until):
     house.haven.prepares = False
     extract_id = house.ask().json()["id"]
