@@ -87,7 +87,10 @@ def test_the_readme_has_the_commands_that_are_run_here() -> None:
         "make demo DATABASE=postgresql",
         'make demo ARGS="--data-set DIDS --submission FILE"',
         "make demo CHAPTER=lists",
+        "make demo CHAPTER=csds",
         "make demo CHAPTER=data-sets",
+        "make demo CHAPTER=purposes",
+        "make demo CHAPTER=agreements",
         "make demo CHAPTER=tables",
         "make up",
     ]

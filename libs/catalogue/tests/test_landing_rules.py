@@ -268,7 +268,7 @@ def test_every_data_set_says_by_what_its_records_are_known_again():
 
 @pytest.mark.parametrize("name", sorted({d.data_set for d in catalogue.load()}))
 def test_every_date_is_held_against_today_or_declared_to_be_rightly_ahead(name: str) -> None:
-    """B11: booked and expected dates are declared so; no data set that is known has one."""
+    """B11: booked and expected dates are declared so, as the day of a delivery is in MSDS."""
     known = catalogue.load()
     data_set = known.get(name).as_sent
     rules = known.rules_of(name, date(2026, 11, 27))

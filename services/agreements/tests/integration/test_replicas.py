@@ -92,7 +92,9 @@ def decider():
 
 
 def draft(ctx):
-    use_cases.draft(approved(), is_new=lambda _tx: True, ctx=ctx)
+    today = SystemClock().now().date()
+    term = {"start": today.isoformat(), "end": (today + timedelta(days=364)).isoformat()}
+    use_cases.draft(approved(**term), is_new=lambda _tx: True, ctx=ctx)
 
 
 def the_databases_time(engine):
