@@ -11,7 +11,11 @@ from dsfc_cli.demo.stage import identity_of
 from dsfc_client import Extract, Problem, Refused
 from tests.running import APRIL, Scene, scene
 
-pytestmark = [pytest.mark.xdist_group("succession"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.xdist_group("succession"),
+    pytest.mark.timeout(300),
+]
 
 PREDECESSOR, SUCCESSOR = "02P", "26A"
 TOKEN = "Hospital_Spell_No"
