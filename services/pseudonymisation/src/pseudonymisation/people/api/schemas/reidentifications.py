@@ -12,6 +12,14 @@ from common.texts import Scanned
 from common.web.logged import IsAsLogged
 from common.web.pagination import Page
 from common.web.replacement import Reason
+from pseudonymisation.people.api.schemas.confirmed import (
+    Answers,
+    AskedAt,
+    Confirmation,
+    ConfirmedAt,
+    ConfirmedBy,
+    EndsAt,
+)
 from pseudonymisation.people.domain.reidentification import (
     Outcome,
     Reidentification,
@@ -105,7 +113,7 @@ class ReidentificationView(BaseModel):
     people: Annotated[int, Field(description="How many tokens it is about.")]
     reason_code: Annotated[str, Field(description="Why, by the code of the day's rule.")]
     reason: Annotated[str, Field(description="Why, in words.")]
-    asked_at: Annotated[datetime, Field(description="When, RFC 3339, in UTC.")]
+    asked_at: AskedAt
     state: Annotated[
         StateName,
         Field(
@@ -113,17 +121,11 @@ class ReidentificationView(BaseModel):
             " fetched. `over`: its time is over, and its tokens are gone."
         ),
     ]
-    ends_at: Annotated[
-        datetime,
-        Field(
-            description="Until when it can be confirmed where it waits, and else until when the"
-            " answer can be fetched. RFC 3339, in UTC."
-        ),
-    ]
-    confirmed_by: Annotated[str | None, Field(description="The second person's subject.")]
-    confirmed_at: Annotated[datetime | None, Field(description="When, RFC 3339, in UTC.")]
-    confirmation: Annotated[str | None, Field(description="The second person's reason.")]
-    answers: Annotated[int, Field(description="How often the answer was fetched.")]
+    ends_at: EndsAt
+    confirmed_by: ConfirmedBy
+    confirmed_at: ConfirmedAt
+    confirmation: Confirmation
+    answers: Answers
     is_as_logged: IsAsLogged
 
     @classmethod

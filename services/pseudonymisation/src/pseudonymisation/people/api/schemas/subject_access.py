@@ -9,6 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.audit import is_as_logged
 from common.web.logged import IsAsLogged
 from common.web.replacement import Reason
+from pseudonymisation.people.api.schemas.confirmed import (
+    Answers,
+    AskedAt,
+    Confirmation,
+    ConfirmedAt,
+    ConfirmedBy,
+    EndsAt,
+)
 from pseudonymisation.people.domain.subject_access import FoundIn, SubjectAccess
 from pseudonymisation.people.use_cases.subject_access import Told
 
@@ -47,7 +55,7 @@ class SubjectAccessView(BaseModel):
     id: UUID
     asked_by: Annotated[str, Field(description="The subject who asked.")]
     reason: Annotated[str, Field(description="Why, in words.")]
-    asked_at: Annotated[datetime, Field(description="When, RFC 3339, in UTC.")]
+    asked_at: AskedAt
     state: Annotated[
         StateName,
         Field(
@@ -55,17 +63,11 @@ class SubjectAccessView(BaseModel):
             " answer can be fetched. `over`: its time is over."
         ),
     ]
-    ends_at: Annotated[
-        datetime,
-        Field(
-            description="Until when it can be confirmed where it waits, and else until when the"
-            " answer can be fetched. RFC 3339, in UTC."
-        ),
-    ]
-    confirmed_by: Annotated[str | None, Field(description="The second person's subject.")]
-    confirmed_at: Annotated[datetime | None, Field(description="When, RFC 3339, in UTC.")]
-    confirmation: Annotated[str | None, Field(description="The second person's reason.")]
-    answers: Annotated[int, Field(description="How often the answer was fetched.")]
+    ends_at: EndsAt
+    confirmed_by: ConfirmedBy
+    confirmed_at: ConfirmedAt
+    confirmation: Confirmation
+    answers: Answers
     is_as_logged: IsAsLogged
 
     @classmethod
