@@ -8,7 +8,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import ids
+from common import ids, texts
 
 WHOLE = st.integers(min_value=-(2**53) + 1, max_value=2**53 - 1)
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
@@ -37,6 +37,19 @@ def test_references_have_the_published_form():
     for _ in range(100):
         assert ids.DARS_REFERENCE.fullmatch(ids.dars_reference())
         assert ids.CONTRACT_REFERENCE.fullmatch(ids.contract_reference())
+
+
+def test_no_reference_of_ours_can_be_taken_for_an_nhs_number(monkeypatch):
+    """Each of its parts at its worst: as many digits as there can be, and each check digit."""
+    for digit in range(10):
+        worst = f"332979824{digit}"
+        monkeypatch.setattr(ids.secrets, "token_hex", lambda _size, worst=worst: worst)
+        monkeypatch.setattr(ids.secrets, "randbelow", lambda _below: 332979)
+        monkeypatch.setattr(ids.secrets, "choice", lambda kind: kind[0])
+
+        for made in (ids.new_reference("LCR"), ids.dars_reference(), ids.contract_reference()):
+            assert texts.shown(made) == made
+            assert not texts.find_in_code(made)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,15 @@ def contract_reference() -> str:
     return f"CON-{secrets.randbelow(1_000_000):06d}-{_suffix()}"
 
 
+def new_reference(kind: str) -> str:
+    """Return a reference of our own, such as `LCR-C9F4F4FA48`, not to be guessed from another.
+
+    It begins with a letter, so that it never has the ten digits of an NHS number: one in a
+    thousand would, and would be withheld from the public as personal data (`common.texts`).
+    """
+    return f"{kind}-{secrets.choice('ABCDEF')}{secrets.token_hex(5)[1:].upper()}"
+
+
 def canonical(value: JsonValue) -> bytes:
     """Write JSON so that equal values have equal bytes (RFC 8785).
 

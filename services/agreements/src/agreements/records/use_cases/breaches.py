@@ -1,6 +1,5 @@
 """Breaches: reported, receipted, judged, closed; and the holds that they set (ruling 3)."""
 
-import secrets
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -47,7 +46,7 @@ from agreements.records.use_cases.destruction.ledgers import destruction_of
 from agreements.records.use_cases.ports import Slice, Transaction
 from common import unreadable
 from common.clock import legal_day
-from common.ids import new_id
+from common.ids import new_id, new_reference
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -149,7 +148,7 @@ def _reported(agreement: Agreement, told: BreachReport, at: datetime, ctx: Conte
         agreement.held_lines(told.lines, at)  # raises where a line is not the agreement's
     breach = Breach(
         id=new_id(),
-        reference=f"BRE-{secrets.token_hex(5).upper()}",
+        reference=new_reference("BRE"),
         agreement_id=agreement.id,
         agreement=agreement.reference,
         lines=told.lines,
@@ -303,7 +302,7 @@ def open_by_facts(
     """Open a breach that nobody reported: facts show it. It holds its lines, as a report does."""
     breach = Breach(
         id=new_id(),
-        reference=f"BRE-{secrets.token_hex(5).upper()}",
+        reference=new_reference("BRE"),
         agreement_id=agreement.id,
         agreement=agreement.reference,
         lines=lines,
@@ -450,4 +449,4 @@ def _change(register: str, entry: str, status: StrEnum, since: datetime) -> Regi
 
 
 def _receipt() -> str:
-    return f"REC-{secrets.token_hex(5).upper()}"
+    return new_reference("REC")

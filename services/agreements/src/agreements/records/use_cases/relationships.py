@@ -1,6 +1,5 @@
 """Commissioning relationships: asked for, verified, agreed, active, published, ended."""
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -36,7 +35,7 @@ from agreements.records.use_cases.organisations import require_known
 from agreements.records.use_cases.ports import Slice, Transaction
 from common import unreadable
 from common.clock import legal_day
-from common.ids import new_id
+from common.ids import new_id, new_reference
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -110,7 +109,7 @@ def _asked_for(
     commissioner = organisation.on(day, tx.organisations.find(ods=asked.commissioner))
     relationship = Relationship(
         id=new_id(),
-        reference=f"LCR-{secrets.token_hex(5).upper()}",
+        reference=new_reference("LCR"),
         change_kind=asked.change_kind,
         commissioner=asked.commissioner,
         commissioner_type=commissioner.kind.value if commissioner else "",

@@ -1,6 +1,5 @@
 """Certificates of destruction: handed in, accepted by two people, and what follows of it."""
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -29,7 +28,7 @@ from agreements.records.use_cases.context import (
 from agreements.records.use_cases.destruction.ledgers import destruction_of
 from agreements.records.use_cases.ports import DisseminatedFile, Releases, Transaction
 from common.clock import legal_day
-from common.ids import new_id
+from common.ids import new_id, new_reference
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -61,7 +60,7 @@ def hand_in(
         is_controller = bool(ours & {c for v in agreement.versions for c in v.controllers()})
         certificate = Certificate(
             id=new_id(),
-            reference=f"DES-{secrets.token_hex(5).upper()}",
+            reference=new_reference("DES"),
             agreement_id=agreement.id,
             organisation=ctx.principal.organisation,
             name_of_role=name_of_role,
