@@ -21,3 +21,5 @@ for service in applications agreements pseudonymisation dissemination; do
   install -d -o "$user" -g "$user" -m 0700 "/state/$service/checkpoints"
 done
 install -d -o "$user" -g "$user" -m 0700 /state/pseudonymisation/keys /state/pseudonymisation/scratch
+chown "$user:$user" /state/key-backups
+chmod 0700 /state/key-backups

@@ -55,11 +55,15 @@ def needs_an_engine() -> None:
         pytest.fail("make containers needs docker with compose")
 
 
-def up(files: Sequence[str] = ()) -> None:
-    """Make the stack from nothing and wait until all is healthy; `files` are options of compose."""
+def up(files: Sequence[str] = (), *, build: bool = True) -> None:
+    """Make the stack from nothing and wait until all is healthy; `files` are options of compose.
+
+    Without `build` with the images that are there: a test before has built them.
+    """
     down()
     run(sys.executable, "-m", "dsfc_cli.main", "keys")
-    run(*compose(), *files, "build", seconds=UP_SECONDS_MAX)
+    if build:
+        run(*compose(), *files, "build", seconds=UP_SECONDS_MAX)
     began = time.monotonic()
     run(*compose(), *files, "up", "--detach", seconds=UP_SECONDS_MAX)
     for service in (*SERVICES, *PARTS):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.containers.stack import SERVICES, WORKERS, address, compose, run, told
+from tests.containers.stack import PARTS, SERVICES, WORKERS, address, compose, run, told
 from tests.containers.world import World
 from tests.faults.slow import Download
 
@@ -34,7 +34,7 @@ def test_told_to_stop_everything_ends_by_itself_with_a_download_under_way(world:
     assert delivery["bytes"] >= download.received
 
     run(*compose(), "stop", seconds=200)
-    names = (*SERVICES, *WORKERS, "postgres")
+    names = (*SERVICES, *WORKERS, *PARTS)
     assert _exit_codes(*names) == dict.fromkeys(names, 0)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.containers.stack import (
     OVER_TLS,
+    PARTS,
     SERVICES,
     TLS_PROFILE,
     WORKERS,
@@ -56,7 +57,7 @@ def stack_over_tls(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     try:
-        up(OVER_TLS)
+        up(OVER_TLS, build=False)
         for workers in WORKERS:
             wait_healthy(workers)
         yield
@@ -104,5 +105,5 @@ def test_who_shows_the_broker_no_certificate_is_not_heard() -> None:
 def test_over_tls_everything_ends_by_itself() -> None:
     run(*compose(), *OVER_TLS, "stop", seconds=200)
 
-    names = (*SERVICES, *WORKERS)
+    names = (*SERVICES, *WORKERS, *PARTS)
     assert {name: told(name)["State"]["ExitCode"] for name in names} == dict.fromkeys(names, 0)
