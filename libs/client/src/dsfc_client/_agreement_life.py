@@ -42,6 +42,14 @@ class Transfer(Wire):
 class AgreementLife(Service):
     """What happens to an agreement between its signatures and its closing."""
 
+    def inbox(self, *, limit: int | None = None) -> Any:
+        """Return what waits for one's role and organisation, the soonest due first."""
+        return self.get("/v1/inbox", limit=limit)
+
+    def sign_together(self, body: Json) -> Any:
+        """Sign many documents as one act: all of them, or none."""
+        return self.post("/v1/agreement-signatures", body)
+
     def differences(self, reference: str, *, former: str, later: str) -> Sequence[TermChange]:
         """Return in sentences what a version says otherwise than another one."""
         body = self.get(f"/v1/agreements/{reference}/differences", former=former, later=later)

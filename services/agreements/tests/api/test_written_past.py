@@ -71,6 +71,7 @@ NOT_SHOWN = {
 OF_DESTRUCTION = {"destruction_certificate", "destruction_acceptance", "destroyed_file"}
 """Altered in `test_destruction`, where files are released of which they tell."""
 OTHERWISE = {
+    "/v1/inbox": "says it of each thing that waits: test_desk.py",
     "/v1/agreements/{reference}/onward-shares/permission": "an answer about the clause; what is"
     " logged is judged again",
     "/v1/holdings": "altered in test_destruction",

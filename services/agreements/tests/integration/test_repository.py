@@ -37,9 +37,11 @@ from common.db.engine import writing
 from common.db.tables import audit_leaf
 from common.errors import AgreementNotFound, EditedMeanwhile
 from common.ids import digest
+from common.security.principal import BODY
 from services.agreements.tests.facts import (
     CCG,
     CSU,
+    END,
     NOW,
     OTHER_CCG,
     OTHER_CSU,
@@ -51,6 +53,7 @@ from services.agreements.tests.facts import (
     new_id,
     running,
     sign_all,
+    signature,
 )
 from services.agreements.tests.reference.seeding import SEALER
 from statements.vocabulary import EnvironmentKind
@@ -345,6 +348,51 @@ def test_scope_is_in_the_query(uow):
         assert tx.agreements.with_processor(CSU) == [agreement]
         assert tx.agreements.with_processor(CCG) == []
     assert (own, strange, after) == ([agreement], [], [])
+
+
+def test_whose_signature_is_missing_is_in_the_query(uow):
+    half = drafted()
+    half = half.sign(signature(half.versions[0], CSU))
+    half = saved(uow, half)
+    saved(uow, active(reference="DARS-NIC-123457-A1B2C"))
+
+    with uow.reading() as tx:
+        found = tx.agreements.lacking_signatures
+        lacking = {
+            who: [one.reference for one in found(day, parties=parties)]
+            for who, day, parties in (
+                ("controller", END, {CCG}),
+                ("processor", END, {CSU}),
+                ("another", END, {OTHER_CSU, BODY}),
+                ("body", END, None),
+                ("after its end", END + timedelta(days=1), {CCG}),
+            )
+        }
+    assert lacking == {
+        "controller": [REFERENCE],
+        "processor": [],
+        "another": [],
+        "body": [REFERENCE],
+        "after its end": [],
+    }
+
+
+def test_a_hold_that_one_person_wants_lifted_is_found_until_two_do(uow):
+    hold = Hold(
+        id=new_id(), breach_id=None, whole=True, lines=(), reason="x", set_at=NOW, set_by="ann"
+    )
+    agreement = saved(uow, active().hold(hold))
+    found = []
+    for person in ("ann", "ben"):
+        with uow.reading() as tx:
+            found.append(len(tx.agreements.with_lifts_begun()))
+        agreement = saved(
+            uow,
+            agreement.approve_lift(hold.id, lift_id=new_id(), by=person, reason="mended", at=NOW),
+        )
+    with uow.reading() as tx:
+        found.append(len(tx.agreements.with_lifts_begun()))
+    assert found == [0, 1, 0]
 
 
 # Relationships, editions, breaches, maps, instruments

@@ -1,8 +1,9 @@
 """Agreements in a relational database: versions, signatures, holds and renewals as one."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -90,10 +91,46 @@ class SqlAgreements:
         naming = party_to([ods]).where(col(AgreementPartyRow.capacity) == Capacity.PROCESSOR.value)
         return self._of(self._rows(None).where(col(AgreementRow.id).in_(naming)))
 
+    def lacking_signatures(
+        self, day: date, *, parties: Collection[str] | None
+    ) -> Sequence[Agreement]:
+        capacity = Capacity.BODY.value if parties is None else PARTY
+        signed = select(col(SignatureRow.id)).where(
+            col(SignatureRow.agreement_version_id) == col(AgreementVersionRow.id),
+            col(SignatureRow.party) == col(AgreementPartyRow.ods),
+            col(SignatureRow.capacity) == capacity,
+        )
+        lacking = (
+            select(col(AgreementVersionRow.agreement_id))
+            .join(
+                AgreementPartyRow,
+                col(AgreementPartyRow.agreement_version_id) == col(AgreementVersionRow.id),
+            )
+            .where(col(AgreementVersionRow.valid_to) >= day, ~signed.exists())
+        )
+        of_body = col(AgreementPartyRow.capacity) == Capacity.BODY.value
+        if parties is None:
+            lacking = lacking.where(of_body)
+        else:
+            lacking = lacking.where(~of_body, col(AgreementPartyRow.ods).in_(sorted(parties)))
+        return self._each(self._rows(None).where(col(AgreementRow.id).in_(lacking)))
+
+    def with_lifts_begun(self) -> Sequence[Agreement]:
+        begun = (
+            select(col(HoldRow.agreement_id))
+            .join(HoldLiftRow, col(HoldLiftRow.hold_id) == col(HoldRow.id))
+            .where(col(HoldRow.superseded_epoch).is_(None), col(HoldRow.lifted_at).is_(None))
+        )
+        return self._each(self._rows(None).where(col(AgreementRow.id).in_(begun)))
+
     def page(self, part: Slice, *, scope: Scope) -> Sequence[Agreement]:
         query = self._rows(scope).order_by(col(AgreementRow.id)).limit(part.rows)
         if part.after is not None:
             query = query.where(col(AgreementRow.id) > part.after)
+        return self._each(query)
+
+    def _each(self, query: Select[AgreementRow]) -> list[Agreement]:
+        """Read them; one that cannot be read is noted and hides no other."""
         return reading.page_by(self.session, query, self._of, key=col(AgreementRow.id))
 
     def _rows(self, scope: Scope) -> Select[AgreementRow]:

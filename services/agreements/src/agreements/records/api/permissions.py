@@ -133,6 +133,14 @@ TERMINATE_AGREEMENT = Permission(
     frozenset({Role.CONTRACT_MANAGER, Role.DARS_APPROVER, Role.CONTROLLER_SIGNATORY}),
     "End an agreement before its term",
 )
+READ_INBOX = Permission(
+    "inbox:read", BODY_STAFF | PARTIES, "See what waits for one's role and organisation"
+)
+AMEND_AGREEMENT = Permission(
+    "agreements:amend",
+    frozenset({Role.APPLICANT_EDITOR, Role.DARS_CASE_OFFICER, Role.CONTRACT_MANAGER}),
+    "See which agreements need an amendment; it is applied for in applications",
+)
 FULFIL_CONDITION = Permission(
     "conditions:fulfil",
     frozenset({Role.CONTRACT_MANAGER, Role.DARS_CASE_OFFICER}),

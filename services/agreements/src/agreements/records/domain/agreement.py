@@ -131,6 +131,15 @@ class Agreement:
         lines = self.shown(at).lines
         return tuple(line.number for line in lines if any(h.holds(line.key) for h in held))
 
+    def is_signable(self, version: AgreementVersion, at: datetime) -> bool:
+        """Check whether a signature that is missing under a version could still be given."""
+        try:
+            self._require_under_way()
+            self._require_signable(version, at)
+        except (TransitionRefused, VersionLapsed, VersionSuperseded):
+            return False
+        return True
+
     def is_party(self, ods: Collection[str]) -> bool:
         return any(p.ods in ods for v in self.versions for p in v.parties)
 

@@ -133,6 +133,13 @@ class NotAParty(Forbidden):
     title = "Only a party that the document names signs it, each for itself"
 
 
+class BatchRefused(Unprocessable):
+    """Nothing of what was sent together was done: member `errors` names each that cannot be."""
+
+    code = "BATCH_REFUSED"
+    title = "Not all of what was sent together can be done, so none was"
+
+
 class VersionSuperseded(Conflict):
     code = "VERSION_SUPERSEDED"
     title = "A later version is already in effect"

@@ -1,7 +1,7 @@
 """Agreements: drafted from what was approved, signed, ended, held, and told of."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -11,9 +11,9 @@ from agreements.records.domain.agreement import Agreement, AgreementState, Circu
 from agreements.records.domain.drafting import ApprovedApplication, first_version, next_version
 from agreements.records.domain.errors import NotAParty
 from agreements.records.domain.hold import Hold
-from agreements.records.domain.task import Task, TaskKind
+from agreements.records.domain.task import Task
 from agreements.records.domain.terms.differences import TermChange, differences
-from agreements.records.domain.version import AgreementVersion, Signature
+from agreements.records.domain.version import AgreementVersion
 from agreements.records.use_cases.context import (
     Compared,
     Context,
@@ -30,7 +30,6 @@ from common import unreadable
 from common.audit.entries import Entry
 from common.clock import legal_day
 from common.ids import new_id
-from common.security.principal import BODY
 from common.security.roles import Role
 from statements.vocabulary import LineKey
 
@@ -73,7 +72,7 @@ def draft(approved: ApprovedApplication, *, is_new: IsNew, ctx: Context) -> None
             drafted = known.add_version(next_version(approved, new_id=new_id))
             if drafted is known:
                 return
-        _save(
+        save(
             tx,
             drafted,
             ctx.entry(
@@ -131,67 +130,10 @@ def _on_known(
         changed = change(agreement, tx.at)
         if changed != agreement:
             entry = ctx.entry(action, f"agreements/{reference}", at=tx.at)
-            _save(tx, changed, entry, ctx)
+            save(tx, changed, entry, ctx)
 
 
 # What people do
-
-
-def sign(
-    reference: str, *, party: str, document_hash: str, role: str, ctx: Context
-) -> AgreementWithState:
-    """Sign a version's document for one's own organisation, or for the Body."""
-    with ctx.uow.writing() as tx:
-        at = tx.at
-        agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
-        for_body = party == BODY and ctx.principal.role is Role.DARS_APPROVER
-        if not for_body and party not in own(tx, ctx):
-            raise NotAParty(f"You do not sign for {party}.")
-        signed = agreement.sign(
-            Signature(
-                id=new_id(),
-                party=party,
-                for_body=for_body,
-                document_hash=document_hash,
-                name_of_role=role,
-                signed_at=at,
-            )
-        )
-        if signed is not agreement:
-            entry = ctx.entry(
-                "agreement-signed",
-                f"agreements/{reference}",
-                at=at,
-                party=party,
-                document_hash=document_hash,
-            )
-            signed = _save(tx, signed, entry, ctx)
-            _finish_tasks(tx, signed, at, ctx)
-        shown = _show(tx, signed, at, ctx)
-    log.info("agreement_signed", reference=reference, party=party, state=shown.state.value)
-    return shown
-
-
-def _finish_tasks(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> None:
-    """Mark tasks as done where an amendment no longer names the processor (L05)."""
-    governing = agreement.governing(at)
-    if governing is None:
-        return
-    done = [
-        replace(task, done_at=at)
-        for task in tx.tasks.find(agreement_id=agreement.id)
-        if task.done_at is None and _is_done(task, governing)
-    ]
-    if done:
-        entry = ctx.entry("amendment-task-done", f"agreements/{agreement.reference}", at=at)
-        tx.tasks.save(*done, audit=entry)
-
-
-def _is_done(task: Task, governing: AgreementVersion) -> bool:
-    if task.kind is TaskKind.AMEND_PROCESSORS:
-        return task.subject not in governing.processors()
-    begin = governing.effective_from()
-    return begin is not None and begin > task.raised_at
 
 
 def terminate(reference: str, *, reason: str, ctx: Context) -> AgreementWithState:
@@ -202,7 +144,7 @@ def terminate(reference: str, *, reason: str, ctx: Context) -> AgreementWithStat
         if ctx.principal.role is Role.CONTROLLER_SIGNATORY:
             _require_controller(tx, agreement, at, ctx)
         ended = end(tx, agreement, reason=reason, at=at, ctx=ctx)
-        shown = _show(tx, ended, at, ctx)
+        shown = show(tx, ended, at, ctx)
     log.info("agreement_terminated", reference=reference)
     return shown
 
@@ -215,13 +157,13 @@ def end(
     if ended is agreement:
         return agreement
     entry = ctx.entry("agreement-terminated", f"agreements/{agreement.reference}", at=at)
-    return _save(tx, ended, entry, ctx)
+    return save(tx, ended, entry, ctx)
 
 
 def close(tx: Transaction, agreement: Agreement, *, at: datetime, ctx: Context) -> Agreement:
     """Close an agreement of which all that was released is destroyed, and store it."""
     entry = ctx.entry("agreement-closed", f"agreements/{agreement.reference}", at=at)
-    return _save(tx, agreement.close(at=at), entry, ctx)
+    return save(tx, agreement.close(at=at), entry, ctx)
 
 
 def _require_controller(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> None:
@@ -241,8 +183,8 @@ def fulfil_condition(
             entry = ctx.entry(
                 "condition-fulfilled", f"agreements/{reference}", at=at, condition=condition
             )
-            fulfilled = _save(tx, fulfilled, entry, ctx)
-        return _show(tx, fulfilled, at, ctx)
+            fulfilled = save(tx, fulfilled, entry, ctx)
+        return show(tx, fulfilled, at, ctx)
 
 
 # Questions
@@ -251,7 +193,7 @@ def fulfil_condition(
 def get(reference: str, *, ctx: Context) -> Compared[AgreementWithState]:
     with ctx.uow.reading() as tx:
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
-        shown = unreadable.read(agreement, lambda one: _show(tx, one, ctx.clock.now(), ctx))
+        shown = unreadable.read(agreement, lambda one: show(tx, one, ctx.clock.now(), ctx))
     return _compared([shown], ctx)[0]
 
 
@@ -361,7 +303,7 @@ def set_hold(
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
         hold = new_hold(agreement, lines, reason=reason, breach_id=None, at=at, ctx=ctx)
         held = save_hold(tx, agreement, hold, ctx)
-        shown = _show(tx, held, at, ctx)
+        shown = show(tx, held, at, ctx)
     log.info("hold_set", reference=reference, hold_id=str(hold.id))
     return hold, shown
 
@@ -392,7 +334,7 @@ def save_hold(tx: Transaction, agreement: Agreement, hold: Hold, ctx: Context) -
     entry = ctx.entry(
         "hold-set", f"agreements/{agreement.reference}", at=hold.set_at, hold=str(hold.id)
     )
-    return _save(tx, agreement.hold(hold), entry, ctx)
+    return save(tx, agreement.hold(hold), entry, ctx)
 
 
 def approve_lift(hold_id: UUID, *, reason: str, ctx: Context) -> tuple[Hold, AgreementWithState]:
@@ -411,9 +353,9 @@ def approve_lift(hold_id: UUID, *, reason: str, ctx: Context) -> tuple[Hold, Agr
                 at=at,
                 hold=str(hold_id),
             )
-            approved = _save(tx, approved, entry, ctx)
+            approved = save(tx, approved, entry, ctx)
         hold = next(h for h in approved.holds if h.id == hold_id)
-        shown = _show(tx, approved, at, ctx)
+        shown = show(tx, approved, at, ctx)
     log.info("hold_lift_approved", hold_id=str(hold_id), lifted=hold.lifted_at is not None)
     return hold, shown
 
@@ -440,7 +382,7 @@ def announce_changes(*, ctx: Context, batch: int = 200) -> int:
                     agreement.announced_state
                 ):
                     entry = ctx.entry("state-announced", f"agreements/{reference}", at=tx.at)
-                    _save(tx, agreement, entry, ctx)
+                    save(tx, agreement, entry, ctx)
                     told += 1
         if len(found) < batch:
             return told
@@ -456,12 +398,14 @@ def _state(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) ->
     return agreement.state_at(at, facts_about(tx, agreement, at, ctx))
 
 
-def _save(tx: Transaction, agreement: Agreement, entry: Entry, ctx: Context) -> Agreement:
+def save(tx: Transaction, agreement: Agreement, entry: Entry, ctx: Context) -> Agreement:
+    """Store an agreement with the events of what happened to it."""
     settled = agreement.settle(entry.at, facts_about(tx, agreement, entry.at, ctx))
     return tx.agreements.save(settled, audit=entry)
 
 
-def _show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> AgreementWithState:
+def show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> AgreementWithState:
+    """Return an agreement as it stands at an instant."""
     return _shown(tx, agreement, at, facts_about(tx, agreement, at, ctx))
 
 

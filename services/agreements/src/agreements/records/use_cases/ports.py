@@ -155,6 +155,17 @@ class Agreements(Protocol):
 
     def with_processor(self, ods: str) -> Sequence[Agreement]: ...
 
+    def lacking_signatures(
+        self, day: date, *, parties: Collection[str] | None
+    ) -> Sequence[Agreement]:
+        """Return those with a version that one of these has not signed and that is not over.
+
+        `parties`: None: that the Body has not signed.
+        """
+
+    def with_lifts_begun(self) -> Sequence[Agreement]:
+        """Return those with a hold that one person wants lifted."""
+
     def page(self, part: Slice, *, scope: Scope) -> Sequence[Agreement]: ...
 
     def save(self, agreement: Agreement, *, audit: Entry) -> Agreement: ...

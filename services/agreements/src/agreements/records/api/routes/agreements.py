@@ -31,6 +31,7 @@ from agreements.records.domain.errors import (
 )
 from agreements.records.use_cases import agreements as use_cases
 from agreements.records.use_cases.context import Context
+from agreements.records.use_cases.desk import signing
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.texts import Scanned
 from common.web.context import permitted
@@ -109,7 +110,7 @@ def sign_agreement(
 
     An amendment may take lines away; so this answer waits for leases too.
     """
-    signed = use_cases.sign(
+    signed = signing.sign(
         reference,
         party=body.party,
         document_hash=body.document_hash,
