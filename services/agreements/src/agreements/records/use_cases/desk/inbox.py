@@ -80,7 +80,7 @@ class Inbox:
     """Of which something cannot be read: what waits of them is not told."""
 
 
-class Source(Protocol):
+class DutySource(Protocol):
     def __call__(self, desk: "_Desk") -> Iterator[Waiting]: ...
 
 
@@ -191,7 +191,7 @@ def _consents(desk: _Desk) -> Iterator[Waiting]:
             )
 
 
-def _relationships_in(step: Step, duty: Duty, what: str) -> Source:
+def _relationships_in(step: Step, duty: Duty, what: str) -> DutySource:
     def found(desk: _Desk) -> Iterator[Waiting]:
         for one in desk.tx.relationships.find():
             if one.state is step:
@@ -334,7 +334,7 @@ def _with_files_out(desk: _Desk) -> Iterator[Agreement]:
             yield agreement
 
 
-SOURCES: Mapping[Duty, Source] = {
+SOURCES: Mapping[Duty, DutySource] = {
     Duty.SIGN_AGREEMENT: _agreements_to_sign,
     Duty.SIGN_CONTRACT: _contracts_to_sign,
     Duty.CONSENT_TO_PUBLICATION: _consents,
