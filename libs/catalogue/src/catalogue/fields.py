@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from catalogue import membership
+from catalogue import membership, patterns
 from catalogue.words import (
     AT_A_DATE,
     DAYS,
@@ -16,7 +16,6 @@ from catalogue.words import (
     MOMENTS,
     NUMBERS,
     OLDEST,
-    UNKNOWN_TO_THE_ENGINE,
     Check,
     ColumnType,
     Derivation,
@@ -143,12 +142,7 @@ class CatalogueField(Strict):
             kinds = " or ".join(sorted(TYPES_OF_CHECK[self.check]))
             yield f"{self.check} is checked in a {kinds}, not in a {self.type}"
         if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error:
-                yield "the pattern is not a regular expression"
-            if UNKNOWN_TO_THE_ENGINE.search(self.pattern):
-                yield "the engine's patterns cannot look round, refer back or be possessive"
+            yield from patterns.problems(self.pattern)
         yield from self._of_several()
         yield from self._of_members()
         if self.type is not ColumnType.TEXT and (self.normal or self.lookup):

@@ -5,13 +5,12 @@ would tell in the file: a code, a label or a number that identifies nobody, in t
 may leave (docs/adr/0050).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from catalogue.patterns import fits
 from catalogue.words import NUMBERS, ColumnType, Derivation, Treatment
 
 if TYPE_CHECKING:
@@ -41,10 +40,6 @@ class Filterable:
     separator: str | None = None
     """Between several values in one cell: one of those asked for is enough."""
 
-    @cached_property
-    def _compiled(self) -> re.Pattern[str] | None:
-        return None if self.pattern is None else re.compile(self.pattern)
-
     def problem(
         self, any_of: Sequence[str], at_least: int | None, at_most: int | None
     ) -> FilterProblem | None:
@@ -64,7 +59,7 @@ class Filterable:
             return value in self.codes
         if not value.strip() or len(value) > self.length_max:
             return False
-        return self._compiled is None or self._compiled.fullmatch(value) is not None
+        return self.pattern is None or fits(self.pattern, value)
 
 
 def filterable(data_set: "DataSet", name: str) -> Filterable | None:

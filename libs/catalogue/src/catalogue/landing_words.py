@@ -1,6 +1,5 @@
 """The words of landing rules: formats, voids, signals, limits, and what each costs a record."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from enum import StrEnum
@@ -8,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from catalogue.patterns import problems as of_pattern
 from catalogue.words import (
-    UNKNOWN_TO_THE_ENGINE,
     ColumnType,
     FieldClass,
     Name,
@@ -45,16 +44,6 @@ class Sourced(Strict):
 
     source: Text
     dated: date
-
-
-def of_pattern(pattern: str) -> Iterator[str]:
-    """What is wrong with a pattern."""
-    try:
-        re.compile(pattern)
-    except re.error:
-        yield "the pattern is not a regular expression"
-    if UNKNOWN_TO_THE_ENGINE.search(pattern):
-        yield "the engine's patterns cannot look round, refer back or be possessive"
 
 
 class Format(Sourced):

@@ -85,6 +85,8 @@ class DataSet(Strict):
     version: Annotated[str, Field(pattern=r"^\d+\.\d+$")]
     title: str
     description: str
+    category: Name | None = None
+    """Of a local flow: which of the categories of local provider flows it is."""
     source: str
     valid_from: date
     valid_to: date | None = None

@@ -269,7 +269,14 @@ def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
 
 def read(text: str, *, name: str) -> DataSet:
     """Parse and check one file. Raises InvalidDataSet with every problem found, and its line."""
-    content = _mapping(text, name=name)
+    return of_content(_mapping(text, name=name), name=name, text=text)
+
+
+def of_content(content: Mapping[str, Any], *, name: str, text: str = "") -> DataSet:
+    """Check what a file says. Of a `text` each problem is told with its line.
+
+    Raises InvalidDataSet with every problem found.
+    """
     if {"tables", "groups"} & set(content):
         return _read_tables(content, text, name=name)
     written_out: dict[str, object] = {"digest": digest_of(content)}
@@ -280,13 +287,13 @@ def read(text: str, *, name: str) -> DataSet:
             raise InvalidDataSet(name, placed(text, problems))
         written_out["fields"] = [_with_codes(field, content) for field in fields]
     try:
-        return DataSet.model_validate(content | written_out)
+        return DataSet.model_validate({**content, **written_out})
     except ValidationError as error:
         found = [_problem(e, places) for e in error.errors()]
         raise InvalidDataSet(name, placed(text, found)) from error
 
 
-def _read_tables(content: dict[str, Any], text: str, *, name: str) -> DataSet:
+def _read_tables(content: Mapping[str, Any], text: str, *, name: str) -> DataSet:
     """Read a data set of several tables. Raises InvalidDataSet with every problem found."""
     found = [Problem(word, TABLES_HAVE_IT) for word in sorted(OF_A_TABLE & set(content))]
     tables: list[object] = []
@@ -403,13 +410,18 @@ def _folder(name: str) -> Path:
 
 
 def digest_of(content: Mapping[str, object]) -> str:
-    """`sha256:` and 64 hexadecimal digits over the canonical JSON of what the file says.
+    """`sha256:` and 64 hexadecimal digits over the canonical JSON of what the file says."""
+    return "sha256:" + hashlib.sha256(canonical(content)).hexdigest()
+
+
+def canonical(content: Mapping[str, object]) -> bytes:
+    """Write down what a file says as canonical JSON (RFC 8785), over which its digest is.
 
     Of the file, not of the model: a model that learns a new optional word must not change the
     digest of what was published before.
     """
     plain = json.loads(json.dumps(content, default=str))  # YAML's dates become ISO 8601
-    return "sha256:" + hashlib.sha256(rfc8785.dumps(plain)).hexdigest()
+    return rfc8785.dumps(plain)
 
 
 def _problem(error: Any, places: Sequence[int] = ()) -> Problem:

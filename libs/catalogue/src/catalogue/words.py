@@ -1,6 +1,5 @@
 """The closed lists of words that data set files and landing rules are written in."""
 
-import re
 from collections.abc import Iterable
 from enum import StrEnum
 from importlib.resources import files
@@ -186,9 +185,6 @@ GIVEN: Final = {
 
 OLDEST: Final = 90
 """From this age on nobody's exact age is kept (domain.md 8.3)."""
-
-UNKNOWN_TO_THE_ENGINE = re.compile(r"\\[1-9Z]|\(\?(?:[=!>(#]|<[=!]|P=)|(?<!\\)[*+?}]\+")
-"""Of Python's expressions what the engine's automaton has not: looking round, references back."""
 
 
 class Strict(BaseModel):
