@@ -72,11 +72,16 @@ def up(files: Sequence[str] = (), *, build: bool = True) -> None:
 
 
 def down() -> None:
+    container.cache_clear()
     run(*compose(), *OVER_TLS, "down", "--volumes", "--remove-orphans", check=False)
 
 
+@cache
 def container(service: str) -> str:
-    """Return the id of a service's container, also of one that has ended."""
+    """Return the id of a service's container, also of one that has ended; the same until `down`.
+
+    Asked for at every look, and compose takes most of a second of a core to tell it.
+    """
     found = run(*compose(), "ps", "--quiet", service).split()
     assert len(found) == 1, service
     return found[0]

@@ -6,7 +6,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,12 @@ from tests.containers.stack import PROFILE, PROJECT, SERVICES, execute, python, 
 REACHES = ("bash", "exec 3<>/dev/tcp/{host}/{port}")
 REACHES_WITHOUT_BASH = ("sh", "wget -q -O /dev/null http://{host}:{port}/livez")
 """The S3 server's image has no other shell."""
+REACH_SECONDS_MAX = 15
+STRANGERS = (
+    *("applications", "applications-workers", "agreements", "agreements-workers"),
+    *("postgres", "kafka", "keycloak", "objects"),
+)
+"""To preparations."""
 
 pytestmark = [
     pytest.mark.docker,
@@ -28,7 +36,9 @@ def reaches(service: str, host: str) -> bool:
     """Whether the second port answers; a network that is not shared drops what is sent."""
     shell, script = REACHES_WITHOUT_BASH if service == "objects" else REACHES
     try:
-        done = execute(service, script.format(host=host, port=8413), seconds=5, shell=shell)
+        done = execute(
+            service, script.format(host=host, port=8413), seconds=REACH_SECONDS_MAX, shell=shell
+        )
     except subprocess.TimeoutExpired:
         return False
     assert done.returncode not in (126, 127), "there is no shell to ask with"
@@ -45,29 +55,33 @@ def test_the_journey_holds_from_outside_twice_with_keycloaks_tokens(tmp_path: Pa
         assert all(step["holds"] for step in steps)
 
 
-@pytest.mark.parametrize(
-    "service",
-    [
-        "applications",
-        "applications-workers",
-        "agreements",
-        "agreements-workers",
-        "postgres",
-        "kafka",
-        "keycloak",
-        "objects",
-    ],
-)
-def test_preparations_are_reached_from_dissemination_alone(service: str) -> None:
+@pytest.fixture(scope="module")
+def reached(stack: None) -> Mapping[tuple[str, str], bool]:
+    """Who reaches preparations by which name or address: all ask at once, for most wait in vain."""
     networks = told("pseudonymisation")["NetworkSettings"]["Networks"]
     addresses = [network["IPAddress"] for network in networks.values()]
+    asked = [
+        ("dissemination", "preparations"),
+        *product(STRANGERS, ("preparations", "pseudonymisation", *addresses)),
+    ]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        return dict(zip(asked, pool.map(lambda pair: reaches(*pair), asked), strict=True))
 
-    hosts = ("preparations", "pseudonymisation", *addresses)
-    with ThreadPoolExecutor(len(hosts) + 1) as pool:  # each waits for an answer that never comes
-        reached = pool.submit(reaches, "dissemination", "preparations")
-        found = list(pool.map(lambda host: reaches(service, host), hosts))
-        assert reached.result()
-    assert dict(zip(hosts, found, strict=True)) == dict.fromkeys(hosts, False)
+
+def test_preparations_are_reached_from_dissemination(
+    reached: Mapping[tuple[str, str], bool],
+) -> None:
+    assert reached["dissemination", "preparations"]
+
+
+@pytest.mark.parametrize("service", STRANGERS)
+def test_preparations_are_reached_from_nowhere_else(
+    service: str, reached: Mapping[tuple[str, str], bool]
+) -> None:
+    found = {host: answered for (who, host), answered in reached.items() if who == service}
+
+    assert len(found) > 2
+    assert not any(found.values()), found
 
 
 @pytest.mark.parametrize("service", SERVICES)
