@@ -28,7 +28,7 @@ from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.main import app
 from dsfc_cli.synthetic import Planted, generate, generate_tables
 from dsfc_cli.synthetic.world import write_deciles
-from dsfc_client import Extract, Submission
+from dsfc_client import Extract, Refused, Submission
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore
 from services.pseudonymisation.tests.landed import Haven
 from tests.expecting import Asked, Expected, known_of
@@ -191,6 +191,10 @@ def test_what_left_of_a_data_set_is_what_its_file_says(house: House, name: str) 
     assert 0 < len(wanted) <= ROWS - BAD_ROWS
     assert Counter(found.fetchall()) == Counter(wanted)
     opened_by_others(files, found.fetchall())
+    if walk.data_set.refresh == "final_at_publication":
+        with pytest.raises(Refused) as published:
+            submitted(house, walk, file, planted.left_out_at_source)
+        assert list(published.value.codes) == ["PERIOD_FINAL"]
 
 
 @pytest.mark.parametrize("name", SEVERAL)

@@ -197,6 +197,7 @@ def test_a_published_file_that_was_edited_is_found(monkeypatch: pytest.MonkeyPat
         ("S: {source: submitter}", "G: {source: practice, field: NHS}", "must name no identifier"),
         ("S: {source: submitter}", "H: {source: postcode, field: SEEN}", "must name a postcode"),
         ("fields:", "confidentiality: {field: SEEN, withheld: []}\nfields:", "withheld"),
+        ("refresh: replaced", "refresh: final_at_publication", "nothing waits for that"),
         ("refresh:", "file: {delimiter: '\"'}\nrefresh:", "file/delimiter"),
     ],
 )

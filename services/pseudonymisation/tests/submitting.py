@@ -171,7 +171,7 @@ class FakePublications:
     periods: dict[str, set[str]] = field(default_factory=dict)
     is_away: bool = False
 
-    def by_data_set(self) -> Mapping[str, set[str]]:
+    def by_data_set(self, *, anew: bool = False) -> Mapping[str, set[str]]:
         if self.is_away:
             raise AgreementsAway("Agreements does not answer.")
         return self.periods

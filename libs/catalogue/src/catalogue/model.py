@@ -215,6 +215,8 @@ class DataSet(Strict):
         yield from self._of_snapshots()
         if self.availability is not None and not self.publication_gate:
             yield "availability says when it is published, and nothing waits for that"
+        if self.refresh == "final_at_publication" and not self.publication_gate:
+            yield "refresh is final at publication, and nothing waits for that"
         dated = self.by_name[self.periods.field]
         if dated.type not in DAYS or dated.identifier or not dated.mandatory:
             yield "periods.field must name a mandatory date that is no identifier"

@@ -42,6 +42,7 @@ from pseudonymisation.intake.adapters import rules
 from pseudonymisation.intake.adapters.agreements import HttpMaps, HttpSubmissionRights
 from pseudonymisation.intake.adapters.intake import SealedHaven
 from pseudonymisation.intake.adapters.metrics import IntakeMetrics
+from pseudonymisation.intake.adapters.publications import HttpPublications
 from pseudonymisation.intake.api.dependencies import FileChecks, Uploads
 from pseudonymisation.intake.api.routes import (
     editions,
@@ -54,7 +55,7 @@ from pseudonymisation.intake.api.routes import (
 )
 from pseudonymisation.intake.use_cases.context import IntakeContext, IntakeLimits
 from pseudonymisation.intake.use_cases.landings import LandingJobs
-from pseudonymisation.intake.use_cases.ports import Maps, SubmissionRights
+from pseudonymisation.intake.use_cases.ports import Maps, Publications, SubmissionRights
 from pseudonymisation.people.adapters.agreements import HttpDirectCare, HttpReleases
 from pseudonymisation.people.adapters.landed_people import LandedPeople
 from pseudonymisation.people.adapters.released_files import ReleasedFiles
@@ -84,10 +85,8 @@ from pseudonymisation.preparations.use_cases.ports import ReleaseStore
 from pseudonymisation.preparations.use_cases.preparations import PreparationContext
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from pseudonymisation.quality.adapters import rules as quality_rules
-from pseudonymisation.quality.adapters.publications import HttpPublications
 from pseudonymisation.quality.api.routes import board, reports, statement, summary
 from pseudonymisation.quality.use_cases.context import QualityContext
-from pseudonymisation.quality.use_cases.ports import Publications
 from pseudonymisation.settings import Settings
 
 PACKAGE: Final = "pseudonymisation"
@@ -204,6 +203,7 @@ class Parts(service.Parts):
             ),
             maps=self.maps,
             rights=self.rights,
+            publications=self.publications,
             codes=self.codes,
             limits=IntakeLimits(
                 claims=ClaimTimes(duration=timedelta(seconds=settings.landing_claim_seconds)),

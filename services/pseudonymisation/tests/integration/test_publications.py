@@ -8,7 +8,7 @@ import pytest
 
 from common import http
 from common.errors import Unavailable
-from pseudonymisation.quality.adapters.publications import KEPT, HttpPublications
+from pseudonymisation.intake.adapters.publications import KEPT, HttpPublications
 
 NOW = datetime(2019, 8, 20, 12, tzinfo=UTC)
 NEXT = UUID(int=7)

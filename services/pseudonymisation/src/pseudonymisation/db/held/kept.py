@@ -37,7 +37,9 @@ def _received(row: Mapping[str, Any]) -> Mapping[str, Any]:
     if row["state"] not in UNDER_WAY:
         return row
     told = {name: value for name, value in row.items() if name != "rows_done"}
-    return {**told, "state": SubmissionState.RECEIVED.value}
+    received = SubmissionState.RECEIVED.value
+    # Why it waits for a part that is away is noted by a worker as well.
+    return {**told, "state": received, "code": None, "detail": None}
 
 
 def _workers(table: str, *names: str) -> frozenset[str]:

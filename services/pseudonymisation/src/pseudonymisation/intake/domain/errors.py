@@ -52,6 +52,13 @@ class PeriodOverlaps(Conflict):
     title = "The period overlaps the period of another edition"
 
 
+class PeriodFinal(Conflict):
+    """What was published as final is never refreshed (domain.md ruling 10)."""
+
+    code = "PERIOD_FINAL"
+    title = "The period is published, and the data set is final at publication"
+
+
 class DeclarationRefused(Unprocessable):
     """What is said of the file before it comes does not fit its data set."""
 
@@ -424,6 +431,11 @@ class MapsUnavailable(Unavailable):
 class RightsUnavailable(Unavailable):
     code = "SUBMISSION_RIGHTS_UNAVAILABLE"
     title = "The rights to submit for other providers are unavailable"
+
+
+class PublicationsUnavailable(Unavailable):
+    code = "PUBLICATIONS_UNAVAILABLE"
+    title = "What was published cannot be asked of agreements"
 
 
 class DigestUnreadable(Unprocessable):

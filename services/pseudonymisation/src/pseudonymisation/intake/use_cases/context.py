@@ -12,7 +12,14 @@ from common.organisations import Codes, spellings
 from common.security.principal import Principal, of_service
 from common.security.roles import Role
 from pseudonymisation.intake.domain.opt_out_check import CheckAge
-from pseudonymisation.intake.use_cases.ports import Haven, Maps, Scope, SubmissionRights, UnitOfWork
+from pseudonymisation.intake.use_cases.ports import (
+    Haven,
+    Maps,
+    Publications,
+    Scope,
+    SubmissionRights,
+    UnitOfWork,
+)
 
 ITSELF = of_service("pseudonymisation", Role.SERVICE_PSEUDONYMISATION, audience="pseudonymisation")
 """As whom the workers act: the service, and the Body's own code (domain.md 1.3)."""
@@ -84,6 +91,7 @@ class IntakeContext(ScopedContext):
     haven: Haven
     maps: Maps
     rights: SubmissionRights
+    publications: Publications
     limits: IntakeLimits = field(default_factory=IntakeLimits)
     check_age: Callable[[date], CheckAge] = CheckAge.none
     """How long a national check is good, by the rule of a day."""

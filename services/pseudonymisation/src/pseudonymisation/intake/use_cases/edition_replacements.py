@@ -28,6 +28,7 @@ from common.replacement import (
 )
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Edition, Place, Replaced, name_of
+from pseudonymisation.intake.use_cases import rights
 from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.ports import LandingOrder, Scope, Transaction
 from pseudonymisation.intake.use_cases.submissions import require_no_overlap
@@ -170,9 +171,16 @@ def confirm(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:
     Raises:
         EditionNotFound, SecondPersonNeeded, ReplacementDecided, PeriodOverlaps
         ReplacementOutdated: where another is in force by now than it was held against
+        PeriodFinal, Unavailable: the period may have been published while it waited
 
     """
     at, by = ctx.clock.now(), ctx.principal.subject
+    with ctx.uow.reading() as tx:
+        asked_for = tx.editions.get(edition_id, ctx.scope)
+        there = tx.editions.of(asked_for.data_set, asked_for.provider)
+    if asked_for.standing.is_waiting:
+        landed_as = ctx.catalogue.by_digest(asked_for.catalogue_digest)
+        rights.require_not_final(landed_as, asked_for.place, there, ctx=ctx)
     with ctx.uow.writing() as tx:
         waiting = tx.editions.get(edition_id, ctx.scope)
         standing = waiting.standing.confirm(by=by, reason=reason, at=at)

@@ -28,6 +28,7 @@ from pseudonymisation.intake.domain.edition import (
 from pseudonymisation.intake.domain.measures import measured
 from pseudonymisation.intake.domain.quality import LandingOutcome, Merged
 from pseudonymisation.intake.domain.submission import Submission, next_try
+from pseudonymisation.intake.use_cases import rights
 from pseudonymisation.intake.use_cases.context import ITSELF, IntakeContext
 from pseudonymisation.intake.use_cases.edition_replacements import (
     at_place,
@@ -76,8 +77,15 @@ def accept(
     *,
     ctx: IntakeContext,
 ) -> None:
-    """Name what was landed: it is the edition in force, or waits for a second person."""
+    """Name what was landed: it is the edition in force, or waits for a second person.
+
+    Raises:
+        EditedMeanwhile, PeriodOverlaps, PeriodFinal, Unavailable
+
+    """
     at = ctx.clock.now()
+    # Landing takes its time, and the period may have been published meanwhile.
+    require_not_final(claim.job, order.data_set, ctx=ctx)
     before, former = in_force_of(claim.job, ctx=ctx)
     if outcome.merged is not None and name_of(before) != name_of(order.base):
         raise EditedMeanwhile("Another edition than the change was merged with is in force.")
@@ -162,6 +170,13 @@ def in_force_of(
     with ctx.uow.reading() as tx:
         in_force = tx.editions.of(data_set, provider)
         return at_place(in_force, place), tx.editions.former(data_set, provider, place)
+
+
+def require_not_final(submission: Submission, data_set: DataSet, *, ctx: IntakeContext) -> None:
+    """Raise PeriodFinal, Unavailable."""
+    with ctx.uow.reading() as tx:
+        in_force = tx.editions.of(submission.data_set, submission.provider)
+    rights.require_not_final(data_set, submission.place, in_force, ctx=ctx)
 
 
 def as_declared(found: Replaced, submission: Submission) -> Replaced:

@@ -41,6 +41,7 @@ REFUSALS: Final = (
     errors.ContentRefused,
     errors.CollectionNotInForce,
     errors.DeclarationRefused,
+    errors.PeriodFinal,
     errors.PeriodOverlaps,
     errors.ProviderRefused,
 )
@@ -140,7 +141,8 @@ class LandingJobs:
         """Gather what a submission is landed by.
 
         Raises:
-            CatalogueOutdated, CollectionNotInForce, DeclarationRefused, MapMissing, Unavailable
+            CatalogueOutdated, CollectionNotInForce, DeclarationRefused, MapMissing, PeriodFinal
+            Unavailable
             NetChangeBaseUnsuitable, NetChangeBlocked: where a change has nothing to be merged with
 
         """
@@ -157,6 +159,7 @@ class LandingJobs:
             data_set, legal_day(ctx.clock.now()), submission.protocol
         )
         submission.declared.require_taken(rules)
+        landing_results.require_not_final(submission, data_set, ctx=ctx)
         data_set = data_set.as_sent
         order = LandingOrder(
             submission=submission,

@@ -23,13 +23,13 @@ from pseudonymisation.intake.domain.edition import (
 from pseudonymisation.intake.domain.measures import EditionMeasures
 from pseudonymisation.intake.domain.opt_out import ListContent, OptOutList
 from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, ReplyState
-from pseudonymisation.intake.domain.partial_upload import Part, PartialUpload
+from pseudonymisation.intake.domain.partial_upload import Part
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry
 from pseudonymisation.intake.domain.right import ProviderStanding
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.domain.written import ContentForm, TableAsSent
-from pseudonymisation.intake.use_cases.uploads.ports import SealedPart, Upload
+from pseudonymisation.intake.use_cases.uploads.ports import PartialUploads, SealedPart, Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,25 +211,6 @@ class OptOutChecks(Protocol):
         """Raise EditedMeanwhile where the stored version is not the one that was read."""
 
 
-class PartialUploads(Protocol):
-    def get(self, submission_id: UUID, upload_id: UUID) -> PartialUpload:
-        """Raise UploadNotFound."""
-
-    def of(self, submission_id: UUID) -> Sequence[PartialUpload]: ...
-
-    def untouched_since(self, instant: datetime, *, limit: int) -> Sequence[PartialUpload]: ...
-
-    def save(self, upload: PartialUpload, *, audit: AuditEntry | None = None) -> PartialUpload:
-        """Store how far it is, which is nobody's business but its sender's, and what is audited.
-
-        Raises:
-            EditedMeanwhile
-
-        """
-
-    def remove(self, upload: PartialUpload, *, audit: AuditEntry | None = None) -> None: ...
-
-
 class Transaction(Protocol):
     @property
     def submissions(self) -> Submissions: ...
@@ -302,6 +283,18 @@ class SubmissionRights(Protocol):
 
     def of(self, submitter: str, provider: str | None, day: date) -> Sequence[ProviderStanding]:
         """Return how one provider stands to a submitter on a day; without one, all it may send for.
+
+        Raises:
+            Unavailable: where agreements is away
+
+        """
+
+
+class Publications(Protocol):
+    """What was published: facts of agreements."""
+
+    def by_data_set(self, *, anew: bool = False) -> Mapping[str, Collection[str]]:
+        """Return the periods that are published by now, asked `anew` or a moment ago.
 
         Raises:
             Unavailable: where agreements is away

@@ -52,6 +52,7 @@ def open_(
 
     Raises:
         DataSetUnknown, CollectionNotInForce, PeriodInvalid, PeriodOverlaps, ProviderRefused
+        PeriodFinal
         DeclarationRefused: where the data set does not take what was declared
         Unavailable: where rights or codes cannot be asked for
 
@@ -123,7 +124,7 @@ def announced(wanted: Asked, *, ctx: IntakeContext) -> Submission:
     """Make the submission, where whoever asks may send it.
 
     Raises:
-        ProviderRefused, Unavailable
+        ProviderRefused, PeriodFinal, Unavailable
 
     """
     principal = ctx.principal
@@ -136,7 +137,7 @@ def announced(wanted: Asked, *, ctx: IntakeContext) -> Submission:
         ctx=ctx,
     )
     sender, declared = ctx.codes.known(principal.organisation), wanted.declared
-    return Submission(
+    submission = Submission(
         id=new_id(),
         data_set=wanted.data_set.data_set,
         catalogue_version=wanted.data_set.version,
@@ -151,6 +152,10 @@ def announced(wanted: Asked, *, ctx: IntakeContext) -> Submission:
         part=_part(declared, sender, ctx=ctx),
         left_out_at_source=declared.left_out_at_source,
     )
+    with ctx.uow.reading() as tx:
+        in_force = tx.editions.of(submission.data_set, submission.provider)
+    rights.require_not_final(wanted.data_set, submission.place, in_force, ctx=ctx)
+    return submission
 
 
 def _part(declared: Declaration, sender: str, *, ctx: IntakeContext) -> BulkPart | None:

@@ -1,6 +1,6 @@
 """What can be refused of data quality and the landing board."""
 
-from common.errors import Conflict, NotFound, Unavailable, Unprocessable
+from common.errors import Conflict, NotFound, Unprocessable
 from pseudonymisation.intake.domain.errors import SubmissionNotFound
 
 
@@ -31,8 +31,3 @@ class WindowInvalid(Unprocessable):
 
     code = "WINDOW_INVALID"
     title = "The months to be shown are not valid"
-
-
-class PublicationsUnavailable(Unavailable):
-    code = "PUBLICATIONS_UNAVAILABLE"
-    title = "What was published cannot be asked of agreements"

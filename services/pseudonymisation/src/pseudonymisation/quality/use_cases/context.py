@@ -7,9 +7,10 @@ from datetime import date
 from catalogue import Catalogue
 from common.clock import Clock
 from pseudonymisation.intake.use_cases.context import ScopedContext
+from pseudonymisation.intake.use_cases.ports import Publications
 from pseudonymisation.quality.domain.disclosure import SmallNumbers
 from pseudonymisation.quality.domain.schedule import DueRule, ShrinkRule
-from pseudonymisation.quality.use_cases.ports import Publications, QualityUnitOfWork
+from pseudonymisation.quality.use_cases.ports import QualityUnitOfWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

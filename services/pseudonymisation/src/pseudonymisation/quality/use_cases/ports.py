@@ -21,13 +21,6 @@ from pseudonymisation.quality.domain.schedule import Expectation
 from pseudonymisation.quality.domain.statement import Coverage
 
 
-class Publications(Protocol):
-    """What was published, as agreements says."""
-
-    def by_data_set(self) -> Mapping[str, Collection[str]]:
-        """Return the periods that are published by now. Raise Unavailable."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfEditions:
     """Which measured editions are wanted; None: whichever."""

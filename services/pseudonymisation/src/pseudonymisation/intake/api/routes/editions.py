@@ -16,7 +16,12 @@ from pseudonymisation.intake.api.dependencies import (
     WithdrawEditionsCtx,
 )
 from pseudonymisation.intake.api.schemas.submissions import DATA_SET, PERIOD, EditionView
-from pseudonymisation.intake.domain.errors import EditionMerged, PeriodInvalid, PeriodOverlaps
+from pseudonymisation.intake.domain.errors import (
+    EditionMerged,
+    PeriodFinal,
+    PeriodInvalid,
+    PeriodOverlaps,
+)
 from pseudonymisation.intake.use_cases import edition_replacements as replacements
 from pseudonymisation.intake.use_cases import editions as use_cases
 
@@ -62,6 +67,7 @@ def get_edition(edition_id: UUID, ctx: EditionsCtx) -> EditionView:
         ReplacementDecided,
         ReplacementOutdated,
         PeriodOverlaps,
+        PeriodFinal,
         EditedMeanwhile,
     ),
 )

@@ -37,6 +37,7 @@ router: Final = APIRouter(prefix="/v1/file-checks", tags=["submissions"])
         errors.DataSetUnknown,
         errors.CollectionNotInForce,
         errors.PeriodInvalid,
+        errors.PeriodFinal,
         errors.ProtocolNotTaken,
         errors.BulkPartInvalid,
         errors.LeftOutCountMissing,

@@ -80,6 +80,7 @@ router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
         errors.DataSetUnknown,
         errors.PeriodInvalid,
         errors.PeriodOverlaps,
+        errors.PeriodFinal,
         errors.ProtocolNotTaken,
         errors.BulkPartInvalid,
         errors.LeftOutCountMissing,

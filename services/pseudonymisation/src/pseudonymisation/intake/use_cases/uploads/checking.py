@@ -60,7 +60,7 @@ def begin(
 
     Raises:
         DataSetUnknown, CollectionNotInForce, PeriodInvalid, DeclarationRefused
-        ProviderRefused, Unavailable
+        ProviderRefused, PeriodFinal, Unavailable
 
     """
     wanted = submissions.asked(

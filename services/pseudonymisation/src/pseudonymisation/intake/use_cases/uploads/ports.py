@@ -1,9 +1,13 @@
 """What taking a file in needs from outside: a whole one, and one in parts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
-from pseudonymisation.intake.domain.partial_upload import Part
+from common.audit.entries import Entry as AuditEntry
+from pseudonymisation.intake.domain.partial_upload import Part, PartialUpload
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +51,22 @@ class SealedPart(Protocol):
 
     def abandon(self) -> None:
         """Leave nothing behind, also after `finish`."""
+
+
+class PartialUploads(Protocol):
+    def get(self, submission_id: UUID, upload_id: UUID) -> PartialUpload:
+        """Raise UploadNotFound."""
+
+    def of(self, submission_id: UUID) -> Sequence[PartialUpload]: ...
+
+    def untouched_since(self, instant: datetime, *, limit: int) -> Sequence[PartialUpload]: ...
+
+    def save(self, upload: PartialUpload, *, audit: AuditEntry | None = None) -> PartialUpload:
+        """Store how far it is, which is nobody's business but its sender's, and what is audited.
+
+        Raises:
+            EditedMeanwhile
+
+        """
+
+    def remove(self, upload: PartialUpload, *, audit: AuditEntry | None = None) -> None: ...

@@ -14,10 +14,10 @@ from common.clock import legal_day
 from common.errors import AppError, Unavailable
 from common.security.client import ServiceTokens
 from pseudonymisation.intake.adapters.agreements import AUDIENCE
-from pseudonymisation.quality.domain.errors import PublicationsUnavailable
+from pseudonymisation.intake.domain.errors import PublicationsUnavailable
 
 KEPT: Final = timedelta(seconds=30)
-"""Everybody may ask for the statement, and agreements is asked once in so long."""
+"""Everybody may ask for the public statement; agreements is asked for it once in so long."""
 PAGE: Final = 200
 PAGES_MAX: Final = 100
 
@@ -41,7 +41,7 @@ class _Page(BaseModel):
 
 @dataclass(slots=True)
 class HttpPublications:
-    """`quality.use_cases.ports.Publications`."""
+    """`intake.use_cases.ports.Publications`."""
 
     remote: http.Client
     tokens: ServiceTokens
@@ -49,10 +49,10 @@ class HttpPublications:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _kept: tuple[datetime, Mapping[str, frozenset[str]] | Unavailable] | None = None
 
-    def by_data_set(self) -> Mapping[str, frozenset[str]]:
+    def by_data_set(self, *, anew: bool = False) -> Mapping[str, frozenset[str]]:
         with self._lock:
             now = self.now()
-            if self._kept is None or not timedelta(0) <= now - self._kept[0] < KEPT:
+            if anew or self._kept is None or not timedelta(0) <= now - self._kept[0] < KEPT:
                 try:
                     self._kept = now, self._asked(legal_day(now))
                 except Unavailable as refusal:
