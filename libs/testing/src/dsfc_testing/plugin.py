@@ -103,6 +103,16 @@ def swift_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def composed_statements() -> Iterator[None]:
+    """Let no test compose a statement that another has composed: see `dsfc_testing.statements`."""
+    from dsfc_testing import statements
+
+    with pytest.MonkeyPatch.context() as patched:
+        statements.share(patched.setattr)
+        yield
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     """Return the legal clock, at START until the test moves it."""
