@@ -29,6 +29,7 @@ PERMITTED: Mapping[str, tuple[str, ...]] = {
 OF_PEOPLE: Mapping[str, tuple[str, ...]] = {
     "reidentify-permitted": ("re-identification-asked", "re-identification-answered"),
     "match-permitted": ("invoice-matched", "invoice-match-alert"),
+    "return_scores-permitted": ("risk-scores-returned",),
 }
 """The same of the haven, where somebody is told of people."""
 

@@ -90,6 +90,9 @@ def _sent(rules: LandingRules) -> Iterator[str]:
     if rules.left_out_at_source is not None:
         left_out = rules.left_out_at_source
         yield from ("", f"{left_out.who}: the sender says how many. Source: {left_out.source}.")
+    if rules.by_token is not None:
+        way = rules.by_token
+        yield from ("", f"Sent by token alone, to `{way.through}`. Source: {way.source}.")
 
 
 def _formats(rules: LandingRules) -> Iterator[str]:

@@ -50,6 +50,10 @@ LAZY = {
         "dsfc_cli.reidentifying:command",
         "Ask which of the practice's own registered patients tokens are, and print CSV.",
     ),
+    "risk-scores": Lazy(
+        "dsfc_cli.scoring:command",
+        "Send scores of risk stratification back, by the tokens of a line.",
+    ),
     "orders": Lazy(
         "dsfc_cli.ordering:app",
         "Standing orders: each month of a line is asked for when its time has come.",

@@ -36,6 +36,7 @@ from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import MapFile, Scope
 from pseudonymisation.people.domain.errors import ReleasesUnavailable
 from pseudonymisation.people.domain.invoice_match import Invoice
+from pseudonymisation.people.domain.risk_scores import ScoresDeclaration
 from pseudonymisation.people.domain.subject_access import Release
 from pseudonymisation.people.use_cases.ports import DirectCarePermission, MatchPermission
 from pseudonymisation.settings import MEGABYTE, Settings
@@ -232,6 +233,19 @@ class FakeDirectCare:
         self.asked.append((invoice.agreement, invoice.key, people, principal.client_id, token))
         self._refuse()
         return replace(self.match, decision_id=str(new_id()))
+
+    def decide_scores(
+        self,
+        declared: ScoresDeclaration,
+        *,
+        request_id: UUID,
+        people: int,
+        principal: Principal,
+        token: str,
+    ) -> DirectCarePermission:
+        self.asked.append((declared.agreement, declared.key, people, principal.client_id, token))
+        self._refuse()
+        return DirectCarePermission(decision_id=str(new_id()), domain=self.domain)
 
     def _refuse(self) -> None:
         if self.refuses:

@@ -30,7 +30,7 @@ from catalogue.landing_words import (
     Withhold,
 )
 from catalogue.model import DataSet
-from catalogue.protocols import LeftOutAtSource, Protocol, Protocols
+from catalogue.protocols import ByToken, LeftOutAtSource, Protocol, Protocols
 from catalogue.words import (
     DAYS,
     NUMBERS,
@@ -78,6 +78,8 @@ class LandingRules(Strict):
     """Numbers whose sums say how much a file is of: shown where it replaces another."""
     left_out_at_source: LeftOutAtSource | None = None
     """None: the sender leaves nobody out, or has not to say how many."""
+    by_token: ByToken | None = None
+    """None: a file is sent as every other one is."""
     digest: str = ""
 
     @model_validator(mode="after")

@@ -72,3 +72,11 @@ class LeftOutAtSource(Strict):
     who: Text
     """Who they are, as the sender is told."""
     source: Text
+
+
+class ByToken(Strict):
+    """Files come by the tokens of an agreement's line alone, by a way of their own."""
+
+    through: Annotated[str, Field(pattern=r"^/v1/[a-z-]+$")]
+    """The route that takes them, as a sender who tries another one is told."""
+    source: Text

@@ -107,6 +107,11 @@ class Catalogue:
         begun = [r for r in self.landing_rules if r.data_set == name and r.valid_from <= on]
         return max(begun, key=lambda r: r.version, default=None)
 
+    def is_by_token(self, name: str, on: date) -> bool:
+        """Whether files of a data set come by the tokens of a line, and as no file of a provider."""
+        rules = self.rules_of(name, on)
+        return rules is not None and rules.by_token is not None
+
     def intake_of(
         self, data_set: DataSet, on: date, protocol: Protocol = Protocol.WHOLE_PERIOD
     ) -> tuple[LandingRules, DataSet]:

@@ -12,6 +12,7 @@ from dsfc_client.people_models import (
     Reidentification,
     ReidentifiedPerson,
     ReleaseOfPerson,
+    ReturnedScores,
     SubjectAccessRequest,
     ToldOf,
 )
@@ -25,6 +26,18 @@ class OfWhom(TypedDict, total=False):
     nhs_number: str
     practice: str
     told_to: str
+
+
+class Scored(TypedDict):
+    """What a supplier says of the scores that it sends."""
+
+    agreement: str
+    data_set: str
+    classification: str
+    as_at: str
+    """The day up to which the records were looked at, `YYYY-MM-DD`."""
+    model: str
+    model_version: str
 
 
 class People(Submitting):
@@ -107,6 +120,25 @@ class People(Submitting):
     def match_invoice(self, body: Mapping[str, Any]) -> Sequence[bool]:
         """Ask of NHS numbers whether the people were where an invoice says; yes or no of each."""
         return [bool(one) for one in self.post("/v1/invoice-matches", body)["found"]]
+
+    def return_scores(
+        self, content: bytes, *, key: str | None = None, **said: Unpack[Scored]
+    ) -> ReturnedScores:
+        """Send scores of risk stratification back: `token,score`, one line a person, no header."""
+        headers = {"Content-Type": "text/csv"} | ({"Idempotency-Key": key} if key else {})
+        sent = self.call(
+            "POST",
+            "/v1/risk-scores",
+            params={**said},
+            content=content,
+            headers=headers,
+            timeout=WAIT_SECONDS_MAX,
+        )
+        return ReturnedScores.model_validate(sent.json())
+
+    def returned_scores(self, id_: UUID | str) -> ReturnedScores:
+        """Ask how scores stand that one's own organisation sent."""
+        return ReturnedScores.model_validate(self.get(f"/v1/risk-scores/{id_}"))
 
     def invoice_matches(self) -> Iterator[InvoiceMatch]:
         """List what was asked, as an auditor or for information governance; never of whom."""

@@ -30,6 +30,19 @@ class Reidentification(Wire):
     answers: int
 
 
+class ReturnedScores(Wire):
+    """Scores of risk stratification that came back: how they stand, and not of whom."""
+
+    id: UUID
+    state: str
+    agreement: str
+    model: str
+    month: str
+    people: int | None = None
+    without_number: int | None = None
+    without_practice: int | None = None
+
+
 class ReidentifiedPerson(Wire):
     """Of one token: the number of one's own patient, or why there is none."""
 

@@ -145,7 +145,10 @@ class EvaluationContext(Answered):
     ] = None
     domain: Annotated[
         str | None,
-        Field(description="Of a re-identification: the pseudonym domain whose tokens lead back."),
+        Field(
+            description="Of a re-identification, and of scores that come back: the pseudonym"
+            " domain whose tokens lead back."
+        ),
     ] = None
     match: Annotated[
         GivenMatch | None,

@@ -1,7 +1,7 @@
 """Every question that agreements decides (AuthZEN 1.0).
 
-A request, a release, a fetch, whether people may be re-identified for direct care, and whether
-numbers may be matched to validate an invoice.
+A request, a release, a fetch, whether people may be re-identified for direct care, whether numbers
+may be matched to validate an invoice, and whether scores of risk stratification may come back.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -154,6 +154,31 @@ class MatchQuestion(Asked):
     context: MatchContext
 
 
+class ReturnScoresAction(Asked):
+    name: Literal["return_scores"]
+
+
+class ReturnScoresContext(Asked):
+    request_id: ExternalId
+    period: Annotated[
+        str,
+        Field(pattern=MONTH, description="Month that the scores are of.", examples=["2018-04"]),
+    ]
+    people: Annotated[int, Field(ge=1, strict=True, description="How many people are scored.")]
+
+
+class ReturnScoresQuestion(Asked):
+    """May a supplier of risk stratification send what it worked out of a line's records.
+
+    Yes names the pseudonym domain by whose tokens it knows the people.
+    """
+
+    subject: Subject
+    action: ReturnScoresAction
+    resource: LineResource
+    context: ReturnScoresContext
+
+
 def _action_of(question: Any) -> str | None:
     if isinstance(question, dict):
         action = question.get("action")
@@ -163,14 +188,22 @@ def _action_of(question: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-AnyQuestion = RequestQuestion | ReleaseQuestion | FetchQuestion | ReidentifyQuestion | MatchQuestion
+AnyQuestion = (
+    RequestQuestion
+    | ReleaseQuestion
+    | FetchQuestion
+    | ReidentifyQuestion
+    | MatchQuestion
+    | ReturnScoresQuestion
+)
 
 Question = Annotated[
     Annotated[RequestQuestion, Tag("request")]
     | Annotated[ReleaseQuestion, Tag("release")]
     | Annotated[FetchQuestion, Tag("fetch")]
     | Annotated[ReidentifyQuestion, Tag("reidentify")]
-    | Annotated[MatchQuestion, Tag("match")],
+    | Annotated[MatchQuestion, Tag("match")]
+    | Annotated[ReturnScoresQuestion, Tag("return_scores")],
     Discriminator(_action_of),
 ]
 

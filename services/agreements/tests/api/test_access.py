@@ -1200,6 +1200,51 @@ def test_nobody_but_the_haven_asks_whether_numbers_may_be_matched(asked, role):
     assert asked.logged() == []
 
 
+def scores_body(asked, client=plain.RISK_CLIENT, ods=CSU):
+    token = asked.token(client, ods, "pseudonymisation", Role.CSU_SYSTEM)
+    line = {"purpose": "RS", "data_set": "SUS_APC", "classification": "IDENTIFIABLE"}
+    return {
+        "subject": {"type": "client", "id": client, "properties": {"token": token}},
+        "action": {"name": "return_scores"},
+        "resource": {"type": "line", "id": plain.REFERENCE, "properties": line},
+        "context": {"request_id": str(new_id()), "period": "2018-04", "people": 3},
+    }
+
+
+def test_the_haven_is_told_by_whose_tokens_scores_come_back_and_it_is_logged_before(stratified):
+    body = scores_body(stratified)
+    answer = stratified.post(body, role=Role.SERVICE_PSEUDONYMISATION)
+
+    assert answer.json()["decision"] is True, answer.text
+    context = answer.json()["context"]
+    assert context["domain"].startswith("sha256:")
+    assert {"permit", "lease", "holding_id", "match"}.isdisjoint(context)
+    (logged,) = stratified.logged()
+    assert (str(logged.id), logged.action, logged.permitted) == (
+        context["id"],
+        "return_scores",
+        True,
+    )
+
+
+def test_a_commissioning_team_that_sends_scores_is_refused_and_the_attempt_is_logged(stratified):
+    answer = stratified.post(scores_body(stratified, CLIENT), role=Role.SERVICE_PSEUDONYMISATION)
+
+    assert answer.json()["decision"] is False
+    assert ("ENVIRONMENT_MISMATCH", None) in codes(answer)
+    assert "domain" not in answer.json()["context"]
+    (logged,) = stratified.logged()
+    assert (logged.action, logged.permitted) == ("return_scores", False)
+
+
+@pytest.mark.parametrize("role", [Role.SERVICE_DISSEMINATION, Role.CSU_SYSTEM])
+def test_nobody_but_the_haven_asks_whether_scores_come_back(stratified, role):
+    answer = stratified.post(scores_body(stratified), role=role)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "ONLY_ABOUT_ONESELF")
+    assert stratified.logged() == []
+
+
 def test_the_haven_asks_for_nothing_else(asked):
     answer = asked.post(asked.request_body(), role=Role.SERVICE_PSEUDONYMISATION)
 

@@ -126,8 +126,11 @@ class Evaluation:
         self.world, self.question, self.now = world, question, now
         self.today = now.astimezone(LONDON).date()
         # A match is judged as a request for no field, and by one rule besides.
+        # So is what asks whether scores come back.
         self.is_match = question["action"] == "match"
-        self.action = "request" if self.is_match else question["action"]
+        self.returns_scores = question["action"] == "return_scores"
+        of_no_field = self.is_match or self.returns_scores
+        self.action = "request" if of_no_field else question["action"]
         self.file = question.get("file")
         subject = question["permit"] if self.action == "release" else question
         self.client, self.organisation = subject["client"], self.own(subject["organisation"])
@@ -590,6 +593,7 @@ class Evaluation:
             | self.undone(line)
             | self.singled_out(line)
             | self.for_an_invoice()
+            | self.scores_of_a_supplier(line)
             | self.by_maps_that_stand(line)
             | self.domain_matches(line)
             | self.disclosed(line)
@@ -1573,6 +1577,16 @@ class Evaluation:
         """[4.1] Numbers are matched by a line of identifiable records for invoice validation."""
         fine = not self.is_match or self.key[::2] == ("IV", "IDENTIFIABLE")
         return set() if fine else {("INVOICE_VALIDATION_ONLY", "purpose")}
+
+    def scores_of_a_supplier(self, line: Json) -> Found:
+        """[4.1] Scores come back by a line of records for risk stratification to its supplier."""
+        of_records = ("IDENTIFIABLE", "PSEUDO_ANONYMISED")
+        fine = not self.returns_scores or (
+            self.purpose == "RS"
+            and self.classification in of_records
+            and line["recipient_environment"]["kind"] == "rs_supplier"
+        )
+        return set() if fine else {("RISK_STRATIFICATION_ONLY", "purpose")}
 
     def singled_out(self, line: Json) -> Found:
         """Where the line has a limit of k, no group of the file's people is smaller."""

@@ -26,6 +26,7 @@ from agreements.decision.domain.question import (
     Reidentify,
     Release,
     Request,
+    ReturnScores,
     UnattestedRelease,
 )
 from agreements.records.adapters import reference
@@ -253,8 +254,9 @@ def _landed(told: Json | None) -> Landed | None:
 
 def question_of(question: Json) -> Question:
     match question["action"]:
-        case "request" | "match":
-            kind = Match if question["action"] == "match" else Request
+        case "request" | "match" | "return_scores":
+            kinds = {"request": Request, "match": Match, "return_scores": ReturnScores}
+            kind = kinds[question["action"]]
             return kind(
                 asker=_asker(question),
                 request=ExtractRequest(

@@ -159,6 +159,25 @@ def test_a_match_is_refused_where_the_reference_refuses_it(case):
     agrees_with_the_reference(*case)
 
 
+def has_risk_stratification(_draw, world, _question):
+    plain.with_risk_stratification(world)
+
+
+SCORES = cases(
+    spoiled_at_most=3,
+    questions=st.just(plain.return_scores),
+    first=(has_risk_stratification,),
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(SCORES)
+@example((plain.with_risk_stratification(plain.sound()), plain.return_scores(), plain.NOON))
+@example((plain.sound(), plain.return_scores(purpose="COM"), plain.NOON))
+def test_scores_come_back_where_the_reference_lets_them(case):
+    agrees_with_the_reference(*case)
+
+
 LIMITED = cases(spoiled_at_most=0, first=(few_share,))
 
 

@@ -551,6 +551,20 @@ def match(**changes: Any) -> Json:
     return request(**(asked | changes))
 
 
+def return_scores(**changes: Any) -> Json:
+    """By the line of `with_risk_stratification`, from its supplier."""
+    asked: Json = {
+        "action": "return_scores",
+        "client": RISK_CLIENT,
+        "purpose": "RS",
+        "classification": "IDENTIFIABLE",
+        "periods": ["2018-04"],
+        "fields": [],
+        "formats": [],
+    }
+    return request(**(asked | changes))
+
+
 def reidentify(**changes: Any) -> Json:
     """For the line of `with_risk_stratification`, by a practice of `with_practices`."""
     base: Json = {

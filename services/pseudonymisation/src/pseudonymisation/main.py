@@ -62,6 +62,7 @@ from pseudonymisation.people.adapters.released_files import ReleasedFiles
 from pseudonymisation.people.adapters.rules import (
     invoice_match_rule,
     reidentification_rule,
+    risk_scores_rule,
     subject_access_rule,
 )
 from pseudonymisation.people.adapters.sealed_people import SealedPeople
@@ -69,6 +70,7 @@ from pseudonymisation.people.api.routes import (
     invoice_matches,
     registrations,
     reidentifications,
+    risk_scores,
     subject_access,
 )
 from pseudonymisation.people.use_cases.context import PeopleContext
@@ -255,6 +257,8 @@ class Parts(service.Parts):
             rule=reidentification_rule,
             subject_access_rule=subject_access_rule,
             invoice_match_rule=invoice_match_rule,
+            risk_scores_rule=risk_scores_rule,
+            intake=self.intake,
         )
 
     @cached_property
@@ -348,6 +352,7 @@ def create_app(
             reidentifications.look_up_router,
             subject_access.router,
             invoice_matches.router,
+            risk_scores.router,
             public_keys.router,
         ],
         state=_intake,

@@ -83,6 +83,8 @@ EXPECTED = {
     ("POST", "/v1/re-identifications/{reidentification_id}/answer"): {Role.GP_PRACTICE},
     ("POST", "/v1/re-identified-people/searches"): {Role.AUDITOR},
     ("POST", "/v1/invoice-matches"): {Role.CSU_SYSTEM},
+    ("POST", "/v1/risk-scores"): {Role.CSU_SYSTEM},
+    ("GET", "/v1/risk-scores/{scores_id}"): {Role.CSU_SYSTEM},
     ("POST", "/v1/subject-access-requests"): {Role.INFORMATION_GOVERNANCE},
     ("POST", "/v1/subject-access-requests/{request_id}/confirmation"): {
         Role.INFORMATION_GOVERNANCE

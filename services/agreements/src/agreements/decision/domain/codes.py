@@ -76,6 +76,7 @@ class Code(StrEnum):
     BREACH_OPEN = "BREACH_OPEN"
     DIRECT_CARE_ONLY = "DIRECT_CARE_ONLY"
     INVOICE_VALIDATION_ONLY = "INVOICE_VALIDATION_ONLY"
+    RISK_STRATIFICATION_ONLY = "RISK_STRATIFICATION_ONLY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,6 +444,13 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The earlier extract is of the same months and filters, and has a Parquet file",
         "Ask for the same `periods` and `filters` as then, or without `changes_since`.",
         "A change set tells its recipient nothing that is not in the two extracts",
+    ),
+    Code.RISK_STRATIFICATION_ONLY: Meaning(
+        "Scores come back by a line of records for risk stratification, from its supplier",
+        "Send them by the line under which the records were supplied, from the supplier's own"
+        " environment.",
+        "NHS England's pages on risk stratification: the supplier's results, to the GP of their own"
+        " patients and without identity to the commissioner",
     ),
     Code.BREACH_OPEN: Meaning(
         "The line is not held",

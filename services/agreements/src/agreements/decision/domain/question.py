@@ -1,6 +1,7 @@
 """What is asked: an extract, the release of a file, the bytes of one, or of whom.
 
-Of whom: whom tokens stand for, and whether people were where an invoice says.
+Of whom: whom tokens stand for, whether people were where an invoice says, and whether scores of
+people may come back.
 """
 
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ class Action(StrEnum):
     FETCH = "fetch"
     REIDENTIFY = "reidentify"
     MATCH = "match"
+    RETURN_SCORES = "return_scores"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,14 @@ class Match(Request):
     """Whether it may be said of NHS numbers that they are in the line's rows (ruling 31).
 
     In place of a file: it is judged as a request for no field, and nothing is prepared.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnScores(Request):
+    """Whether scores of risk stratification may come back by a line's tokens (domain.md 4.1).
+
+    It is judged as a request for no field: who may not have the records sends no scores of them.
     """
 
 

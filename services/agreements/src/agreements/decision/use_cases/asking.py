@@ -112,7 +112,18 @@ class AskMatch:
     """How many NHS numbers are asked about."""
 
 
-Ask = AskRequest | AskRelease | AskFetch | AskReidentify | AskMatch
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskReturnScores:
+    action: ClassVar[Action] = Action.RETURN_SCORES
+    asked_by: Principal
+    evidence: Evidence
+    request: ExtractRequest
+    """Of one month, for no field and in no format: nothing leaves."""
+    people: int
+    """How many people are scored."""
+
+
+Ask = AskRequest | AskRelease | AskFetch | AskReidentify | AskMatch | AskReturnScores
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,7 +146,7 @@ class Answer:
 
     lease: Lease | None = None
     domain: str | None = None
-    """Of a re-identification: the pseudonym domain whose tokens lead back."""
+    """Of a re-identification, and of scores: the pseudonym domain whose tokens lead back."""
     match: GivenMatch | None = None
     """Of a match: whose people count."""
 

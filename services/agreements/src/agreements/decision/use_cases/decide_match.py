@@ -1,23 +1,39 @@
-"""Decides whether numbers may be matched with what was landed, to validate an invoice."""
+"""Decides what is asked of a month's records and gives no file of them.
+
+Whether numbers may be matched with them, to validate an invoice; and whether scores that a supplier
+of risk stratification worked out of them may come back.
+"""
 
 from agreements.decision.domain.decide import Permission, decide
-from agreements.decision.domain.question import Match
-from agreements.decision.use_cases.asking import Answer, AskMatch
+from agreements.decision.domain.question import Match, ReturnScores
+from agreements.decision.use_cases.asking import Answer, AskMatch, AskReturnScores
 from agreements.decision.use_cases.decision_batch import DecisionBatch
-from agreements.decision.use_cases.permission_cache import written
+from agreements.decision.use_cases.permission_cache import Written, written
 from agreements.decision.use_cases.ports import DecisionLog
 from common.ids import new_id
 from statements.decision import GivenMatch
 
 
-def decide_match(ask: AskMatch, batch: DecisionBatch, tx: DecisionLog) -> Answer:
+def decide_match(ask: AskMatch | AskReturnScores, batch: DecisionBatch, tx: DecisionLog) -> Answer:
     """Decide, and write the decision. It gives no permit, and takes no opt-out treatment."""
     request = ask.request
     facts = tx.facts(request.agreement)
     reserved = batch.reserved(facts, request.data_set, request.periods)
-    question = Match(asker=ask.evidence.asker, request=request)
+    asker = ask.evidence.asker
+    question = (
+        Match(asker=asker, request=request)
+        if isinstance(ask, AskMatch)
+        else ReturnScores(asker=asker, request=request)
+    )
     decision = decide(question, facts, batch.present(reserved=reserved))
-    given = _given(decision) if isinstance(decision, Permission) else None
+    given, domain = None, None
+    grants: Written = {}
+    if isinstance(decision, Permission) and isinstance(ask, AskMatch):
+        given = _given(decision)
+        grants = written({"codes": [*given.codes]})
+    elif isinstance(decision, Permission):
+        domain = decision.domain.id
+        grants = written({"domain": domain})
     logged = batch.log(
         ask,
         decision,
@@ -28,10 +44,10 @@ def decide_match(ask: AskMatch, batch: DecisionBatch, tx: DecisionLog) -> Answer
         inputs=written(
             {**request.line._asdict(), "periods": list(request.periods), "people": ask.people}
         ),
-        grants={} if given is None else written({"codes": [*given.codes]}),
+        grants=grants,
         token_digest=ask.evidence.token_digest,
     )
-    return batch.answer(logged, decision, match=given)
+    return batch.answer(logged, decision, match=given, domain=domain)
 
 
 def _given(allowed: Permission) -> GivenMatch:

@@ -24,6 +24,7 @@ from agreements.decision.use_cases.asking import (
     AskReidentify,
     AskRelease,
     AskRequest,
+    AskReturnScores,
 )
 from agreements.decision.use_cases.decide_fetch import decide_fetch
 from agreements.decision.use_cases.decide_match import decide_match
@@ -175,7 +176,7 @@ def decide_one(ask: Ask, batch: DecisionBatch, tx: DecisionLog) -> AnswerOrError
                 return decide_fetch(ask, batch, tx)
             case AskReidentify():
                 return decide_reidentify(ask, batch, tx)
-            case AskMatch():
+            case AskMatch() | AskReturnScores():
                 return decide_match(ask, batch, tx)
     except (EvidenceRefused, DigestDiffers) as error:
         return error

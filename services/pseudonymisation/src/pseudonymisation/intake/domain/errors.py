@@ -76,6 +76,13 @@ class BulkPartInvalid(DeclarationRefused):
     title = "The part that a bulk file replaces is not named correctly"
 
 
+class SentByToken(DeclarationRefused):
+    """Whoever may send it knows people by tokens, and sends these."""
+
+    code = "SENT_BY_TOKEN"
+    title = "The data set is sent by token, and by a way of its own"
+
+
 class LeftOutCountMissing(DeclarationRefused):
     code = "LEFT_OUT_COUNT_MISSING"
     title = "The number of people left out at the source is needed"

@@ -199,6 +199,8 @@ class Submission:
             recipient=None if self.part is None else self.part.recipient,
             group=None if self.part is None else self.part.group,
             left_out_at_source=self.left_out_at_source,
+            # No file of a whole period is of a part: what is, came by token.
+            by_token=self.part is not None and self.protocol is Protocol.WHOLE_PERIOD,
         )
 
     def claim(self, attempt: UUID, *, until: datetime) -> Self:

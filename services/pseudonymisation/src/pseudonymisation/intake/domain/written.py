@@ -49,14 +49,17 @@ AS_CATALOGUED: Final = Dialect()
 
 @dataclass(frozen=True, slots=True)
 class BulkPart:
-    """What a file in bulk replaces of its provider and period: what one sender sent so before."""
+    """What a file in bulk replaces of its provider and period: what one sender sent so before.
+
+    Of what is sent by token it is what was sent under the same agreement, by the same model.
+    """
 
     sender: str
     """Who sent it: its code in normal form."""
     recipient: str
-    """The prime recipient: its code in normal form."""
+    """The prime recipient: its code in normal form; by token the agreement."""
     group: str
-    """The bulk replacement group."""
+    """The bulk replacement group; by token the model."""
 
     def __str__(self) -> str:
         return f"{self.sender}/{self.recipient}/{self.group}"
@@ -77,14 +80,24 @@ class Declaration:
     group: str | None = None
     left_out_at_source: int | None = None
     """People whom the sender has left out, where it has to say how many (ruling 28)."""
+    by_token: bool = False
+    """Whether people came by the tokens of an agreement's line: no sender says it of a file."""
 
     def require_taken(self, rules: LandingRules) -> None:
         """Hold what was declared against the rules of the day.
 
         Raises:
-            ProtocolNotTaken, BulkPartInvalid, LeftOutCountMissing, LeftOutCountUnexpected
+            SentByToken, ProtocolNotTaken, BulkPartInvalid, LeftOutCountMissing
+            LeftOutCountUnexpected
 
         """
+        if rules.by_token is not None and not self.by_token:
+            raise errors.SentByToken(
+                f"{rules.data_set} is not sent as a file: send the tokens to"
+                f" {rules.by_token.through}.",
+                field="data_set",
+                through=rules.by_token.through,
+            )
         if self.protocol not in rules.ways:
             raise errors.ProtocolNotTaken(
                 f"Files of {rules.data_set} are sent as {' or '.join(rules.ways)}.",
@@ -95,6 +108,8 @@ class Declaration:
         self._require_count(rules)
 
     def _require_part(self, rules: LandingRules) -> None:
+        if self.by_token:
+            return  # the part is what one sender sent under an agreement, by a model
         bulk = rules.protocols.bulk if rules.protocols else None
         if bulk is None or self.protocol is not Protocol.BULK:
             if self.recipient is not None or self.group is not None:

@@ -162,6 +162,8 @@ def _part(declared: Declaration, sender: str, *, ctx: IntakeContext) -> BulkPart
     """Return which part a file in bulk replaces, its codes in normal form."""
     if declared.recipient is None or declared.group is None:
         return None
+    if declared.by_token:
+        return BulkPart(sender, declared.recipient, declared.group)
     return BulkPart(sender, ctx.codes.known(declared.recipient), declared.group)
 
 
@@ -316,6 +318,10 @@ def quarantined_rows(
     require_as_logged(f"submissions/{submission_id}")  # its row says whose rows are handed out
     with ctx.uow.writing() as tx:
         submission = tx.submissions.sent_by(submission_id, ctx.own)
+        if submission.declared.by_token:
+            raise errors.QuarantineGone(
+                "What came by token has NHS numbers in it now, which its sender is not to have."
+            )
         data_set = as_read(submission, ctx=ctx, table=table)
         key, content = submission.quarantine_key, submission.content
         if table is not None:

@@ -23,6 +23,7 @@ from common.security.client import ServiceTokens
 from common.security.principal import Principal
 from pseudonymisation.people.domain.errors import ReleasesUnavailable
 from pseudonymisation.people.domain.invoice_match import Invoice
+from pseudonymisation.people.domain.risk_scores import ScoresDeclaration
 from pseudonymisation.people.domain.subject_access import Release
 from pseudonymisation.people.use_cases.ports import DirectCarePermission, MatchPermission
 from statements.decision import Evaluation, EvaluationContext, refusal_of
@@ -35,6 +36,9 @@ from statements.question import (
     ReidentifyAction,
     ReidentifyContext,
     ReidentifyQuestion,
+    ReturnScoresAction,
+    ReturnScoresContext,
+    ReturnScoresQuestion,
 )
 from statements.request import Proof, Subject
 from statements.vocabulary import LineKey
@@ -69,20 +73,10 @@ class HttpDirectCare:
         question = ReidentifyQuestion(
             subject=Subject(id=principal.client_id, properties=Proof(token=token)),
             action=ReidentifyAction(name="reidentify"),
-            resource=LineResource(
-                id=agreement,
-                properties=LineOfAgreement(
-                    purpose=key.purpose,
-                    data_set=key.data_set,
-                    classification=key.classification,
-                ),
-            ),
+            resource=_line(agreement, key),
             context=ReidentifyContext(request_id=str(request_id), people=people),
         )
-        decision_id, given = self._permitted(question)
-        if given.domain is None:
-            raise DecisionUnavailable("Agreements said yes and named no pseudonym domain.")
-        return DirectCarePermission(decision_id=decision_id, domain=given.domain)
+        return self._of_domain(question)
 
     def decide_match(
         self,
@@ -97,14 +91,7 @@ class HttpDirectCare:
         question = MatchQuestion(
             subject=Subject(id=principal.client_id, properties=Proof(token=token)),
             action=MatchAction(name="match"),
-            resource=LineResource(
-                id=invoice.agreement,
-                properties=LineOfAgreement(
-                    purpose=key.purpose,
-                    data_set=key.data_set,
-                    classification=key.classification,
-                ),
-            ),
+            resource=_line(invoice.agreement, key),
             context=MatchContext(request_id=str(request_id), period=invoice.month, people=people),
         )
         decision_id, given = self._permitted(question)
@@ -122,8 +109,35 @@ class HttpDirectCare:
             list_age_days_max=allowed.list_age_days_max,
         )
 
+    def decide_scores(
+        self,
+        declared: ScoresDeclaration,
+        *,
+        request_id: UUID,
+        people: int,
+        principal: Principal,
+        token: str,
+    ) -> DirectCarePermission:
+        question = ReturnScoresQuestion(
+            subject=Subject(id=principal.client_id, properties=Proof(token=token)),
+            action=ReturnScoresAction(name="return_scores"),
+            resource=_line(declared.agreement, declared.key),
+            context=ReturnScoresContext(
+                request_id=str(request_id), period=declared.month, people=people
+            ),
+        )
+        return self._of_domain(question)
+
+    def _of_domain(
+        self, question: ReidentifyQuestion | ReturnScoresQuestion
+    ) -> DirectCarePermission:
+        decision_id, given = self._permitted(question)
+        if given.domain is None:
+            raise DecisionUnavailable("Agreements said yes and named no pseudonym domain.")
+        return DirectCarePermission(decision_id=decision_id, domain=given.domain)
+
     def _permitted(
-        self, question: ReidentifyQuestion | MatchQuestion
+        self, question: ReidentifyQuestion | MatchQuestion | ReturnScoresQuestion
     ) -> tuple[str, EvaluationContext]:
         """Return the logged yes. Raise Refused, AgreementNotFound, DecisionUnavailable."""
         evaluation = self._ask(question.model_dump(mode="json", exclude_none=True))
@@ -153,6 +167,13 @@ class HttpDirectCare:
         except ValidationError as error:
             log.warning("decision_not_understood")
             raise DecisionUnavailable(NO_DECISION) from error
+
+
+def _line(agreement: str, key: LineKey) -> LineResource:
+    named = LineOfAgreement(
+        purpose=key.purpose, data_set=key.data_set, classification=key.classification
+    )
+    return LineResource(id=agreement, properties=named)
 
 
 class _Holding(BaseModel):

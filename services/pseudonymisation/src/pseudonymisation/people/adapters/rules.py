@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pseudonymisation.people.domain.rules import (
     InvoiceMatchRule,
     ReidentificationRule,
+    RiskScoresRule,
     SubjectAccessRule,
 )
 
@@ -79,6 +80,14 @@ class _SubjectAccess(_Dated):
         )
 
 
+class _RiskScores(_Dated):
+    people_max: Annotated[int, Field(ge=1)]
+
+    @property
+    def rule(self) -> RiskScoresRule:
+        return RiskScoresRule(first=self.first, last=self.last, people_max=self.people_max)
+
+
 class _OfDays(Protocol):
     def holds_on(self, day: date) -> bool: ...
 
@@ -100,6 +109,16 @@ def subject_access_rules() -> tuple[SubjectAccessRule, ...]:
 @lru_cache(maxsize=1)
 def invoice_match_rules() -> tuple[InvoiceMatchRule, ...]:
     return tuple(row.rule for row in _rows("invoice_matching", list[_InvoiceMatching]))
+
+
+@lru_cache(maxsize=1)
+def risk_scores_rules() -> tuple[RiskScoresRule, ...]:
+    return tuple(row.rule for row in _rows("risk_scores", list[_RiskScores]))
+
+
+def risk_scores_rule(day: date) -> RiskScoresRule:
+    """Return the rule of a day. Raise LookupError where the file has none, or two."""
+    return _of(risk_scores_rules(), day)
 
 
 def invoice_match_rule(day: date) -> InvoiceMatchRule:

@@ -14,6 +14,7 @@ from uuid import UUID
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from common.ids import new_id
 from common.replacement import Change
@@ -23,12 +24,20 @@ from pseudonymisation.engine.keystore import KeyStore
 from pseudonymisation.engine.nhs_numbers import valid_numbers
 from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.sealing import PERSON
-from pseudonymisation.engine.session import EngineLimits, literal, sealed_parquet, session
+from pseudonymisation.engine.session import (
+    EngineLimits,
+    literal,
+    sealed_parquet,
+    session,
+    whole,
+)
 from pseudonymisation.engine.tokens import Kind, Retokeniser, is_of_domain
 from pseudonymisation.people.adapters.registration_lines import RegistrationLines
+from pseudonymisation.people.adapters.score_lines import KnownScores, ScoreLines
 from pseudonymisation.people.domain import errors
 from pseudonymisation.people.domain.registration import RegistrationContent, RegistrationList
 from pseudonymisation.people.domain.reidentification import LedBack, Outcome
+from pseudonymisation.people.domain.risk_scores import ScoredPeople, require_known
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 
 FOLDER: Final = "registrations"
@@ -73,6 +82,9 @@ class SealedPeople:
         self.keys.destroy(key_of(list_id))
         self.objects.delete(object_key)
 
+    def scores(self, people_max: int) -> "SealedScores":
+        return SealedScores(self, people_max)
+
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
         old = set(self.objects.keys(FOLDER, older_than=older_than))
         # Asked after the objects were listed: what is named later is not among them.
@@ -91,17 +103,9 @@ class SealedPeople:
     ) -> Sequence[LedBack]:
         """Raise TokensOfAnotherDomain, KeyClosed, KeyDestroyed, KeyUnavailable, EngineFailed."""
         foreign = sum(not is_of_domain(token, domain.id) for token in tokens)
-        key = self.keys.find(domain.key_name)
-        if foreign or key is None:
-            raise errors.TokensOfAnotherDomain(
-                f"{foreign or len(tokens)} of the {len(tokens)} tokens were not made for this line."
-                " Name the line of the agreement under which they were supplied.",
-                tokens=foreign or len(tokens),
-            )
+        retokeniser = self.retokeniser(domain, foreign, len(tokens))
         person_key = self.keys.get(PERSON)
-        numbers = Retokeniser(
-            kind=Kind.NUMBER, domain_key=key, domain_id=domain.id, haven_key=person_key
-        ).numbers(pa.array(tokens, pa.string()))
+        numbers = retokeniser.numbers(pa.array(tokens, pa.string()))
         known = [place for place, one in enumerate(numbers) if one.is_valid]
         sealed = _sealed(numbers.take(pa.array(known, pa.int64())), person_key)
         own = self._registered(sealed, lists, practice)
@@ -111,6 +115,27 @@ class SealedPeople:
             _led_back(token, place, numbers, people, registered)
             for place, token in enumerate(tokens)
         ]
+
+    def retokeniser(self, domain: PseudonymDomain, foreign: int, tokens: int) -> Retokeniser:
+        """Give what leads the tokens of a domain back, of which so many are another's.
+
+        Raises:
+            TokensOfAnotherDomain, KeyClosed, KeyDestroyed, KeyUnavailable
+
+        """
+        key = self.keys.find(domain.key_name)
+        if foreign or key is None:
+            raise errors.TokensOfAnotherDomain(
+                f"{foreign or tokens} of the {tokens} tokens were not made for this line. Name the"
+                " line of the agreement under which they were supplied.",
+                tokens=foreign or tokens,
+            )
+        return Retokeniser(
+            kind=Kind.NUMBER,
+            domain_key=key,
+            domain_id=domain.id,
+            haven_key=self.keys.get(PERSON),
+        )
 
     def person_of(self, nhs_number: str) -> str:
         """Raise NumberInvalid, KeyUnavailable."""
@@ -140,6 +165,26 @@ class SealedPeople:
             rows = connection.execute(f"SELECT place FROM asked WHERE {by_every}").fetchall()
         found = {int(place) for (place,) in rows}
         return [place in found for place in range(len(sealed))]
+
+    def practices_of(self, sealed: Blocks, lists: Sequence[RegistrationList]) -> list[str]:
+        """Name the practice of each person; empty where not every list has the same one."""
+        first, second = words_of(sealed)
+        asked = pa.table({"place": np.arange(len(sealed)), "person_0": first, "person_1": second})
+        with self._opened(*lists) as (connection, files):
+            connection.register("asked", asked)
+            joined = " ".join(
+                f"JOIN {file} AS l{number} ON l{number}.person_0 = asked.person_0"
+                f" AND l{number}.person_1 = asked.person_1"
+                for number, file in enumerate(files)
+            )
+            same = " AND ".join(f"l{n}.practice = l0.practice" for n in range(len(files)))
+            rows = connection.execute(
+                f"SELECT asked.place, l0.practice FROM asked {joined} WHERE {same}"
+            ).fetchall()
+        found = [""] * len(sealed)
+        for place, practice in rows:
+            found[int(place)] = str(practice)
+        return found
 
     @contextmanager
     def _opened(
@@ -216,6 +261,46 @@ class SealedRegistrations:
 
     def abandon(self) -> None:
         self._haven.destroy_registrations(self._list_id, self.key)
+
+
+class SealedScores:
+    """Scores that stream in; whose they are is known for as long as they are landed."""
+
+    def __init__(self, haven: SealedPeople, people_max: int) -> None:
+        self._haven = haven
+        self._lines = ScoreLines(people_max)
+        self._came = pa.table({"token": pa.array([], pa.string())})
+
+    def take(self, chunk: bytes) -> None:
+        self._lines.take(chunk)
+
+    def finish(self) -> int:
+        tokens, scores = self._lines.finish()
+        self._came = pa.table({"token": tokens, "score": scores})
+        return len(tokens)
+
+    def known(self, domain: PseudonymDomain, *, lists: Sequence[RegistrationList]) -> KnownScores:
+        haven, tokens = self._haven, whole(self._came["token"])
+        foreign = sum(not is_of_domain(token, domain.id) for token in tokens.to_pylist())
+        retokeniser = haven.retokeniser(domain, foreign, len(tokens))
+        numbers = retokeniser.numbers(tokens)
+        is_known = np.asarray(numbers.is_valid())
+        letters = pc.utf8_slice_codeunits(tokens, start=0, stop=1)
+        has_no_number = np.asarray(pc.equal(letters, Kind.NO_NUMBER.value))
+        require_known([int(at) + 1 for at in np.flatnonzero(~(is_known | has_no_number))])
+        rows = pa.array(np.flatnonzero(is_known))
+        told = numbers.take(rows)
+        practices = haven.practices_of(_sealed(told, haven.keys.get(PERSON)), lists)
+        return KnownScores(
+            numbers=told,
+            scores=whole(self._came["score"]).take(rows),
+            practices=practices,
+            counted=ScoredPeople(
+                people=len(told),
+                without_number=len(tokens) - len(told),
+                without_practice=practices.count(""),
+            ),
+        )
 
 
 def key_of(list_id: UUID) -> str:

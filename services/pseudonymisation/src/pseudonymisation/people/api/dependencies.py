@@ -17,4 +17,5 @@ LookUpCtx = Annotated[PeopleContext, permitted(permissions.LOOK_UP_PEOPLE, state
 AskSubjectCtx = Annotated[PeopleContext, permitted(permissions.ASK_FOR_SUBJECT_ACCESS, state=STATE)]
 ReadSubjectCtx = Annotated[PeopleContext, permitted(permissions.READ_SUBJECT_ACCESS, state=STATE)]
 MatchCtx = Annotated[PeopleContext, permitted(permissions.MATCH_INVOICES, state=STATE)]
+ScoresCtx = Annotated[PeopleContext, permitted(permissions.RETURN_SCORES, state=STATE)]
 ReadMatchesCtx = Annotated[PeopleContext, permitted(permissions.READ_INVOICE_MATCHES, state=STATE)]

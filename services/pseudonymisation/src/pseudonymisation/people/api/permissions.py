@@ -55,6 +55,12 @@ MATCH_INVOICES = Permission(
     "Ask whether people were where an invoice says: a system of a controlled environment for"
     " finance is told; whichever other system asks is refused, and the attempt is logged.",
 )
+RETURN_SCORES = Permission(
+    "risk-scores:return",
+    frozenset({Role.CSU_SYSTEM}),
+    "Send scores of risk stratification back, by token, and see how one's own stand: a supplier's"
+    " system may; whichever other system tries is refused, and the attempt is logged.",
+)
 READ_INVOICE_MATCHES = Permission(
     "invoice-matches:read",
     frozenset({Role.INFORMATION_GOVERNANCE, Role.AUDITOR}),

@@ -49,6 +49,23 @@ class TokensOfAnotherDomain(Conflict):
     title = "The tokens were not made in this line's pseudonym domain"
 
 
+class RiskScoresInvalid(Unprocessable):
+    code = "RISK_SCORES_INVALID"
+    title = "The scores cannot be read"
+
+
+class RiskScoresNotFound(NotFound):
+    code = "RISK_SCORES_NOT_FOUND"
+    title = "No such scores"
+
+
+class TokensUnknown(Conflict):
+    """They look like this line's, and lead back to nobody: none of the file is taken."""
+
+    code = "TOKENS_UNKNOWN"
+    title = "Some tokens are of nobody in this line's files"
+
+
 class ReidentificationNotFound(NotFound):
     code = "RE_IDENTIFICATION_NOT_FOUND"
     title = "No such re-identification"

@@ -80,6 +80,17 @@ class InvoiceMatchRule:
         require_day(numbers, self.numbers_day_max)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskScoresRule:
+    first: date | None
+    last: date | None
+    people_max: int
+    """Of one file."""
+
+    def holds_on(self, day: date) -> bool:
+        return is_between(day, self.first, self.last)
+
+
 def require_day(people: int, people_max: int) -> None:
     """Raise DailyLimitReached where so many are more than may be asked about in a legal day."""
     if people > people_max:

@@ -9,10 +9,11 @@ from catalogue import Catalogue
 from common.clock import Clock
 from common.security.principal import Principal
 from common.security.roles import Role
-from pseudonymisation.intake.use_cases.context import ScopedContext
+from pseudonymisation.intake.use_cases.context import IntakeContext, ScopedContext
 from pseudonymisation.people.domain.rules import (
     InvoiceMatchRule,
     ReidentificationRule,
+    RiskScoresRule,
     SubjectAccessRule,
 )
 from pseudonymisation.people.use_cases.ports import (
@@ -38,6 +39,9 @@ class PeopleContext(ScopedContext):
     rule: Callable[[date], ReidentificationRule]
     subject_access_rule: Callable[[date], SubjectAccessRule]
     invoice_match_rule: Callable[[date], InvoiceMatchRule]
+    risk_scores_rule: Callable[[date], RiskScoresRule]
+    intake: IntakeContext
+    """What lands a file: scores that come back are landed as one."""
     token: str = field(default="", repr=False)
     """The caller's own, which is evidence for agreements."""
 

@@ -4,22 +4,21 @@ Who may ask is agreements' to say, with the caller's own token as evidence: the 
 to the line's recipient environment. So a commissioning team of the same organisation is refused.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from pydantic import JsonValue
 
 from common.audit.entries import Entry, entry_for
 from common.clock import legal_day, start_of
-from common.errors import AppError, NoEdition, Refused
+from common.errors import NoEdition
 from common.ids import new_id
 from pseudonymisation.people.domain import errors
 from pseudonymisation.people.domain.invoice_match import Invoice, InvoiceMatch, Matched
 from pseudonymisation.people.use_cases.context import PeopleContext
 from pseudonymisation.people.use_cases.ports import MatchPermission, WhoCounts
+from pseudonymisation.people.use_cases.refusals import refusals_logged
 from pseudonymisation.preparations.domain.errors import UnsafeEditions
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -42,7 +41,13 @@ def ask(invoice: Invoice, numbers: Sequence[str], *, ctx: PeopleContext) -> Answ
     """
     id_, at = new_id(), ctx.clock.now()
     rule = ctx.invoice_match_rule(legal_day(at))
-    with _refusals_logged(invoice, id_, len(numbers), ctx=ctx):
+    with refusals_logged(
+        "invoice-match-refused",
+        f"invoice-matches/{id_}",
+        agreement=invoice.agreement,
+        people=len(numbers),
+        ctx=ctx,
+    ):
         rule.require(len(numbers))
         allowed = ctx.agreements.decide_match(
             invoice,
@@ -122,31 +127,6 @@ def _who_counts(invoice: Invoice, allowed: MatchPermission, *, ctx: PeopleContex
         editions=editions,
         opted_out=tuple(lists),
     )
-
-
-@contextmanager
-def _refusals_logged(
-    invoice: Invoice, id_: UUID, people: int, *, ctx: PeopleContext
-) -> Iterator[None]:
-    """Log an attempt that was refused, and let the refusal go on."""
-    try:
-        yield
-    except AppError as refused:
-        codes: list[JsonValue] = [refused.code]
-        if isinstance(refused, Refused):
-            codes = [one.code for one in refused.refusals]
-        entry = entry_for(
-            ctx.principal,
-            at=ctx.clock.now(),
-            action="invoice-match-refused",
-            resource=f"invoice-matches/{id_}",
-            on_behalf_of=refused.on_behalf_of if isinstance(refused, Refused) else None,
-            detail={"agreement": invoice.agreement, "people": people, "codes": codes},
-        )
-        with ctx.uow.writing() as tx:
-            tx.log(entry)
-        log.warning("invoice_match_refused", id=str(id_), code=refused.code)
-        raise
 
 
 def _entry(match: InvoiceMatch, *, ctx: PeopleContext) -> Entry:

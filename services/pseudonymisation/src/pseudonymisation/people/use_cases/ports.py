@@ -1,6 +1,6 @@
 """What the use cases of people need from outside."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from pseudonymisation.people.domain.reidentification import (
     Reidentification,
     ToldOf,
 )
+from pseudonymisation.people.domain.risk_scores import ScoredPeople, ScoresDeclaration
 from pseudonymisation.people.domain.subject_access import (
     PreparedExtract,
     Release,
@@ -64,6 +65,46 @@ class DirectCare(Protocol):
     ) -> "MatchPermission":
         """Raise Refused, AgreementNotFound, DecisionUnavailable."""
 
+    def decide_scores(
+        self,
+        declared: ScoresDeclaration,
+        *,
+        request_id: UUID,
+        people: int,
+        principal: Principal,
+        token: str,
+    ) -> DirectCarePermission:
+        """Raise Refused, AgreementNotFound, DecisionUnavailable."""
+
+
+class Scores(Protocol):
+    """Scores of people that are known, to be landed."""
+
+    @property
+    def counted(self) -> ScoredPeople: ...
+
+    def blocks(self, declared: ScoresDeclaration) -> Iterator[bytes]:
+        """Write the file that is landed."""
+
+
+class ScoresImport(Protocol):
+    """Scores that stream in."""
+
+    def take(self, chunk: bytes) -> None:
+        """Raise RiskScoresInvalid, TooManyPeople."""
+
+    def finish(self) -> int:
+        """Say how many there are. Raise RiskScoresInvalid, TooManyPeople."""
+
+    def known(self, domain: PseudonymDomain, *, lists: Sequence[RegistrationList]) -> Scores:
+        """Say whose they are.
+
+        Raises:
+            TokensOfAnotherDomain, TokensUnknown, KeyClosed, KeyDestroyed, KeyUnavailable
+            ObjectStoreUnavailable, EngineFailed
+
+        """
+
 
 class RegistrationImport(Protocol):
     """A list that streams in."""
@@ -103,6 +144,8 @@ class PeopleHaven(Protocol):
             TokensOfAnotherDomain, KeyClosed, KeyDestroyed, KeyUnavailable, ObjectStoreUnavailable
 
         """
+
+    def scores(self, people_max: int) -> ScoresImport: ...
 
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
         """Take away objects that no row names; return how many."""

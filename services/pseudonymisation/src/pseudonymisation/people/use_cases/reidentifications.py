@@ -5,8 +5,7 @@ evidence. What the haven adds is who is whose patient at this moment. The log ha
 anybody gets it, and an attempt that was refused as well.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -17,7 +16,7 @@ from pydantic import JsonValue
 from common.audit import require_as_logged
 from common.audit.entries import Entry, entry_for
 from common.clock import legal_day, start_of
-from common.errors import AppError, Refusal, Refused
+from common.errors import Refusal, Refused
 from common.ids import new_id
 from common.security.roles import Role
 from pseudonymisation.intake.use_cases.context import ITSELF
@@ -31,6 +30,7 @@ from pseudonymisation.people.domain.reidentification import (
 from pseudonymisation.people.domain.rules import require_day
 from pseudonymisation.people.use_cases.context import PeopleContext
 from pseudonymisation.people.use_cases.ports import DirectCarePermission, WantedTold
+from pseudonymisation.people.use_cases.refusals import refusals_logged
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from statements.vocabulary import LineKey
 
@@ -57,7 +57,13 @@ def ask(wanted: WantedPeople, *, ctx: PeopleContext) -> Reidentification:
     """
     id_, at = new_id(), ctx.clock.now()
     rule = ctx.rule(legal_day(at))
-    with _refusals_logged(wanted.agreement, id_, len(wanted.tokens), ctx=ctx):
+    with refusals_logged(
+        "re-identification-refused",
+        f"re-identifications/{id_}",
+        agreement=wanted.agreement,
+        people=len(wanted.tokens),
+        ctx=ctx,
+    ):
         rule.require(people=len(wanted.tokens), reason=wanted.reason_code)
         allowed = _decide(wanted.agreement, wanted.key, id_, len(wanted.tokens), ctx=ctx)
         # Nothing of what is found is used: whether it can be is what the asker is to know now.
@@ -72,7 +78,13 @@ def ask(wanted: WantedPeople, *, ctx: PeopleContext) -> Reidentification:
         at=at,
     )
     with (
-        _refusals_logged(wanted.agreement, id_, asked.people, ctx=ctx),
+        refusals_logged(
+            "re-identification-refused",
+            f"re-identifications/{id_}",
+            agreement=wanted.agreement,
+            people=asked.people,
+            ctx=ctx,
+        ),
         ctx.uow.writing() as tx,
     ):
         # Counted in the transaction that adds to it: two at once are counted one by one.
@@ -126,7 +138,13 @@ def answer(id_: UUID, *, ctx: PeopleContext) -> Answered:
         tx.reidentifications.hold([id_])
     require_as_logged(f"re-identifications/{id_}")
     present.require_ready(ctx.clock.now())
-    with _refusals_logged(present.agreement, id_, present.people, ctx=ctx):
+    with refusals_logged(
+        "re-identification-refused",
+        f"re-identifications/{id_}",
+        agreement=present.agreement,
+        people=present.people,
+        ctx=ctx,
+    ):
         allowed = _decide(present.agreement, present.key, id_, present.people, ctx=ctx)
         found = _lead_back(present.tokens, allowed, ctx=ctx)
     at = ctx.clock.now()
@@ -263,32 +281,6 @@ def _made(domain: PseudonymDomain | None) -> PseudonymDomain:
 
 def _own_practice(ctx: PeopleContext) -> str:
     return ctx.codes.known(ctx.principal.organisation)
-
-
-@contextmanager
-def _refusals_logged(
-    agreement: str, id_: UUID, people: int, *, ctx: PeopleContext
-) -> Iterator[None]:
-    """Log an attempt that was refused, and let the refusal go on."""
-    try:
-        yield
-    except AppError as refused:
-        codes: list[JsonValue] = [refused.code]
-        if isinstance(refused, Refused):
-            codes = [one.code for one in refused.refusals]
-        with ctx.uow.writing() as tx:
-            tx.log(
-                entry_for(
-                    ctx.principal,
-                    at=ctx.clock.now(),
-                    action="re-identification-refused",
-                    resource=f"re-identifications/{id_}",
-                    on_behalf_of=refused.on_behalf_of if isinstance(refused, Refused) else None,
-                    detail={"agreement": agreement, "people": people, "codes": codes},
-                )
-            )
-        log.warning("re_identification_refused", id=str(id_), code=refused.code)
-        raise
 
 
 def _entry(

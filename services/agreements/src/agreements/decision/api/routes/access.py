@@ -31,6 +31,7 @@ from agreements.decision.use_cases.asking import (
     AskReidentify,
     AskRelease,
     AskRequest,
+    AskReturnScores,
     Earlier,
     Evidence,
 )
@@ -57,6 +58,7 @@ from statements.question import (
     Question,
     ReidentifyQuestion,
     ReleaseQuestion,
+    ReturnScoresQuestion,
 )
 from statements.request import ExtractRequest, LandedEditions, RequestQuestion, Subject
 from statements.vocabulary import LineKey
@@ -103,13 +105,15 @@ async def evaluate(
 ) -> Evaluation | Decided:
     """Decide whether an extract may be prepared, a file released, or bytes fetched.
 
-    And whether a practice may be told whom tokens stand for, or a controlled environment for
-    finance whether people were where an invoice says.
+    And whether a practice may be told whom tokens stand for, a controlled environment for finance
+    whether people were where an invoice says, or a supplier may send scores.
     """
     if isinstance(question, ReidentifyQuestion):
         return Decided(await _reidentify(question, request, caller), request.state.signer)
     if isinstance(question, MatchQuestion):
         return Decided(await _match(question, request, caller), request.state.signer)
+    if isinstance(question, ReturnScoresQuestion):
+        return Decided(await _scores(question, request, caller), request.state.signer)
     if not isinstance(question, ReleaseQuestion) and question.context.dry_run:
         return await _dry(question, request, caller)
     if caller.role is not FOR_OTHERS:
@@ -223,7 +227,9 @@ def _place(
     return ("body", *within) if is_of_all else ("body", "evaluations", number, *within)
 
 
-KINDS_OF_QUESTIONS = frozenset({"request", "release", "fetch", "reidentify", "match"})
+KINDS_OF_QUESTIONS = frozenset(
+    {"request", "release", "fetch", "reidentify", "match", "return_scores"}
+)
 
 
 def _landed(told: LandedEditions | None) -> domain.Landed | None:
@@ -273,23 +279,42 @@ async def _match(question: MatchQuestion, request: Request, caller: Principal) -
     if caller.role is not FOR_PRACTICES:
         raise OnlyAboutOneself("Only pseudonymisation asks whether numbers may be matched.")
     decider: Decider = request.state.decider
-    line, asked = question.resource.properties, question.context
     return await decider.ask(
         AskMatch(
             asked_by=caller,
             evidence=await _proof(question.subject, request, EVIDENCE_AUDIENCE[FOR_PRACTICES]),
-            request=ExtractRequest(
-                extract_id=asked.request_id,
-                agreement=question.resource.id,
-                purpose=line.purpose,
-                data_set=line.data_set,
-                classification=line.classification,
-                periods=(asked.period,),
-                fields=(),
-                formats=(),
-            ),
-            people=asked.people,
+            request=_of_one_month(question),
+            people=question.context.people,
         )
+    )
+
+
+async def _scores(question: ReturnScoresQuestion, request: Request, caller: Principal) -> Answer:
+    if caller.role is not FOR_PRACTICES:
+        raise OnlyAboutOneself("Only pseudonymisation asks whether scores may come back.")
+    decider: Decider = request.state.decider
+    return await decider.ask(
+        AskReturnScores(
+            asked_by=caller,
+            evidence=await _proof(question.subject, request, EVIDENCE_AUDIENCE[FOR_PRACTICES]),
+            request=_of_one_month(question),
+            people=question.context.people,
+        )
+    )
+
+
+def _of_one_month(question: MatchQuestion | ReturnScoresQuestion) -> ExtractRequest:
+    """Return it as a request for no field, in no format: nothing leaves by it."""
+    line, asked = question.resource.properties, question.context
+    return ExtractRequest(
+        extract_id=asked.request_id,
+        agreement=question.resource.id,
+        purpose=line.purpose,
+        data_set=line.data_set,
+        classification=line.classification,
+        periods=(asked.period,),
+        fields=(),
+        formats=(),
     )
 
 

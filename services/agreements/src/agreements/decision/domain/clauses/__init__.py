@@ -51,6 +51,7 @@ class Clause(StrEnum):
     USE = "use"
     IDENTITY = "identity"
     INVOICE = "invoice"
+    SCORES = "scores"
     ROUTE = "route"
     SECTION_251 = "section_251"
     POWER = "power"
@@ -107,6 +108,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.USE: use_clauses.use,
     Clause.IDENTITY: use_clauses.identity,
     Clause.INVOICE: use_clauses.invoice,
+    Clause.SCORES: use_clauses.scores,
     Clause.ROUTE: line_clauses.route,
     Clause.SECTION_251: line_clauses.section_251,
     Clause.POWER: line_clauses.power,

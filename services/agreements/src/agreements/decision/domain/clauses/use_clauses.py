@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from agreements.decision.domain.case import LineCase
 from agreements.decision.domain.codes import Code, refusal
-from agreements.decision.domain.question import Match, Reidentify
+from agreements.decision.domain.question import Match, Reidentify, ReturnScores
 from catalogue import Treatment, Wanted
 from common.errors import Refusal
-from statements.vocabulary import Classification, Purpose
+from statements.vocabulary import AGGREGATES, Classification, EnvironmentKind, Purpose
 
 
 def use(case: LineCase) -> Iterator[Refusal]:
@@ -65,6 +65,23 @@ def invoice(case: LineCase) -> Iterator[Refusal]:
     if key.purpose != Purpose.IV or key.classification != Classification.IDENTIFIABLE:
         detail = f"Nobody is looked for by a {key.classification} line for {key.purpose}."
         yield refusal(Code.INVOICE_VALIDATION_ONLY, detail, "purpose")
+
+
+def scores(case: LineCase) -> Iterator[Refusal]:
+    """Scores come back from a supplier of risk stratification, by its line of records."""
+    if not isinstance(case.question, ReturnScores):
+        return
+    key, kind = case.key, case.line.environment_kind
+    if (
+        key.purpose != Purpose.RS
+        or key.classification in AGGREGATES
+        or kind != EnvironmentKind.RS_SUPPLIER
+    ):
+        detail = (
+            f"No scores come back by a {key.classification} line for {key.purpose} into an"
+            f" environment of kind {kind}."
+        )
+        yield refusal(Code.RISK_STRATIFICATION_ONLY, detail, "purpose")
 
 
 def listed(case: LineCase) -> Iterator[Refusal]:

@@ -1,0 +1,71 @@
+"""`dsfc risk-scores`: what a supplier of risk stratification sends back."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    IssuerUrl,
+    KeyFile,
+    ProfileFile,
+    PseudonymisationUrl,
+    Role,
+    SuiteDirectory,
+    err,
+)
+from dsfc_client import URLS
+
+
+def command(
+    agreement: Annotated[str, typer.Argument(help="Reference of the agreement.")],
+    data_set: Annotated[str, typer.Argument(help="Data set of the line.")],
+    scores: Annotated[
+        Path, typer.Argument(help="A file of `token,score` lines; `-`: what is piped.")
+    ],
+    as_at: Annotated[str, typer.Option(help="Day up to which the records were looked at.")],
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    model_version: Annotated[str, typer.Option(help="Version of the model.")],
+    classification: Annotated[str, typer.Option(help="Of the line.")] = "IDENTIFIABLE",
+    client: Annotated[str, typer.Option("--as", help="The supplier's client.")] = "rs-0cx",
+    role: Role = None,
+    key: KeyFile = None,
+    directory: SuiteDirectory = SUITE,
+    profile: ProfileFile = None,
+    issuer: IssuerUrl = URLS["issuer"],
+    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
+) -> None:
+    """Send scores of risk stratification back, by the tokens of a line, and print their id.
+
+    Example: dsfc risk-scores DARS-NIC-123456-A1B2C SUS_APC scores.csv
+    --as-at 2018-04-30 --model "Combined Model" --model-version 2
+
+    All or none is taken; how they stand afterwards is `GET /v1/risk-scores/{id}`.
+    """
+    content = sys.stdin.buffer.read() if str(scores) == "-" else scores.read_bytes()
+    caller = Caller(
+        client=client,
+        role=role,
+        key=key,
+        directory=directory,
+        profile=profile,
+        urls={**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation},
+    )
+    with caller.connected() as dsfc:
+        sent = dsfc.pseudonymisation.return_scores(
+            content,
+            agreement=agreement,
+            data_set=data_set,
+            classification=classification,
+            as_at=as_at,
+            model=model,
+            model_version=model_version,
+        )
+    typer.echo(sent.id)
+    err.print(
+        f"{sent.people} people; left out: {sent.without_number} without an NHS number."
+        f" {sent.without_practice} are on no practice's list."
+    )
