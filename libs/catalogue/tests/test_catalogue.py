@@ -96,7 +96,7 @@ def test_no_direct_identifier_can_leave_but_by_a_legal_route_that_its_data_set_n
                 by_law.add(data_set.data_set)
             else:
                 assert Treatment.IDENTIFIED not in field.treatments
-    assert by_law == {"CIVIL_DEATHS", "CIVIL_BIRTHS"}
+    assert by_law == {"CIVIL_DEATHS", "CIVIL_BIRTHS", "RISK_SCORES"}
     assert by_token == {"MSDS"}
 
 

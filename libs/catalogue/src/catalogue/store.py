@@ -108,7 +108,7 @@ class Catalogue:
         return max(begun, key=lambda r: r.version, default=None)
 
     def is_by_token(self, name: str, on: date) -> bool:
-        """Whether files of a data set come by the tokens of a line, and as no file of a provider."""
+        """Whether a data set comes by the tokens of a line, and as no file of a provider."""
         rules = self.rules_of(name, on)
         return rules is not None and rules.by_token is not None
 

@@ -964,7 +964,7 @@ class Evaluation:
 
     def for_what_it_is(self, line: Json) -> Found:
         found: Found = set()
-        if self.data_set == "GP_RS" and self.purpose != "RS":
+        if self.data_set in {"GP_RS", "RISK_SCORES"} and self.purpose != "RS":
             found.add(("DATA_SET_NOT_FOR_PURPOSE", self.purpose))
         if self.is_of_births_or_deaths() and self.classification == "IDENTIFIABLE":
             others = ("NHS_TRUST", "INDEPENDENT_PROVIDER", "GP_PRACTICE", "SUPPLIER", "BODY")
