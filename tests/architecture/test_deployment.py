@@ -263,6 +263,23 @@ def test_our_containers_have_no_rights_and_write_to_their_stores_alone(composed)
             assert container["security_opt"] == ["no-new-privileges:true"]
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_place_that_a_setting_names_is_on_a_volume(composed, service: str) -> None:
+    """What a container writes elsewhere is refused (read_only) or gone with it."""
+    for name in (service, f"{service}-workers", f"{service}-migrate"):
+        container = composed["services"][name]
+        targets = [volume.split(":")[1] for volume in container["volumes"]]
+        places = {
+            setting: value
+            for setting, value in container["environment"].items()
+            if isinstance(value, str) and value.startswith("/")
+        }
+
+        assert len(places) > 2, name
+        for setting, place in places.items():
+            assert any(Path(place).is_relative_to(target) for target in targets), (name, setting)
+
+
 def test_the_compose_file_holds_no_password(composed) -> None:
     text = json.dumps(composed)
 
