@@ -61,6 +61,20 @@ def test_a_writer_on_sqlite_takes_its_lock_at_the_beginning(sqlite_url, make_eng
     thread.join()
 
 
+def test_who_comes_next_gets_the_connection_that_was_used_last(database_url, make_engine):
+    """Its pages and statements are at hand; of another one they are read anew (docs/adr/0128)."""
+    engine = make_engine(database_url)
+    with engine.connect() as first, engine.connect() as second:
+        both = {id(one.connection.driver_connection) for one in (first, second)}
+    used = set()
+    for _ in range(4):
+        with engine.connect() as connection:
+            used.add(id(connection.connection.driver_connection))
+
+    assert len(both) == 2
+    assert len(used) == 1
+
+
 @pytest.mark.postgresql
 def test_a_reader_on_postgresql_cannot_write(postgresql_url, make_engine):
     engine = engines.reading(make_engine(postgresql_url))

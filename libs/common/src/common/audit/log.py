@@ -5,7 +5,7 @@ ends with the transaction. So put the audit last in a transaction, and many entr
 one: a batch reads and writes the frontier once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.orm import Session
@@ -39,24 +39,38 @@ class AppendedMeanwhile(RuntimeError):
 
 def append(session: Session | Connection, entries: Sequence[Entry]) -> list[Leaf]:
     """Append entries in the caller's transaction; return where each one stands."""
+    leaves: list[Leaf] = []
+    write(
+        session,
+        entries,
+        lambda index, hashed, tree: leaves.append(Leaf(index, hashed, tree.copy())),
+    )
+    return leaves
+
+
+def write(
+    session: Session | Connection,
+    entries: Sequence[Entry],
+    note: Callable[[int, str, Frontier], None] | None = None,
+) -> None:
+    """Append them for whoever need not know where they stand: decisions, thousands a second."""
     if not entries:
-        return []
+        return
     connection = session if isinstance(session, Connection) else session.connection()
     take_turns(connection, LOCK)
     frontier = _frontier(connection)
     before = frontier.size
-    leaves: list[Leaf] = []
     rows: list[tuple[object, ...]] = []
-    for entry in entries:
-        index = frontier.size
+    for index, entry in enumerate(entries, before):
         data = canonical(entry.as_json(index))
         hashed = leaf_hash(data)
         frontier.append(hashed)
-        leaves.append(leaf := Leaf(index, written(hashed), frontier.copy()))
-        rows.append((index, data.decode(), leaf.hash))
+        told = written(hashed)
+        rows.append((index, data.decode(), told))
+        if note is not None:
+            note(index, told, frontier)
     _WRITE.run_in_order(connection, rows)
     _write_frontier(connection, frontier, before)
-    return leaves
 
 
 def read_frontier(session: Session) -> Frontier:

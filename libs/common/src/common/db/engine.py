@@ -2,6 +2,7 @@
 
 SQLite: one file, write-ahead log, every commit on the disk before it is answered.
 PostgreSQL: no statement, lock or idle transaction without an end.
+Of both, the connection that was used last is used next: what it has read is at hand.
 """
 
 import sqlite3
@@ -49,6 +50,7 @@ def create(
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=POOL_TIMEOUT_SECONDS,
+        pool_use_lifo=True,
         pool_pre_ping=True,
         pool_recycle=RECYCLE_SECONDS,
         connect_args={
@@ -97,6 +99,7 @@ def _sqlite(url: URL, pool_size: int) -> Engine:
             "pool_size": pool_size,
             "max_overflow": pool_size,
             "pool_timeout": POOL_TIMEOUT_SECONDS,
+            "pool_use_lifo": True,
         }
     )
     engine = create_engine(url, hide_parameters=True, **pool)

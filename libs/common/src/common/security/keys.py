@@ -211,7 +211,7 @@ class Signer:
         self._private = _private_key(members)
         self._secret = members["d"].encode()
         self._heads: dict[str, bytes] = {}
-        self._mac_keys: dict[str, bytes] = {}
+        self._macs: dict[str, hmac.HMAC] = {}
         """There are as many of both as kinds of statement."""
 
     def __repr__(self) -> str:
@@ -243,11 +243,13 @@ class Signer:
         For what a service keeps for itself: it takes microseconds, where a signature takes many
         times as long.
         """
-        key = self._mac_keys.get(typ)
-        if key is None:
+        begun = self._macs.get(typ)
+        if begun is None:
             key = hmac.digest(self._secret, f"mac of {typ}".encode(), "sha256")
-            self._mac_keys[typ] = key
-        return hmac.digest(key, text.encode(), "sha256").hex()
+            begun = self._macs[typ] = hmac.new(key, digestmod="sha256")
+        mac = begun.copy()  # half of the time that a new one takes
+        mac.update(text.encode())
+        return mac.hexdigest()
 
     def jwks(self) -> dict[str, Any]:
         """Return what `/.well-known/jwks.json` answers."""

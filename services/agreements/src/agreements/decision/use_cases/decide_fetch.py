@@ -44,7 +44,7 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
         else ()
     )
     present = batch.present(held=held, is_void=fate is Fate.VOID)
-    asked = (holding.id, who, present.is_void, present.held)
+    asked = (holding.id.int, who.client_id, who.organisation, present.is_void, present.held)
     decision: Decision | None = batch.remembered(asked, present)
     if decision is None:
         decision = decide(Fetch(asker=who, holding=holding), facts, present)

@@ -8,8 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from json.encoder import encode_basestring_ascii
 from operator import attrgetter
-from types import NoneType
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from agreements.decision.domain.facts import AgreementFacts, Reservation
@@ -61,7 +60,7 @@ class LoggedDecision:
     token_digest: str | None
     renews: UUID | None
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Return what its leaf in the audit log has of it: the digest of inputs, outcome, rules."""
         return digest(f"{self.inputs}\n{self.outcome}\n{self.rules}".encode())
@@ -69,14 +68,52 @@ class LoggedDecision:
     @cached_property
     def row_digest(self) -> str:
         """Return the digest of all of it, as its leaf has it too."""
-        return digest(
-            "\n".join([_TEXT_OF.get(type(one), _as_text)(one) for one in MEMBERS(self)]).encode()
+        return digest(self.text().encode())
+
+    def text(self) -> str:
+        """Write all of it down, so that no two decisions are one text."""
+        try:
+            return self._text_at_once()
+        except (TypeError, AttributeError):
+            # Somebody put a value into the row that is none of its column's type.
+            return "\n".join(map(_as_text, MEMBERS(self)))
+
+    def _text_at_once(self) -> str:
+        """Write the same, member by member, where each is of its type; else raise."""
+        of, id_of, number = encode_basestring_ascii, UUID.__str__, int.__repr__
+        version, document_hash, line = self.version, self.document_hash, self.line
+        capacity, turns_at = self.capacity, self.turns_at
+        token_digest, renews = self.token_digest, self.renews
+        return "\n".join(
+            (
+                id_of(self.id),
+                instant_text(self.at),
+                number(self.epoch),
+                of(self.action),
+                bool.__repr__(self.permitted),
+                of(self.agreement),
+                _NONE if version is None else of(version),
+                _NONE if document_hash is None else of(document_hash),
+                _NONE if line is None else number(line),
+                of(self.client_id),
+                of(self.organisation),
+                _NONE if capacity is None else of(capacity),
+                of(self.asked_by),
+                of(self.subject),
+                of(self.inputs),
+                of(self.outcome),
+                of(self.rules),
+                _NONE if turns_at is None else instant_text(turns_at),
+                _NONE if token_digest is None else of(token_digest),
+                _NONE if renews is None else id_of(renews),
+            )
         )
 
 
 NAMES = tuple(one.name for one in fields(LoggedDecision))
 """What is logged of a decision, in this order."""
 MEMBERS: Callable[[LoggedDecision], tuple[object, ...]] = attrgetter(*NAMES)
+_NONE = str(None)
 
 
 def _as_text(value: object) -> str:
@@ -86,17 +123,6 @@ def _as_text(value: object) -> str:
     if isinstance(value, datetime):
         return instant_text(value)
     return str(value)
-
-
-_TEXT_OF: Mapping[type, Callable[[Any], str]] = {
-    str: encode_basestring_ascii,
-    UUID: UUID.__str__,
-    int: int.__repr__,
-    bool: str,
-    NoneType: str,
-    datetime: instant_text,
-}
-"""Of what comes most often, the same without asking what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
