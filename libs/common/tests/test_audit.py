@@ -53,7 +53,7 @@ def entry(number: int) -> audit.Entry:
 def append(engine):
     def append(*numbers: int) -> list[audit.Leaf]:
         with Session(engines.writing(engine)) as session, session.begin():
-            return audit.append(session, [entry(number) for number in numbers])
+            return [*audit.append(session, [entry(number) for number in numbers])]
 
     return append
 

@@ -15,7 +15,7 @@ from common.audit.checkpoints import (
 )
 from common.audit.entries import Entry, Leaf, entry_for
 from common.audit.findings import FindingKind, Head, LogFinding, VerificationReport
-from common.audit.log import append, write
+from common.audit.log import append
 from common.audit.reading import LogReader
 from common.audit.rows import (
     Kept,
@@ -58,5 +58,4 @@ __all__ = [
     "telling",
     "told_of",
     "verify",
-    "write",
 ]

@@ -5,7 +5,8 @@ ends with the transaction. So put the audit last in a transaction, and many entr
 one: a batch reads and writes the frontier once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import overload
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.orm import Session
@@ -37,40 +38,52 @@ class AppendedMeanwhile(RuntimeError):
     """Somebody else appended although we hold the lock: the log was written past it."""
 
 
-def append(session: Session | Connection, entries: Sequence[Entry]) -> list[Leaf]:
+class Leaves(Sequence[Leaf]):
+    """Where entries stand; worked out for those few who ask, for decisions are thousands."""
+
+    __slots__ = ("_before", "_hashes")
+
+    def __init__(self, before: Frontier, hashes: Sequence[bytes]) -> None:
+        self._before = before
+        self._hashes = hashes
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    @overload
+    def __getitem__(self, at: int) -> Leaf: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Leaf]: ...
+
+    def __getitem__(self, at: int | slice) -> Leaf | list[Leaf]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(len(self))[at]]
+        last, tree = range(len(self))[at], self._before.copy()
+        for hashed in self._hashes[: last + 1]:
+            tree.append(hashed)
+        return Leaf(tree.size - 1, written(self._hashes[last]), tree)
+
+
+def append(session: Session | Connection, entries: Sequence[Entry]) -> Leaves:
     """Append entries in the caller's transaction; return where each one stands."""
-    leaves: list[Leaf] = []
-    write(
-        session,
-        entries,
-        lambda index, hashed, tree: leaves.append(Leaf(index, hashed, tree.copy())),
-    )
-    return leaves
-
-
-def write(
-    session: Session | Connection,
-    entries: Sequence[Entry],
-    note: Callable[[int, str, Frontier], None] | None = None,
-) -> None:
-    """Append them for whoever need not know where they stand: decisions, thousands a second."""
     if not entries:
-        return
+        return Leaves(Frontier(), ())
     connection = session if isinstance(session, Connection) else session.connection()
     take_turns(connection, LOCK)
     frontier = _frontier(connection)
-    before = frontier.size
+    before = frontier.copy()
+    hashes: list[bytes] = []
     rows: list[tuple[object, ...]] = []
-    for index, entry in enumerate(entries, before):
+    for index, entry in enumerate(entries, before.size):
         data = canonical(entry.as_json(index))
         hashed = leaf_hash(data)
         frontier.append(hashed)
-        told = written(hashed)
-        rows.append((index, data.decode(), told))
-        if note is not None:
-            note(index, told, frontier)
+        hashes.append(hashed)
+        rows.append((index, data.decode(), written(hashed)))
     _WRITE.run_in_order(connection, rows)
-    _write_frontier(connection, frontier, before)
+    _write_frontier(connection, frontier, before.size)
+    return Leaves(before, hashes)
 
 
 def read_frontier(session: Session) -> Frontier:

@@ -351,7 +351,7 @@ class SqlDecisionLog:
             sealed = self._seal(batch, written)
         except IntegrityError as error:
             raise Contended from error
-        audit.write(self.connection, [*batch.audit, *sealed])
+        audit.append(self.connection, [*batch.audit, *sealed])
 
     def _keep(self, batch: Batch) -> Written:
         """Write what is sealed, and say which rows these are."""
