@@ -50,6 +50,34 @@ class AgreementLife(Service):
         """Sign many documents as one act: all of them, or none."""
         return self.post("/v1/agreement-signatures", body)
 
+    def make_template(self, name: str, body: Json) -> Any:
+        """Make the next version of a template of an agreement that all have signed."""
+        return self.post(f"/v1/agreement-templates/{name}/versions", body)
+
+    def issue_from_template(
+        self,
+        name: str,
+        number: int,
+        sheet: bytes,
+        *,
+        dry_run: bool = False,
+        key: str | None = None,
+    ) -> Any:
+        """Hand in to whom agreements are issued from a template: CSV or a workbook."""
+        headers = {"Content-Type": "text/csv"} | ({"Idempotency-Key": key} if key else {})
+        params = {"number": number, "dry_run": dry_run}
+        path = f"/v1/agreement-templates/{name}/issues"
+        return self.call("POST", path, content=sheet, headers=headers, params=params).json()
+
+    def import_in_force(self, body: Json, *, key: str | None = None) -> Any:
+        """Hand in agreements that were signed elsewhere and are in force."""
+        return self.post("/v1/agreements-in-force", body, key=key)
+
+    def confirm_batch(self, batch_id: str, reason: str) -> Any:
+        """Let a batch of agreements be drafted, as the second person."""
+        path = f"/v1/agreement-batches/{batch_id}/confirmation"
+        return self.post(path, {"reason": reason})
+
     def differences(self, reference: str, *, former: str, later: str) -> Sequence[TermChange]:
         """Return in sentences what a version says otherwise than another one."""
         body = self.get(f"/v1/agreements/{reference}/differences", former=former, later=later)

@@ -30,7 +30,7 @@ DESCRIPTIVE = frozenset(
     {
         "schema", "application_id", "reference", "version", "revision", "kind", "title", "purpose",
         "start", "end", "territory", "commercial", "sub_licence", "locations", "assurance",
-        "ico_registrations", "sections",
+        "ico_registrations", "sections", "issued_from", "imported",
     }
 )  # fmt: skip
 """Judged when the application was; what of it changes with time is judged from facts."""

@@ -80,6 +80,7 @@ def test_a_version_in_force_is_a_line_for_everybody(seeded):
         "commercial_purpose": False,
         "sub_licensing": False,
         "objectives": "Plan care",
+        "origin": "application",
     }
     assert seeded.client.get(f"{AGREEMENTS}/{REFERENCE}").json()["items"] == [line]
 

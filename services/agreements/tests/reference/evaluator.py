@@ -461,7 +461,7 @@ class Evaluation:
             "schema", "application_id", "reference", "version", "revision", "kind", "title",
             "purpose", "start", "end", "territory", "commercial", "sub_licence", "controllers",
             "processors", "locations", "assurance", "ico_registrations", "lines", "linkage",
-            "special_conditions", "sections",
+            "special_conditions", "sections", "issued_from", "imported",
         }  # fmt: skip
         return [key for key in self.snapshot() if key not in known]
 

@@ -25,6 +25,7 @@ from agreements.db.epoch import await_others, instant, stamp
 from agreements.db.events import enqueue
 from agreements.db.import_tables import RecallRow
 from agreements.db.imports import SqlEditions, SqlImports
+from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
 from agreements.db.maps import SqlMaps
 from agreements.db.parties.instruments import SqlInstruments
 from agreements.db.parties.tables import ListedEnvironmentRow
@@ -59,6 +60,8 @@ from agreements.records.domain.destruction.certificate import (
     DestroyedFile,
 )
 from agreements.records.domain.errors import BreachNotFound, RelationshipNotFound
+from agreements.records.domain.issuing.batch import AgreementBatch
+from agreements.records.domain.issuing.template import AgreementTemplate
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.environment import (
     EnvironmentClient,
@@ -356,6 +359,14 @@ class SqlTransaction:
     @cached_property
     def destroyed_files(self) -> SqlFacts[DestroyedFile]:
         return SqlFacts(self.session, DestroyedFileRow, DestroyedFile)
+
+    @cached_property
+    def templates(self) -> SqlFacts[AgreementTemplate]:
+        return SqlFacts(self.session, AgreementTemplateRow, AgreementTemplate)
+
+    @cached_property
+    def batches(self) -> SqlFacts[AgreementBatch]:
+        return SqlFacts(self.session, AgreementBatchRow, AgreementBatch)
 
     @cached_property
     def onward_shares(self) -> SqlFacts[OnwardShare]:

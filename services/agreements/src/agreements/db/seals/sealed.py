@@ -23,6 +23,7 @@ from agreements.db.destruction.tables import (
     DestructionCertificateRow,
 )
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
+from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
 from agreements.db.parties.tables import ListedEnvironmentRow, TransferWithdrawalRow
 from agreements.db.relationship_tables import (
     RelationshipConsentRow,
@@ -115,6 +116,8 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(DestructionAcceptanceRow, "agreement_id"),
         Sealed(DestroyedFileRow, "agreement_id"),
         Sealed(OnwardShareRow, "agreement_id"),
+        Sealed(AgreementTemplateRow, "name"),
+        Sealed(AgreementBatchRow, "id"),
     )
 }
 """Every table of facts. CONTRIBUTING.md says what a new one does, and a test asks for it."""

@@ -16,6 +16,8 @@ from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.destruction.certificate import Destruction
 from agreements.records.domain.hold import Hold
+from agreements.records.domain.issuing.batch import AgreementBatch
+from agreements.records.domain.issuing.template import AgreementTemplate
 from agreements.records.domain.lists.imports import Import
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
@@ -77,6 +79,8 @@ REGISTERS: Mapping[type[object], Registers] = {
         SealedRegister("breach", breach.agreement_id),
         SealedRegister("hold", breach.agreement_id),
     ],
+    AgreementTemplate: lambda one: [SealedRegister("agreement_template", one.name)],
+    AgreementBatch: lambda one: [SealedRegister("agreement_batch", one.id)],
     Contract: lambda contract: [SealedRegister("contract", contract.organisation)],
     RecipientEnvironment: lambda environment: [
         SealedRegister("recipient_environment", environment.organisation),

@@ -136,6 +136,19 @@ TERMINATE_AGREEMENT = Permission(
 READ_INBOX = Permission(
     "inbox:read", BODY_STAFF | PARTIES, "See what waits for one's role and organisation"
 )
+HAND_IN_BATCHES = Permission(
+    "agreement-batches:hand-in",
+    frozenset({Role.CONTRACT_MANAGER, Role.DARS_CASE_OFFICER}),
+    "Make templates; hand in agreements to be issued from one, or that are in force already",
+)
+DECIDE_BATCHES = Permission(
+    "agreement-batches:decide",
+    frozenset({Role.DARS_APPROVER}),
+    "Confirm, as the second person, or give up, what was handed in to be drafted",
+)
+READ_BATCHES = Permission(
+    "agreement-batches:read", BODY_STAFF, "Read templates, and what was handed in to be drafted"
+)
 AMEND_AGREEMENT = Permission(
     "agreements:amend",
     frozenset({Role.APPLICANT_EDITOR, Role.DARS_CASE_OFFICER, Role.CONTRACT_MANAGER}),

@@ -17,6 +17,11 @@ NEEDS_NO_CONTRACT = "AGGREGATE_SUPPRESSED"
 """Aggregates with small numbers suppressed need no framework contract (domain.md 3.1)."""
 
 
+ISSUED_FROM = "issued_from"
+IMPORTED = "imported"
+"""Members of a snapshot that did not come from an application of its own: how it came about."""
+
+
 class Capacity(StrEnum):
     CONTROLLER = "controller"
     PROCESSOR = "processor"
@@ -102,6 +107,14 @@ class AgreementVersion:
         """Return the approved snapshot, as the document carries it."""
         content: Mapping[str, JsonValue] = json.loads(self.document)["snapshot"]
         return content
+
+    @property
+    def origin(self) -> str:
+        """Say how it came about: by its application, from a template, or signed elsewhere."""
+        content = self.snapshot()
+        if IMPORTED in content:
+            return "imported"
+        return "template" if ISSUED_FROM in content else "application"
 
     def missing_signatures(self) -> tuple[str, ...]:
         """Return the codes of the parties, and the Body's, that have not signed."""

@@ -22,6 +22,8 @@ from agreements.records.domain.destruction.certificate import (
 from agreements.records.domain.destruction.ledger import DestructionRule
 from agreements.records.domain.drafting import ApprovedApplication
 from agreements.records.domain.events import HoldingEvent
+from agreements.records.domain.issuing.batch import AgreementBatch
+from agreements.records.domain.issuing.template import AgreementTemplate
 from agreements.records.domain.lists.imports import HasId, Import, ImportKind
 from agreements.records.domain.lists.layouts.directories import AreaLayouts
 from agreements.records.domain.lists.layouts.reading import LeftOut
@@ -344,6 +346,10 @@ class Transaction(Protocol):
     def certificates(self) -> FactStore[Certificate]: ...
     @property
     def acceptances(self) -> FactStore[Acceptance]: ...
+    @property
+    def templates(self) -> FactStore[AgreementTemplate]: ...
+    @property
+    def batches(self) -> FactStore[AgreementBatch]: ...
     @property
     def onward_shares(self) -> FactStore[OnwardShare]: ...
     @property

@@ -154,6 +154,21 @@ class AgreementView(AgreementSummary):
     locations: list[JsonValue]
     sections: Annotated[dict[str, JsonValue], Field(description="The 20 Standards' answers.")]
     conditions: list[ConditionView]
+    imported: Annotated[
+        dict[str, JsonValue] | None,
+        Field(
+            description="Of a version that was in force before it was handed in here: the"
+            " `document_hash` of what was signed elsewhere, and the day of the last signature"
+            " (`signed_on`). Null: it was signed here."
+        ),
+    ]
+    issued_from: Annotated[
+        dict[str, JsonValue] | None,
+        Field(
+            description="Of a version that was issued from a template: its name (`template`), its"
+            " `number` and the `snapshot_hash` of its content. Null: it was not."
+        ),
+    ]
     versions: list[VersionView]
     holds: list[HoldView]
     tasks: list[TaskView]
@@ -172,6 +187,8 @@ class AgreementView(AgreementSummary):
                 "locations": content.get("locations", []),
                 "sections": content.get("sections", {}),
                 "conditions": [ConditionView.of(c, shown.at) for c in shown.version.conditions],
+                "imported": content.get("imported"),
+                "issued_from": content.get("issued_from"),
                 "versions": [VersionView.of(v) for v in shown.agreement.versions],
                 "holds": [HoldView.of(h, shown.at) for h in shown.agreement.holds],
                 "tasks": [TaskView.model_validate(t) for t in shown.tasks],

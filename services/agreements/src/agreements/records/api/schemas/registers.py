@@ -62,6 +62,14 @@ class RegisteredAgreementView(SealedView):
     commercial_purpose: bool
     sub_licensing: bool
     objectives: str
+    origin: Annotated[
+        str,
+        Field(
+            description="`application`; `template`: issued with many others; `imported`: signed"
+            " before it was handed in here.",
+            examples=["application"],
+        ),
+    ]
 
     @classmethod
     def of(cls, line: RegisteredAgreement) -> Self:

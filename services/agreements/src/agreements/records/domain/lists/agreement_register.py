@@ -35,6 +35,7 @@ COLUMNS = (
     ("commercial_purpose", "Commercial purpose"),
     ("sub_licensing", "Sub-licensing"),
     ("objectives", "Objectives"),
+    ("origin", "Came about by"),
 )
 """The names of a line in JSON, and over its columns in CSV and XLSX."""
 
@@ -65,6 +66,8 @@ class RegisteredAgreement:
     commercial_purpose: bool
     sub_licensing: bool
     objectives: str
+    origin: str
+    """`application`, `template`, or `imported`: it was signed before it was handed in here."""
 
 
 def registered(agreement: Agreement, state: str, at: datetime) -> Iterator[RegisteredAgreement]:
@@ -117,6 +120,7 @@ def _line(
         commercial_purpose=summary.commercial,
         sub_licensing=summary.sub_licence,
         objectives="; ".join(one.objective for one in purposes),
+        origin=version.origin,
     )
 
 

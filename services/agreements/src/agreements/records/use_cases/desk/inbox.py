@@ -20,6 +20,7 @@ from agreements.records.domain.destruction.certificate import (
     PEOPLE_TO_ACCEPT,
     DestructionState,
 )
+from agreements.records.domain.issuing.batch import BatchState
 from agreements.records.domain.parties.relationship import Step
 from agreements.records.domain.parties.submission_right import RightState
 from agreements.records.use_cases.context import Compared, Context, compared, own, scope
@@ -45,6 +46,7 @@ class Duty(StrEnum):
     AGREE_TO_RELATIONSHIP = "agree_to_relationship"
     ACTIVATE_RELATIONSHIP = "activate_relationship"
     CONFIRM_IMPORT = "confirm_import"
+    CONFIRM_AGREEMENTS = "confirm_agreements"
     CONFIRM_SUBMISSION_RIGHTS = "confirm_submission_rights"
     LIFT_HOLD = "lift_hold"
     JUDGE_BREACH = "judge_breach"
@@ -223,6 +225,19 @@ def _imports(desk: _Desk) -> Iterator[Waiting]:
             )
 
 
+def _batches(desk: _Desk) -> Iterator[Waiting]:
+    for batch in desk.tx.batches.find(state=BatchState.WAITING):
+        if desk.is_other_than(batch.proposed_by):
+            yield Waiting(
+                duty=Duty.CONFIRM_AGREEMENTS,
+                reference=str(batch.id),
+                path=f"/v1/agreement-batches/{batch.id}",
+                said=f"{len(batch.planned)} agreements ({batch.kind}) wait for a second person.",
+                since=batch.proposed_at,
+                facts=(batch,),
+            )
+
+
 def _rights(desk: _Desk) -> Iterator[Waiting]:
     seen: set[UUID] = set()
     for right in desk.tx.submission_rights.find(state=RightState.WAITING):
@@ -350,6 +365,7 @@ SOURCES: Mapping[Duty, DutySource] = {
         Step.DSCRO_AGREED, Duty.ACTIVATE_RELATIONSHIP, "is agreed and waits to be activated"
     ),
     Duty.CONFIRM_IMPORT: _imports,
+    Duty.CONFIRM_AGREEMENTS: _batches,
     Duty.CONFIRM_SUBMISSION_RIGHTS: _rights,
     Duty.LIFT_HOLD: _holds,
     Duty.JUDGE_BREACH: _breaches,

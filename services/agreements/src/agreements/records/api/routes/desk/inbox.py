@@ -25,6 +25,7 @@ WHOSE: Mapping[Duty, Permission] = {
     Duty.AGREE_TO_RELATIONSHIP: permissions.AGREE_RELATIONSHIP,
     Duty.ACTIVATE_RELATIONSHIP: permissions.MANAGE_RELATIONSHIP,
     Duty.CONFIRM_IMPORT: permissions.DECIDE_IMPORTS,
+    Duty.CONFIRM_AGREEMENTS: permissions.DECIDE_BATCHES,
     Duty.CONFIRM_SUBMISSION_RIGHTS: permissions.DECIDE_IMPORTS,
     Duty.LIFT_HOLD: permissions.LIFT_HOLD,
     Duty.JUDGE_BREACH: permissions.HANDLE_BREACH,
