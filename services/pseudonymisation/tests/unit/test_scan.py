@@ -101,6 +101,65 @@ def test_what_the_exact_rule_finds_is_in_a_cell_that_is_looked_at(rows):
             assert is_suspect, (text, person)
 
 
+words = st.sampled_from(
+    [
+        *("9990000018", "9990000026", "AB12CD", "ab12cd", "4NS", "EC1A1BB", "3101", "4123456789"),
+        *("19", "70", "31", "01", "1", "2004", "05", "02", "12", "Jan", "JANUARY", "feb", "x", "0"),
+        *("SP0000", "7Z9", "990", "00018", "123"),
+    ]
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.lists(words, max_size=5).map("".join), st.sampled_from(PEOPLE)),
+        min_size=1,
+        max_size=8,
+    ),
+    st.booleans(),
+)
+def test_of_letters_and_digits_no_less_is_found_in_step_than_one_after_the_other(rows, is_padded):
+    texts, people = zip(*rows, strict=True)
+    if is_padded:
+        longest = max(map(len, texts))
+        texts = tuple(text.ljust(longest, "x") for text in texts)
+    beside = ["é", *texts]  # which is no letter of ASCII: the same cells are looked at by bytes
+
+    in_step = suspected(texts, people)
+    by_bytes = suspected(beside, [PEOPLE[0], *people])[1:]
+
+    for text, person, quick, slow in zip(texts, people, in_step, by_bytes, strict=True):
+        if find_in_record(text, own(person)):
+            assert quick, (text, person)
+        assert slow or not quick, (text, person)
+
+
+SPELLINGS = [
+    *("31Jan1970", "31jan70", "31stJanuary1970", "January311970", "1970Jan31", "jan1970"),
+    *("31011970", "19700131", "310170", "700131", "01311970", "311970", "197031", "31701"),
+    *("9990000018", "09990000018", "AB12CD", "ab12cd", "2CD", "9434765919", "94347659190"),
+]
+OF_OTHERS = ["522004", "5feb2004", "2004feb5", "200425", "5022004", "5204"]
+"""A day and month of one digit each, beside the whole year."""
+
+
+@pytest.mark.parametrize("before", ["", "X", "SP", "7", "00", "B1"])
+@pytest.mark.parametrize("behind", ["", "X", "3", "11", "Z9"])
+def test_each_spelling_of_letters_and_digits_is_found_in_step_wherever_it_stands(before, behind):
+    of_whom = [*((one, PEOPLE[0]) for one in SPELLINGS), *((one, PEOPLE[1]) for one in OF_OTHERS)]
+    texts = [f"{before}{spelling}{behind}" for spelling, _ in of_whom]
+    people = [person for _, person in of_whom]
+
+    in_step = suspected(texts, people)
+
+    found = [
+        bool(find_in_record(text, own(one))) for text, one in zip(texts, people, strict=True)
+    ]
+    assert any(found)
+    assert not [t for t, quick, exact in zip(texts, in_step, found, strict=True) if exact > quick]
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.lists(pieces, max_size=9).map("".join), st.sampled_from(PEOPLE))
 def test_what_the_exact_rule_finds_is_let_through_by_the_engines_pattern(text, person):

@@ -91,6 +91,11 @@ class OwnValues:
         code = _code(*(self._postcodes[rows, behind - place] for place in (3, 2, 1)))
         return np.where(has_one, code, -1)
 
+    @cached_property
+    def inwards(self) -> Numbers:
+        """What `inward` says of every row."""
+        return self.inward(np.arange(self.rows))
+
 
 def _held(column: pa.Array) -> tuple[Bytes, Numbers]:
     """Return the bytes of short cells, and how many: none of a null."""
@@ -133,9 +138,18 @@ def own_of(number: str | None, postcode: str | None, birth: str | None) -> Own:
 def suspects(columns: Sequence[pa.Array], owns: OwnValues) -> Mask:
     """Return which cells to look at closely: a row each column, one cell a row."""
     rows = owns.rows
-    together = pa.concat_arrays([column.cast(pa.large_string()) for column in columns])
-    found = _Cells(together, rows, owns).suspects()
-    return found.reshape(len(columns), rows)
+    found = np.zeros((len(columns), rows), dtype=np.bool_)
+    others = []
+    for place, column in enumerate(columns):
+        words = _Words.of(column, owns)
+        if words is None:
+            others.append(place)
+        else:
+            found[place] = words.suspects()
+    if others:
+        together = pa.concat_arrays([columns[place].cast(pa.large_string()) for place in others])
+        found[others] = _Cells(together, rows, owns).suspects().reshape(len(others), rows)
+    return found
 
 
 def may_be_suspects(values: pa.Array) -> Mask:
@@ -145,6 +159,117 @@ def may_be_suspects(values: pa.Array) -> Mask:
     """
     found: Mask = pc.match_substring_regex(values, COULD).to_numpy(zero_copy_only=False)
     return found
+
+
+WORD_MAX: Final = 32
+"""Bytes of the longest identifier that is looked at in step with all others of its column."""
+_NO_PAIR: Final = 255
+
+
+class _Words:
+    """Cells that hold letters and digits of ASCII only, which are their own normal form.
+
+    Most identifiers are such. All first characters stand side by side, then all second ones: each
+    question is asked of a whole column by a few steps of the processor, and nothing is looked up.
+    """
+
+    def __init__(self, text: Bytes, lengths: Numbers, owns: OwnValues) -> None:
+        """Take a line for each place in the cells: nothing where a cell is shorter."""
+        self._text = text
+        self._lengths = lengths
+        self._owns = owns
+        self._is_digit: Mask = text - _NOUGHT < _TEN
+        self._letters: Bytes = text & _CASE
+        self._is_letter: Mask = self._letters - np.uint8(ord("A")) < np.uint8(26)
+
+    @classmethod
+    def of(cls, column: pa.Array, owns: OwnValues) -> "_Words | None":
+        """Return None where a cell holds something else, or too much."""
+        column = column.cast(pa.large_string())
+        offsets = np.frombuffer(column.buffers()[1], dtype=np.int64)
+        offsets = offsets[column.offset : column.offset + len(column) + 1]
+        lengths = np.diff(offsets)
+        longest, bytes_ = int(lengths.max(initial=0)), int(offsets[-1] - offsets[0])
+        if longest > WORD_MAX:
+            return None
+        data = np.frombuffer(column.buffers()[2] or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
+        if longest * len(column) == bytes_:
+            text = np.ascontiguousarray(data.reshape(-1, longest).T) if longest else _NOTHING
+        else:
+            text = np.zeros((longest, len(column)), dtype=np.uint8)
+            starts = offsets[:-1] - offsets[0]
+            for place in range(longest):
+                there = lengths > place
+                text[place, there] = data[starts[there] + place]
+        words = cls(text, lengths, owns)
+        held = np.count_nonzero(words._is_digit) + np.count_nonzero(words._is_letter)
+        return words if held == bytes_ else None
+
+    def suspects(self) -> Mask:
+        """Return which cells may hold personal data."""
+        found = np.zeros(len(self._lengths), dtype=np.bool_)
+        if len(self._text) >= SHORTEST:
+            found |= self._postcodes() | self._months_by_name() | self._births()
+            found &= self._lengths >= SHORTEST
+            found |= self._nhs_numbers()
+        return found
+
+    def _three(self, first: Mask, code: Numbers) -> Mask:
+        """Say which cells have these three characters, the last two of them letters."""
+        letters, is_letter = self._letters, self._is_letter
+        one, two, three = ((code >> bits & 0xFF).astype(np.uint8) for bits in (16, 8, 0))
+        has = first[:-2] & is_letter[1:-1] & is_letter[2:]
+        has &= (letters[:-2] == one) & (letters[1:-1] == two) & (letters[2:] == three)
+        found: Mask = has.any(axis=0) & (code >= 0)
+        return found
+
+    def _postcodes(self) -> Mask:
+        return self._three(self._is_digit, self._owns.inwards)
+
+    def _months_by_name(self) -> Mask:
+        return self._three(self._is_letter, _MONTHS.take(self._owns.month, mode="clip"))
+
+    def _births(self) -> Mask:
+        """The whole year, or three of day, month and year in a row."""
+        owns, values = self._owns, self._text - _NOUGHT
+        pair = values[:-1] * _TEN + values[1:]
+        pair[~(self._is_digit[:-1] & self._is_digit[1:])] = _NO_PAIR
+        century, year = owns.century.astype(np.uint8), owns.year.astype(np.uint8)
+        own = pair == year
+        found: Mask = ((pair[:-2] == century) & own[2:]).any(axis=0)
+        own |= pair == owns.month.astype(np.uint8)
+        own |= pair == owns.day.astype(np.uint8)
+        found |= (own[:-4] & own[2:-2] & own[4:]).any(axis=0)
+        return found
+
+    def _nhs_numbers(self) -> Mask:
+        """As `_Cells._nhs_numbers`."""
+        found = np.zeros(len(self._lengths), dtype=np.bool_)
+        run = self._is_digit
+        for width in (1, 2, 4, 2):
+            run = run[:-width] & run[width:]
+        places, rows = np.nonzero(run)
+        if not len(places):
+            return found
+        text = np.pad(self._text, ((1, 1), (0, 0)))
+        before, behind = text[places, rows], text[places + DIGITS + 1, rows]
+        digits = text[places[:, None] + np.arange(1, DIGITS + 1), rows[:, None]]
+        own = self._owns.is_number(rows, digits)
+        parted = (before - _NOUGHT >= _TEN) | (before == _NOUGHT)
+        parted &= behind - _NOUGHT >= _TEN
+        parted |= (digits[:, :3] == ord("9")).all(axis=1)
+        found[rows[own | (_may_be_number(digits) & parted)]] = True
+        return found
+
+
+_NOTHING: Final[Bytes] = np.zeros((0, 0), dtype=np.uint8)
+
+
+def _may_be_number(digits: Bytes) -> Mask:
+    """Say of ten digits each whether a stranger's NHS number may be written so."""
+    passes: Mask = _FIRST_DIGITS[digits[:, 0] - _NOUGHT]
+    passes &= (digits - _NOUGHT).astype(np.float32) @ _WEIGHTS % 11 == 0
+    return passes
 
 
 class _Cells:
@@ -314,8 +439,7 @@ class _Cells:
         cells = self._cell[at]
         digits = self._text[at[:, None] + np.arange(DIGITS)]
         own = self._owns.is_number(self._row(cells), digits)
-        passes = _FIRST_DIGITS[digits[:, 0] - _NOUGHT]
-        passes &= (digits - _NOUGHT).astype(np.float32) @ _WEIGHTS % 11 == 0
+        passes = _may_be_number(digits)
         # Parted from digits before and behind; noughts before may only fill a number up.
         parted = np.zeros(len(self._text) + 1, dtype=np.bool_)
         parted[self._gaps] = True
