@@ -153,9 +153,7 @@ def test_each_spelling_of_letters_and_digits_is_found_in_step_wherever_it_stands
 
     in_step = suspected(texts, people)
 
-    found = [
-        bool(find_in_record(text, own(one))) for text, one in zip(texts, people, strict=True)
-    ]
+    found = [bool(find_in_record(text, own(one))) for text, one in zip(texts, people, strict=True)]
     assert any(found)
     assert not [t for t, quick, exact in zip(texts, in_step, found, strict=True) if exact > quick]
 
