@@ -17,6 +17,8 @@ from dsfc_testing.tokens import LocalIssuer
 from services.agreements.tests.facts import CCG, CSU, OTHER_CCG, REFERENCE, approved
 
 BODY = "X26"
+APPROVER = f"{Role.DSCRO_APPROVER.value}-{BODY}"
+"""Who acts for a DSCRO, unless a test says otherwise."""
 OWN = {  # where somebody in that role works, unless a test says otherwise
     Role.APPLICANT_EDITOR: CCG,
     Role.APPLICANT_SIGNATORY: CCG,
@@ -155,8 +157,26 @@ class Service:
         self.contract()
         return self.sign_all(self.draft(**changes))
 
+    def cleared(self, subject: str = APPROVER, **changes: Any) -> None:
+        """Record that somebody of the Body may act in a DSCRO role."""
+        for kind, reference in (
+            ("policy", "DSCRO-OPERATING-POLICY"),
+            ("training", "DATA-SECURITY-AWARENESS"),
+        ):
+            body = {
+                "subject": subject,
+                "organisation": BODY,
+                "kind": kind,
+                "reference": reference,
+                "valid_from": "2018-05-01",
+                "valid_to": "2099-04-30",
+            } | changes
+            answer = self.post("/v1/staff-records", Role.INFORMATION_GOVERNANCE, body)
+            assert answer.status_code == 201, answer.text
+
     def relationship(self, **changes: Any) -> dict[str, Any]:
         """A relationship in operation."""
+        self.cleared()
         body = {
             "commissioner": CCG,
             "dscro": "yorkshire",

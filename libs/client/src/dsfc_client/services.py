@@ -14,6 +14,7 @@ from dsfc_client._breaches import Breaches
 from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._http import Service
 from dsfc_client._ordering import Id, Json, Ordering
+from dsfc_client._oversight import Oversight
 from dsfc_client._people import People
 from dsfc_client._reference_data import ReferenceData
 from dsfc_client.models import (
@@ -132,7 +133,7 @@ class Applications(Service):
         return self.get(f"/v1/applications/{application_id}/history")
 
 
-class Agreements(AgreementLife, Breaches, ReferenceData):
+class Agreements(AgreementLife, Breaches, Oversight, ReferenceData):
     """Organisations, contracts, agreements, relationships, breaches; the decision."""
 
     def agreement(self, reference: str) -> Agreement:

@@ -15,12 +15,15 @@ from agreements.db.decisions.tables import HoldingRow, PermitRow
 from agreements.records.domain.agreement import AgreementState as A
 from agreements.records.domain.breach import BreachState as B
 from agreements.records.domain.contract import ContractState as C
+from agreements.records.domain.oversight.audits import AuditState as U
 from agreements.records.domain.terms.lives import LIVES, Command, HoldState
 from agreements.records.use_cases import agreements as use_cases
 from common.security.roles import Role
 from common.web.auth import route_permissions
 from services.agreements.tests.api.test_breaches import REPORT
 from services.agreements.tests.api.test_holdings import holding, permit
+from services.agreements.tests.api.test_oversight import PLAN
+from services.agreements.tests.api.test_oversight import REPORT as REPORTED
 from services.agreements.tests.facts import CCG, CSU, NOW, REFERENCE
 from services.agreements.tests.service import BODY
 
@@ -230,11 +233,55 @@ class Holds:
         return (HoldState.OPEN if hold["lifted_at"] is None else HoldState.LIFTED).value
 
 
+class Audits:
+    """One audit, led to a state; to be closed, its action is done."""
+
+    def __init__(self, service, start, to):
+        self.service, self.to = service, to
+        planned = service.post("/v1/audits", Role.CONTRACT_MANAGER, PLAN)
+        self.path = f"/v1/audits/{planned.json()['id']}"
+        if start is not U.PLANNED:
+            self.send(Command.REPORT_AUDIT, Role.AUDITOR)
+        if start in (U.PUBLISHED, U.CLOSED):
+            self.send(Command.PUBLISH_AUDIT, Role.REGISTER_PUBLISHER)
+        if U.CLOSED in (start, to):
+            self.send(Command.COMPLETE_ACTION, Role.CONTRACT_MANAGER)
+        if start is U.CLOSED:
+            self.send(Command.FOLLOW_UP, Role.AUDITOR)
+
+    def send(self, command, role):
+        step, body = {
+            Command.REPORT_AUDIT: ("report", REPORTED),
+            Command.PUBLISH_AUDIT: ("publication", None),
+            Command.COMPLETE_ACTION: (
+                "actions/1/completion",
+                {"done_on": "2018-06-01", "evidence": "It was seen."},
+            ),
+            Command.FOLLOW_UP: (
+                "follow-up",
+                {
+                    "reviewed_on": "2018-06-01",
+                    "outcome": "It was seen.",
+                    "reopened": [] if self.to is U.CLOSED else [1],
+                },
+            ),
+        }[command]
+        return self.service.post(f"{self.path}/{step}", role, body)
+
+    def makes(self, _role, _to):
+        return True
+
+    @property
+    def state(self):
+        return self.service.get(self.path, Role.AUDITOR).json()["state"]
+
+
 KINDS = {
     "Framework contract (agreements)": Contracts,
     "Agreement (agreements)": Agreements,
     "Breach (agreements)": Breaches,
     "Hold (agreements)": Holds,
+    "Audit (agreements)": Audits,
 }
 ELSEWHERE = {(A.DESTRUCTION_DUE, Command.ACCEPT), (A.ACTIVE, Command.ACCEPT)}
 COMMANDS = {
@@ -258,7 +305,7 @@ def permitted(service):
 
 
 def reached(seeded, name, start, to, why=""):
-    one = Agreements(seeded, start, to, why) if name.startswith("Agreement") else KINDS[name](
+    one = Agreements(seeded, start, to, why) if name.startswith("Agreement ") else KINDS[name](
         seeded, start, to
     )  # fmt: skip
     assert one.state == start

@@ -8,7 +8,11 @@ from common.security.roles import Role
 from common.web.auth import Permission, Public, route_permissions
 
 EXAMPLES = {
-    "reference": {"agreements": "DARS-NIC-999999-Z9Z9Z", "contracts": "CON-999999-Z9Z9Z"},
+    "reference": {
+        "agreements": "DARS-NIC-999999-Z9Z9Z",
+        "contracts": "CON-999999-Z9Z9Z",
+        "audits": "AUD-Z9Z9Z9",
+    },
     "ods": "02P",
     "condition": "c-1",
     "client_id": "somebody",

@@ -288,6 +288,7 @@ def test_what_is_still_being_asked_for_is_not_made_active_by_an_edition(lists):
 
 def in_operation(lists, **changes):
     """A relationship that was asked for here, activated."""
+    lists.service.cleared(organisation=OTHER_CCG)
     asked = {
         "commissioner": OTHER_CCG,
         "dscro": "south",

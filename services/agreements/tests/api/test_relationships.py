@@ -109,6 +109,7 @@ def test_a_change_of_dscro_that_overlaps_is_refused(seeded):
 
 
 def test_of_two_that_were_asked_for_only_one_is_activated(seeded):
+    seeded.cleared()
     one = ask(seeded).json()
     two = ask(seeded, dscro="south").json()
     steps = (

@@ -5,13 +5,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from agreements.db.seals.sealed import SEALED
+from agreements.records.use_cases.oversight import lapses
 from common.security.roles import Role
 from services.agreements.tests.api.test_breaches import REPORT
 from services.agreements.tests.api.test_organisations import TRANSFER, imported
+from services.agreements.tests.api.test_oversight import PLAN
+from services.agreements.tests.api.test_oversight import REPORT as FOUND
 from services.agreements.tests.api.test_registrations import APPROVAL, EVIDENCE, ICO
 from services.agreements.tests.api.test_relationships import consent, published
-from services.agreements.tests.facts import CCG, CSU, REFERENCE
-from services.agreements.tests.service import ORGANISATIONS
+from services.agreements.tests.facts import CCG, CSU, OTHER_CSU, REFERENCE
+from services.agreements.tests.service import APPROVER, ORGANISATIONS
 
 AGREEMENT = f"/v1/agreements/{REFERENCE}"
 OF_AGREEMENTS = {
@@ -50,6 +53,13 @@ SHOWN = {
     "/v1/ico-registrations": {"ico_registration"},
     "/v1/section-251-approvals": {"section_251_approval"},
     "/v1/environment-registers/{kind}": {"listed_environment"},
+    "/v1/staff-records": {"staff_record"},
+    "/v1/staff-records/{subject}/clearance": {"staff_record"},
+    "/v1/audits": {"audit"},
+    "/v1/audits/{audit_id}": {"audit"},
+    "/v1/registers/audits": {"audit"},
+    "/v1/registers/audits/{reference}": {"audit"},
+    "/v1/lapse-warnings": {"lapse_warning"},
     "/v1/publications": {"publication"},
     "/v1/submission-rights": {"submission_right"},
     "/v1/submission-rights/recorded": {"submission_right"},
@@ -75,6 +85,7 @@ OTHERWISE = {
     "/v1/agreement-batches": "altered in test_issuing",
     "/v1/agreement-batches/{batch_id}": "altered in test_issuing",
     "/v1/inbox": "says it of each thing that waits: test_desk.py",
+    "/v1/lapses": "when each ends is told where it is shown itself",
     "/v1/agreements/{reference}/onward-shares/permission": "an answer about the clause; what is"
     " logged is judged again",
     "/v1/holdings": "altered in test_destruction",
@@ -96,6 +107,8 @@ LISTS = {
     "/v1/section-251-approvals": "section_251_approval",
     "/v1/environment-registers/{kind}": "listed_environment",
     "/v1/publications": "publication",
+    "/v1/staff-records": "staff_record",
+    "/v1/audits": "audit",
     "/v1/submission-rights/recorded": "submission_right",
 }
 QUERIES = {
@@ -107,9 +120,12 @@ QUERIES = {
     },
     "/v1/agreements/{reference}/differences": {"former": "v0.0", "later": "v0.0"},
     "/v1/assurance": {"organisation": CSU},
+    "/v1/staff-records/{subject}/clearance": {"organisation": "X26"},
     "/v1/ico-registrations": {"organisation": CCG},
     "/v1/submission-rights": {"submitter": "RFF", "as_at": "2018-06-01"},
 }
+REPORTED = FOUND | {"actions": [FOUND["actions"][0] | {"due": "2018-08-01"}]}
+"""Of which a warning is due."""
 TRUSTS = (
     "RFF,A Trust,NHS_TRUST,,,2013-04-01,\n"
     "RJE,Another Trust,NHS_TRUST,,,2013-04-01,\n"
@@ -175,6 +191,13 @@ def whole(seeded):
         batch = done(seeded.post(rights, data, RIGHT | {"provider": provider}, who="one"))["id"]
         path = f"{rights}/{batch}/confirmation"
         done(seeded.post(path, Role.CONTRACT_MANAGER, {"reason": "It was seen."}, who="two"))
+    for organisation in (CSU, OTHER_CSU):
+        audit = done(
+            seeded.post("/v1/audits", Role.CONTRACT_MANAGER, PLAN | {"organisation": organisation})
+        )
+        done(seeded.post(f"/v1/audits/{audit['id']}/report", Role.AUDITOR, REPORTED))
+        done(seeded.post(f"/v1/audits/{audit['id']}/publication", Role.REGISTER_PUBLISHER))
+    assert lapses.warn(ctx=seeded.parts.context(Role.SYSTEM_CLOCK))
     for valid_from in ("2018-04-01", "2019-04-01"):
         entries = f"practice,commissioner\nC85001,{CCG}\n"
         query = {"kind": "practice", "valid_from": valid_from}
@@ -186,6 +209,8 @@ def whole(seeded):
         "ods": CCG,
         "map_id": the_map["id"],
         "kind": "ceff",
+        "audit_id": audit["id"],
+        "subject": APPROVER,
     }
     return seeded
 
@@ -193,6 +218,8 @@ def whole(seeded):
 def answered(service, path):
     """What a route answers: its status and its body."""
     named = service.named
+    if path.endswith("/audits/{reference}"):
+        named = named | {"reference": told(service, "/v1/audits")[0]["reference"]}
     if path.endswith("/contracts/{reference}"):
         named = named | {"reference": told(service, "/v1/contracts")[0]["reference"]}
     role = Role.SERVICE_PSEUDONYMISATION if path.endswith("/entries") else Role.AUDITOR

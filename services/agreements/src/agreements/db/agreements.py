@@ -133,6 +133,26 @@ class SqlAgreements:
         """Read them; one that cannot be read is noted and hides no other."""
         return reading.page_by(self.session, query, self._of, key=col(AgreementRow.id))
 
+    def ending(self, first: date, last: date) -> Sequence[Agreement]:
+        version, condition = AgreementVersionRow, SpecialConditionRow
+        of_versions = select(col(version.agreement_id)).where(
+            col(version.valid_to).between(first, last)
+        )
+        of_conditions = (
+            select(col(condition.agreement_id))
+            .where(col(condition.superseded_epoch).is_(None))
+            .where(col(condition.fulfilled_at).is_(None))
+            .where(col(condition.due).between(first, last))
+        )
+        either = of_versions.union(of_conditions)
+        return self._of(
+            self._rows(None).where(col(AgreementRow.id).in_(either)).order_by(col(AgreementRow.id))
+        )
+
+    def parties(self) -> Sequence[str]:
+        query = select(col(AgreementPartyRow.ods)).distinct().order_by(col(AgreementPartyRow.ods))
+        return list(self.session.execute(query).scalars())
+
     def _rows(self, scope: Scope) -> Select[AgreementRow]:
         """Begin a query of current rows that the scope may know of."""
         query = select(AgreementRow).where(col(AgreementRow.superseded_epoch).is_(None))

@@ -27,6 +27,7 @@ from agreements.db.import_tables import RecallRow
 from agreements.db.imports import SqlEditions, SqlImports
 from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
 from agreements.db.maps import SqlMaps
+from agreements.db.oversight.tables import AuditRow, LapseWarningRow, StaffRecordRow
 from agreements.db.parties.instruments import SqlInstruments
 from agreements.db.parties.tables import ListedEnvironmentRow
 from agreements.db.relationship_tables import (
@@ -62,6 +63,9 @@ from agreements.records.domain.destruction.certificate import (
 from agreements.records.domain.errors import BreachNotFound, RelationshipNotFound
 from agreements.records.domain.issuing.batch import AgreementBatch
 from agreements.records.domain.issuing.template import AgreementTemplate
+from agreements.records.domain.oversight.audits import Audit
+from agreements.records.domain.oversight.lapses import LapseWarning
+from agreements.records.domain.oversight.staff import StaffRecord
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.environment import (
     EnvironmentClient,
@@ -189,6 +193,16 @@ class SqlListedRelationships(SqlFacts[Relationship]):
         for one in stored:
             enqueue(self.session, one.pending, aggregate_id=one.id, aggregate_version=one.version)
         return tuple(replace(one, pending=()) for one in stored)
+
+
+class SqlLapseWarnings(SqlFacts[LapseWarning]):
+    """Warnings, each told to others when it is given."""
+
+    def save(self, *facts: LapseWarning, audit: Entry) -> tuple[LapseWarning, ...]:
+        stored = SqlFacts.save(self, *facts, audit=audit)
+        for one in stored:
+            enqueue(self.session, [one.event()], aggregate_id=one.id, aggregate_version=one.version)
+        return stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +385,18 @@ class SqlTransaction:
     @cached_property
     def onward_shares(self) -> SqlFacts[OnwardShare]:
         return SqlFacts(self.session, OnwardShareRow, OnwardShare)
+
+    @cached_property
+    def staff_records(self) -> SqlFacts[StaffRecord]:
+        return SqlFacts(self.session, StaffRecordRow, StaffRecord)
+
+    @cached_property
+    def audits(self) -> SqlFacts[Audit]:
+        return SqlFacts(self.session, AuditRow, Audit)
+
+    @cached_property
+    def lapse_warnings(self) -> SqlLapseWarnings:
+        return SqlLapseWarnings(self.session, LapseWarningRow, LapseWarning)
 
     @cached_property
     def holdings(self) -> SqlHoldings:

@@ -56,6 +56,13 @@ class SqlFacts(Generic[F]):
             self.session, query, lambda row: to_fact(self.fact, row), key=col(self.row.id)
         )
 
+    def between(self, column: str, first: date, last: date) -> list[F]:
+        """Return those of which a day lies between two, both inclusive."""
+        day = getattr(self.row, column)
+        return self._read(
+            self._current({}).where(day.between(first, last)).order_by(col(self.row.id))
+        )
+
     def known_at(self, epoch: int, **equal: object) -> list[F]:
         """Return what was held true at an epoch."""
         query = select(self.row).where(col(self.row.epoch) <= epoch)

@@ -143,6 +143,7 @@ MENDABLE: Mapping[str, frozenset[str]] = {
     "destruction_certificate": frozenset({"witness"}),
     "destruction_acceptance": frozenset({"reason"}),
     "submission_right": frozenset({"evidence", "reason"}),
+    "audit": frozenset({"summary", "follow_up"}),
 }
 """Texts that people wrote and nobody signed. Documents are signed: an amendment mends them."""
 

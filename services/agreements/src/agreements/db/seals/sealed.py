@@ -24,6 +24,7 @@ from agreements.db.destruction.tables import (
 )
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
+from agreements.db.oversight.tables import AuditRow, LapseWarningRow, StaffRecordRow
 from agreements.db.parties.tables import ListedEnvironmentRow, TransferWithdrawalRow
 from agreements.db.relationship_tables import (
     RelationshipConsentRow,
@@ -118,6 +119,9 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(OnwardShareRow, "agreement_id"),
         Sealed(AgreementTemplateRow, "name"),
         Sealed(AgreementBatchRow, "id"),
+        Sealed(StaffRecordRow, "subject"),
+        Sealed(AuditRow, "reference"),
+        Sealed(LapseWarningRow, "subject_id"),
     )
 }
 """Every table of facts. CONTRIBUTING.md says what a new one does, and a test asks for it."""

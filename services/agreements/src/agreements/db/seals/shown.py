@@ -21,6 +21,9 @@ from agreements.records.domain.issuing.template import AgreementTemplate
 from agreements.records.domain.lists.imports import Import
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
+from agreements.records.domain.oversight.audits import Audit
+from agreements.records.domain.oversight.lapses import LapseWarning
+from agreements.records.domain.oversight.staff import StaffRecord
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.environment import ListedEnvironment, RecipientEnvironment
 from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
@@ -103,6 +106,9 @@ REGISTERS: Mapping[type[object], Registers] = {
     Section251Approval: lambda one: [SealedRegister("section_251_approval", one.reference)],
     Publication: lambda publication: [SealedRegister("publication", publication.data_set)],
     SubmissionRight: lambda right: [SealedRegister("submission_right", right.submitter)],
+    StaffRecord: lambda record: [SealedRegister("staff_record", record.subject)],
+    Audit: lambda audit: [SealedRegister("audit", audit.reference)],
+    LapseWarning: lambda warning: [SealedRegister("lapse_warning", warning.subject_id)],
     MapSnapshot: lambda _: [SealedRegister("map_snapshot"), SealedRegister("map_standing")],
     Import: lambda _: [SealedRegister("import")],
 }

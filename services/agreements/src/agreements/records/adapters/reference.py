@@ -12,6 +12,8 @@ from agreements.records.adapters.directories import spooled
 from agreements.records.domain.agreement import LapseRule
 from agreements.records.domain.destruction.ledger import DestructionRule
 from agreements.records.domain.lists.layouts.directories import AreaLayouts
+from agreements.records.domain.oversight.lapses import WarningRule, YearlyAuditRule
+from agreements.records.domain.oversight.staff import StaffRequirement
 from agreements.records.domain.parties.assurance import AssuranceRule, AssuranceRules, Edition
 from agreements.records.domain.parties.codes import CodeRules
 from agreements.records.use_cases.ports import Reference
@@ -22,6 +24,9 @@ LAPSES = TypeAdapter(tuple[LapseRule, ...])
 DESTRUCTION = TypeAdapter(tuple[DestructionRule, ...])
 CODES = TypeAdapter(CodeRules)
 AREAS = TypeAdapter(AreaLayouts)
+STAFF = TypeAdapter(tuple[StaffRequirement, ...])
+WARNINGS = TypeAdapter(tuple[WarningRule, ...])
+YEARLY_AUDIT = TypeAdapter(tuple[YearlyAuditRule, ...])
 DAY = TypeAdapter(date)
 DAYS = TypeAdapter(frozenset[date])
 
@@ -30,6 +35,7 @@ DAYS = TypeAdapter(frozenset[date])
 def load() -> Reference:
     """Read what the wheel carries."""
     assurance, agreements = _yaml("assurance"), _yaml("agreements")
+    oversight = _yaml("oversight")
     return Reference(
         assurance=AssuranceRules(
             editions=EDITIONS.validate_python(assurance["editions"]),
@@ -41,6 +47,9 @@ def load() -> Reference:
         codes=CODES.validate_python(_yaml("organisation_codes")),
         spool=spooled,
         areas=AREAS.validate_python(_yaml("postcode_directory")),
+        staff=STAFF.validate_python(oversight["staff"]),
+        warnings=WARNINGS.validate_python(oversight["warnings"]),
+        yearly_audit=YEARLY_AUDIT.validate_python(oversight["yearly_audit"]),
         bank_holidays=DAYS.validate_python(_yaml("bank_holidays")["days"]),
     )
 

@@ -1,12 +1,15 @@
 """What runs beside the API and decides nothing: announcing states, and alerts of what is late."""
 
 import threading
+from datetime import date
 
 import structlog
 
 from agreements.records.use_cases import agreements, breaches
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.destruction import overdue
+from agreements.records.use_cases.oversight import lapses
+from common.clock import legal_day
 from common.errors import Conflict, Unavailable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -19,6 +22,7 @@ class Announcer:
         self.name = "announcer"
         self._ctx = ctx
         self._every_seconds = every_seconds
+        self._warned_on: date | None = None
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -31,6 +35,14 @@ class Announcer:
             agreements.announce_changes(ctx=self._ctx)
             breaches.alert_overdue_receipts(ctx=self._ctx)
             overdue.alert_overdue(ctx=self._ctx)
+            self._warn()
         except (Conflict, Unavailable) as error:
             # Somebody was quicker, or the database is away: the next turn sees it again.
             log.warning("announcer_waits", code=error.code)
+
+    def _warn(self) -> None:
+        """Warn of what lapses: once a day, for it goes through all that has an end."""
+        today = legal_day(self._ctx.clock.now())
+        if today != self._warned_on:
+            lapses.warn(ctx=self._ctx)
+            self._warned_on = today

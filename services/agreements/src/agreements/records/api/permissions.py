@@ -260,3 +260,46 @@ FIND_PLACES = Permission(
     frozenset({Role.AUDITOR}),
     "Record where an audit found data",
 )
+RECORD_STAFF = Permission(
+    "staff:record",
+    frozenset({Role.INFORMATION_GOVERNANCE}),
+    "Record policies, training and secondments of staff in DSCRO roles",
+)
+READ_STAFF = Permission(
+    "staff:read",
+    frozenset(
+        {
+            Role.INFORMATION_GOVERNANCE,
+            Role.AUDITOR,
+            Role.DSCRO_OPERATOR,
+            Role.DSCRO_APPROVER,
+        }
+    ),
+    "Read these records; in a DSCRO role one's own",
+)
+PLAN_AUDIT = Permission(
+    "audits:plan",
+    frozenset({Role.INFORMATION_GOVERNANCE, Role.CONTRACT_MANAGER}),
+    "Plan audits of the service and of recipients; record that an action is done",
+)
+REPORT_AUDIT = Permission(
+    "audits:report",
+    frozenset({Role.AUDITOR}),
+    "Hand in what an audit found, and look again whether it was mended",
+)
+PUBLISH_AUDIT = Permission(
+    "audits:publish", frozenset({Role.REGISTER_PUBLISHER}), "Publish the report of an audit"
+)
+LIST_AUDITS = Permission(
+    "audits:list", BODY_STAFF | {Role.INFORMATION_GOVERNANCE}, "List audits with their actions"
+)
+READ_AUDITS = Permission(
+    "audits:read",
+    BODY_STAFF | PARTIES | {Role.INFORMATION_GOVERNANCE},
+    "Read an audit; in another organisation one of its own",
+)
+READ_LAPSES = Permission(
+    "lapses:read",
+    BODY_STAFF | PARTIES | {Role.INFORMATION_GOVERNANCE},
+    "See what of one's own affairs ends when, and the warnings of it",
+)

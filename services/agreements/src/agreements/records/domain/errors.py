@@ -325,3 +325,72 @@ class LiftNeedsAnotherPerson(Conflict):
 
     code = "LIFT_NEEDS_ANOTHER_PERSON"
     title = "A second person must approve that the hold is lifted"
+
+
+# Oversight: staff, audits
+
+
+class StaffRecordNotFound(NotFound):
+    code = "STAFF_RECORD_NOT_FOUND"
+    title = "No such record of a member of staff"
+
+
+class StaffRecordEnds(Unprocessable):
+    code = "STAFF_RECORD_ENDS_BEFORE_IT_BEGINS"
+    title = "The record would end before it begins"
+
+
+class StaffRecordOverlaps(Conflict):
+    """Two secondments at once: nobody could say whose rules somebody is under."""
+
+    code = "STAFF_RECORD_OVERLAPS"
+    title = "Another secondment of the same person is recorded for some of these days"
+
+
+class StaffRequirementUnknown(Unprocessable):
+    code = "STAFF_REQUIREMENT_UNKNOWN"
+    title = "No rule asks for this policy or training on that day"
+
+
+class StaffRecordOfOneself(Forbidden):
+    code = "STAFF_RECORD_OF_ONESELF"
+    title = "Nobody records their own policies, training or secondment"
+
+
+class StaffNotCleared(Forbidden):
+    """A DSCRO role needs signed policies and training in date (domain.md ruling 18)."""
+
+    code = "STAFF_NOT_CLEARED"
+    title = "The role needs signed policies, training in date and, for others' staff, a secondment"
+
+
+class AuditNotFound(NotFound):
+    code = "AUDIT_NOT_FOUND"
+    title = "No such audit"
+
+
+class AuditActionNotFound(NotFound):
+    code = "AUDIT_ACTION_NOT_FOUND"
+    title = "The audit has no such action"
+
+
+class AuditActionsOpen(Conflict):
+    code = "AUDIT_ACTIONS_OPEN"
+    title = "Actions of the audit are not done"
+
+
+class AuditDates(Unprocessable):
+    code = "AUDIT_DATES"
+    title = "The dates of the audit do not follow one another"
+
+
+class AuditScope(Unprocessable):
+    """Of a recipient an agreement may be named to which it is a party; of the service none."""
+
+    code = "AUDIT_SCOPE"
+    title = "The audit does not fit whom it is of"
+
+
+class CalendarTooLong(Unprocessable):
+    code = "CALENDAR_TOO_LONG"
+    title = "The calendar has too many days, or ends before it begins"

@@ -15,6 +15,7 @@ AGREEMENT = "agreements.agreement"
 RELATIONSHIP = "agreements.relationship"
 BREACH = "agreements.breach"
 HOLDING = "agreements.holding"
+LAPSE = "agreements.lapse"
 
 
 class Verb(StrEnum):
@@ -210,6 +211,23 @@ class FileDestroyed(DomainEvent):
         return "destroyed"
 
 
+@event_type("agreements.lapse-ahead.v1", topic=LAPSE)
+class LapseAhead(DomainEvent):
+    """Something lapses within so many days; each such warning is given once."""
+
+    warning_id: UUID
+    kind: str
+    subject_id: UUID
+    reference: str
+    organisations: tuple[str, ...]
+    ends_on: date
+    days: int
+
+    @property
+    def state(self) -> str:
+        return "ahead"
+
+
 AGREEMENT_EVENTS: Mapping[Verb, type[AgreementEvent]] = {
     event.verb: event
     for event in (
@@ -228,4 +246,6 @@ AGREEMENT_EVENTS: Mapping[Verb, type[AgreementEvent]] = {
 }
 
 HoldingEvent = FileVoided | FileDestroyed
-Event = AgreementEvent | RelationshipChanged | BreachReported | BreachClosed | HoldingEvent
+Event = (
+    AgreementEvent | RelationshipChanged | BreachReported | BreachClosed | HoldingEvent | LapseAhead
+)

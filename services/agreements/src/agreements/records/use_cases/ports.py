@@ -30,6 +30,9 @@ from agreements.records.domain.lists.layouts.reading import LeftOut
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.lists.undoing import Undo
+from agreements.records.domain.oversight.audits import Audit
+from agreements.records.domain.oversight.lapses import LapseWarning, WarningRule, YearlyAuditRule
+from agreements.records.domain.oversight.staff import StaffRecord, StaffRequirement
 from agreements.records.domain.parties.assurance import Assurance, AssuranceRules
 from agreements.records.domain.parties.codes import CodeRules
 from agreements.records.domain.parties.environment import (
@@ -94,6 +97,9 @@ class FactStore(Protocol[F]):
         """Return the only one, or None."""
 
     def page(self, part: Slice, **equal: object) -> Sequence[F]: ...
+
+    def between(self, column: str, first: date, last: date) -> Sequence[F]:
+        """Return those of which a day lies between two, both inclusive, in order of id."""
 
     def known_at(self, epoch: int, **equal: object) -> Sequence[F]:
         """Return what was held true at an epoch."""
@@ -169,6 +175,12 @@ class Agreements(Protocol):
         """Return those with a hold that one person wants lifted."""
 
     def page(self, part: Slice, *, scope: Scope) -> Sequence[Agreement]: ...
+
+    def ending(self, first: date, last: date) -> Sequence[Agreement]:
+        """Return those with a version, or an open special condition, that ends between two days."""
+
+    def parties(self) -> Sequence[str]:
+        """Return the code of whoever is a party to any agreement."""
 
     def save(self, agreement: Agreement, *, audit: Entry) -> Agreement: ...
 
@@ -355,6 +367,12 @@ class Transaction(Protocol):
     @property
     def destroyed_files(self) -> FactStore[DestroyedFile]: ...
     @property
+    def staff_records(self) -> FactStore[StaffRecord]: ...
+    @property
+    def audits(self) -> FactStore[Audit]: ...
+    @property
+    def lapse_warnings(self) -> FactStore[LapseWarning]: ...
+    @property
     def holdings(self) -> Holdings: ...
     @property
     def once(self) -> IdempotencyKeys: ...
@@ -431,6 +449,10 @@ class Reference:
     destruction: tuple[DestructionRule, ...]
     icbs_from: date
     bank_holidays: frozenset[date]
+    staff: tuple[StaffRequirement, ...]
+    """What a DSCRO role needs (ruling 18)."""
+    warnings: tuple[WarningRule, ...]
+    yearly_audit: tuple[YearlyAuditRule, ...]
     codes: CodeRules
     """How organisations' codes are read (ruling 23)."""
     areas: AreaLayouts

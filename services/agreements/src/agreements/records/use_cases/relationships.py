@@ -32,6 +32,7 @@ from agreements.records.use_cases.context import (
 )
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.organisations import require_known
+from agreements.records.use_cases.oversight.staff import require_cleared
 from agreements.records.use_cases.ports import Slice, Transaction
 from common import unreadable
 from common.clock import legal_day
@@ -144,7 +145,13 @@ def verify_contract(
 
 
 def agree(relationship_id: UUID, *, ctx: Context) -> RelationshipWithState:
-    """Record that the DSCRO agrees."""
+    """Record that the DSCRO agrees, by somebody whose policies and training are in date.
+
+    Raises:
+        StaffNotCleared
+
+    """
+    require_cleared(ctx)
     return _change(relationship_id, lambda r, at: r.agree(at=at), "relationship-agreed", ctx)
 
 

@@ -15,6 +15,7 @@ from agreements.records.api.routes import (
     imports,
     issuing,
     organisations,
+    oversight,
     registers,
     registrations,
     relationships,
@@ -36,6 +37,7 @@ for part in (
     submission_rights,
     imports,
     breaches,
+    oversight,
     registers,
 ):
     router.include_router(part.router)

@@ -27,6 +27,7 @@ from agreements.records.domain.errors import (
     RelationshipNotFound,
     RelationshipOverlaps,
     ServiceContractMissing,
+    StaffNotCleared,
 )
 from agreements.records.domain.lists import register
 from agreements.records.use_cases import relationships as use_cases
@@ -128,13 +129,13 @@ def verify_contract(
 
 @router.post(
     "/{relationship_id}/dscro-agreement",
-    responses=responses(RelationshipNotFound, TransitionRefused),
+    responses=responses(RelationshipNotFound, TransitionRefused, StaffNotCleared),
 )
 def agree_relationship(
     relationship_id: UUID,
     ctx: Annotated[Context, permitted(permissions.AGREE_RELATIONSHIP)],
 ) -> RelationshipView:
-    """Record that the DSCRO agrees."""
+    """Record that the DSCRO agrees. It needs one's policies and training to be in date."""
     return RelationshipView.of(use_cases.agree(relationship_id, ctx=ctx))
 
 

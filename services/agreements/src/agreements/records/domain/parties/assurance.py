@@ -160,7 +160,7 @@ def _judge_dspt(
     if evidence.published_on > day:
         return Judgement(accepted=False, reason="not published yet", evidence=evidence)
     ends = [evidence.expires_on]
-    former_until = _months_later(evidence.published_on, rule.former_edition_months)
+    former_until = months_later(evidence.published_on, rule.former_edition_months)
     if evidence.reference != rules.latest_edition(day):
         if former_until < day:
             return Judgement(accepted=False, reason="former edition, too old", evidence=evidence)
@@ -184,6 +184,7 @@ def _first(ends: Iterable[date | None]) -> date | None:
     return min((end for end in ends if end is not None), default=None)
 
 
-def _months_later(day: date, months: int) -> date:
+def months_later(day: date, months: int) -> date:
+    """Return the same day so many months later, or the last of a month that is shorter."""
     year, month0 = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month0 + 1, min(day.day, calendar.monthrange(year, month0 + 1)[1]))

@@ -1,4 +1,4 @@
-"""The lives of contracts, agreements, breaches and holds, move by move.
+"""The lives of contracts, agreements, breaches, holds and audits, move by move.
 
 docs/states.md is generated from these tables, and a test drives every move by every role and tries
 every command in every state: what is not in a table changes no state. A move without a command is
@@ -12,6 +12,7 @@ from enum import StrEnum
 from agreements.records.domain.agreement import AgreementState as A
 from agreements.records.domain.breach import BreachState as B
 from agreements.records.domain.contract import ContractState as C
+from agreements.records.domain.oversight.audits import AuditState as U
 
 
 class HoldState(StrEnum):
@@ -32,6 +33,10 @@ class Command(StrEnum):
     FIND = "POST /v1/breaches/{breach_id}/finding"
     CLOSE = "POST /v1/breaches/{breach_id}/closure"
     LIFT = "POST /v1/holds/{hold_id}/lift-approvals"
+    REPORT_AUDIT = "POST /v1/audits/{audit_id}/report"
+    COMPLETE_ACTION = "POST /v1/audits/{audit_id}/actions/{number}/completion"
+    PUBLISH_AUDIT = "POST /v1/audits/{audit_id}/publication"
+    FOLLOW_UP = "POST /v1/audits/{audit_id}/follow-up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +160,28 @@ HOLD: Life = {
     HoldState.LIFTED: (),
 }
 
+_ACTION_DONE = "an action is done"
+
+AUDIT: Life = {
+    U.PLANNED: (
+        Move(to=U.REPORTED, why="its findings are handed in", command=Command.REPORT_AUDIT),
+    ),
+    U.REPORTED: (
+        Move(to=U.REPORTED, why=_ACTION_DONE, command=Command.COMPLETE_ACTION),
+        Move(to=U.PUBLISHED, why="its report is published", command=Command.PUBLISH_AUDIT),
+    ),
+    U.PUBLISHED: (
+        Move(to=U.PUBLISHED, why=_ACTION_DONE, command=Command.COMPLETE_ACTION),
+        Move(to=U.PUBLISHED, why="actions are asked for again", command=Command.FOLLOW_UP),
+        Move(to=U.CLOSED, why="every action is done", command=Command.FOLLOW_UP),
+    ),
+    U.CLOSED: (),
+}
+
 LIVES: Mapping[str, Life] = {
     "Framework contract (agreements)": CONTRACT,
     "Agreement (agreements)": AGREEMENT,
     "Breach (agreements)": BREACH,
     "Hold (agreements)": HOLD,
+    "Audit (agreements)": AUDIT,
 }

@@ -1,0 +1,114 @@
+"""What has to be kept in date: staff in DSCRO roles, audits, and warnings before anything lapses."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from dsfc_client._http import Service, Wire
+
+Json = Mapping[str, Any]
+
+
+class StaffRecord(Wire):
+    """A policy signed, a training done, or a secondment, and the days on which it counts."""
+
+    id: UUID
+    subject: str
+    organisation: str
+    kind: str
+    reference: str
+    valid_from: date
+    valid_to: date | None = None
+
+
+class Clearance(Wire):
+    """Whether somebody may act in a DSCRO role on a day, and until when that stays so."""
+
+    day: date
+    is_cleared: bool
+    until: date | None = None
+
+
+class Audit(Wire):
+    """An audit of the service, or of a recipient."""
+
+    id: UUID
+    reference: str
+    kind: str
+    organisation: str
+    state: str
+
+
+class Lapse(Wire):
+    """Something, and the last day on which it counts."""
+
+    kind: str
+    subject_id: UUID
+    reference: str
+    organisations: tuple[str, ...]
+    ends_on: date
+
+
+class LapseWarning(Lapse):
+    """A warning that was given: so many days before, or fewer."""
+
+    id: UUID
+    days: int
+    warned_at: datetime
+
+
+class Oversight(Service):
+    """Who may act for a DSCRO, who was audited, and what ends when."""
+
+    def record_staff(self, body: Json) -> StaffRecord:
+        """Record a policy, a training or a secondment of somebody else than oneself."""
+        return StaffRecord.model_validate(self.post("/v1/staff-records", body))
+
+    def end_staff_record(self, record_id: UUID | str, last_day: str) -> StaffRecord:
+        """End a record after a day (`YYYY-MM-DD`)."""
+        path = f"/v1/staff-records/{record_id}/ending"
+        return StaffRecord.model_validate(self.post(path, {"last_day": last_day}))
+
+    def staff_records(self) -> Iterator[StaffRecord]:
+        """List the records; whoever acts in a DSCRO role sees their own."""
+        return self.pages("/v1/staff-records", StaffRecord)
+
+    def clearance(self, subject: str, organisation: str, *, as_at: str | None = None) -> Clearance:
+        """Say whether somebody of an organisation may act in a DSCRO role, and until when."""
+        path = f"/v1/staff-records/{subject}/clearance"
+        return Clearance.model_validate(self.get(path, organisation=organisation, as_at=as_at))
+
+    def plan_audit(self, body: Json, *, key: str | None = None) -> Audit:
+        """Plan an audit and its scope."""
+        return Audit.model_validate(self.post("/v1/audits", body, key=key))
+
+    def report_audit(self, audit_id: UUID | str, body: Json) -> Audit:
+        """Hand in what an audit found."""
+        return Audit.model_validate(self.post(f"/v1/audits/{audit_id}/report", body))
+
+    def complete_action(self, audit_id: UUID | str, number: int, body: Json) -> Audit:
+        """Record that an action is done."""
+        path = f"/v1/audits/{audit_id}/actions/{number}/completion"
+        return Audit.model_validate(self.post(path, body))
+
+    def publish_audit(self, audit_id: UUID | str) -> Audit:
+        """Publish the report of an audit."""
+        return Audit.model_validate(self.post(f"/v1/audits/{audit_id}/publication"))
+
+    def follow_up_audit(self, audit_id: UUID | str, body: Json) -> Audit:
+        """Look again: close the audit, or ask for actions anew."""
+        return Audit.model_validate(self.post(f"/v1/audits/{audit_id}/follow-up", body))
+
+    def audits(self, *, organisation: str | None = None) -> Iterator[Audit]:
+        """List the audits."""
+        return self.pages("/v1/audits", Audit, organisation=organisation)
+
+    def lapses(self, *, first: str | None = None, last: str | None = None) -> Sequence[Lapse]:
+        """Return what of one's own affairs ends between two days; by default in 90 days."""
+        found = self.get("/v1/lapses", first=first, last=last)["items"]
+        return [Lapse.model_validate(one) for one in found]
+
+    def lapse_warnings(self) -> Iterator[LapseWarning]:
+        """List the warnings that were given: 90, 30 and 7 days before, once each."""
+        return self.pages("/v1/lapse-warnings", LapseWarning)

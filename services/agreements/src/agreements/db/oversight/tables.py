@@ -1,0 +1,72 @@
+"""Rows of staff in DSCRO roles, of audits, and of warnings before something lapses."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Column, String, Text
+from sqlmodel import Field
+
+from agreements.db.tables import Versioned, metadata, one_current
+
+
+class StaffRecordRow(Versioned, table=True):
+    """A policy signed, a training done, or a secondment; of a person, by the token's subject."""
+
+    __tablename__ = "staff_record"
+    __table_args__ = (
+        one_current("uq_staff_record_current", "subject", "kind", "reference", "valid_from"),
+    )
+
+    subject: str = Field(index=True)
+    organisation: str
+    kind: str = Field(sa_type=String)  # policy, training, secondment
+    reference: str
+    valid_from: date
+    valid_to: date | None = None
+
+
+class AuditRow(Versioned, table=True):
+    """The yearly audit of the service, or one of a recipient, with its findings and actions."""
+
+    __tablename__ = "audit"
+    __table_args__ = (one_current("uq_audit_current", "reference"),)
+
+    reference: str = Field(index=True)
+    kind: str = Field(sa_type=String)  # service, recipient
+    organisation: str
+    agreement: str | None = None
+    auditor: str
+    areas: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    planned_for: date
+    performed_on: date | None = None
+    summary: str | None = Field(default=None, sa_type=Text)
+    findings: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    actions: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    reported_at: datetime | None = None
+    published_at: datetime | None = None
+    reviewed_on: date | None = None
+    follow_up: str | None = Field(default=None, sa_type=Text)
+    closed_at: datetime | None = None
+
+
+class LapseWarningRow(Versioned, table=True):
+    """A warning that was given before something lapsed."""
+
+    __tablename__ = "lapse_warning"
+    __table_args__ = (
+        one_current(
+            "uq_lapse_warning_current", "kind", "subject_id", "reference", "ends_on", "days"
+        ),
+    )
+
+    kind: str = Field(sa_type=String)
+    subject_id: UUID = Field(index=True)
+    reference: str
+    organisations: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    ends_on: date
+    days: int
+    warned_at: datetime
+
+
+__all__ = ["AuditRow", "LapseWarningRow", "StaffRecordRow", "metadata"]

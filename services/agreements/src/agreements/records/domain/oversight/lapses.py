@@ -1,0 +1,118 @@
+"""What lapses, and the warnings before it does: 90, 30 and 7 days, once each.
+
+Each warning is about one thing and its last day as it stands: an end that was put off is warned of
+anew. After a standstill the one warning that is still true is given, and none that is not. How many
+days before is dated data.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from agreements.records.domain.events import LapseAhead
+
+
+class LapseKind(StrEnum):
+    CONTRACT = "contract"
+    AGREEMENT = "agreement"
+    SPECIAL_CONDITION = "special_condition"
+    SECTION_251 = "section_251"
+    SECTION_251_REVIEW = "section_251_review"
+    ASSURANCE = "assurance"
+    ICO_REGISTRATION = "ico_registration"
+    LISTED_ENVIRONMENT = "listed_environment"
+    SUBMISSION_RIGHT = "submission_right"
+    RELATIONSHIP = "relationship"
+    POLICY = "policy"
+    TRAINING = "training"
+    SECONDMENT = "secondment"
+    AUDIT_ACTION = "audit_action"
+    YEARLY_AUDIT = "yearly_audit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lapse:
+    """Something, and the last day on which it counts."""
+
+    kind: LapseKind
+    subject_id: UUID
+    reference: str
+    """By which people find it."""
+    organisations: tuple[str, ...]
+    """Whose affair it is; empty: the Body's alone."""
+    ends_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarningRule:
+    """How many days before an end somebody is warned, from a day on."""
+
+    valid_from: date
+    days: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearlyAuditRule:
+    """How many months after one audit of the service the next is due."""
+
+    valid_from: date
+    months: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LapseWarning:
+    """A warning that was given."""
+
+    id: UUID
+    kind: LapseKind
+    subject_id: UUID
+    reference: str
+    organisations: tuple[str, ...]
+    ends_on: date
+    days: int
+    """Which of the warnings it is: so many days before, or fewer after a standstill."""
+    warned_at: datetime
+    version: int = 0
+
+    def event(self) -> LapseAhead:
+        return LapseAhead(
+            warning_id=self.id,
+            kind=self.kind.value,
+            subject_id=self.subject_id,
+            reference=self.reference,
+            organisations=self.organisations,
+            ends_on=self.ends_on,
+            days=self.days,
+            at=self.warned_at,
+        )
+
+
+def days_of_warnings(rules: Iterable[WarningRule], day: date) -> tuple[int, ...]:
+    """Return the rule of a day; before the first nobody is warned."""
+    known = [rule for rule in rules if rule.valid_from <= day]
+    return tuple(sorted(max(known, key=lambda r: r.valid_from).days)) if known else ()
+
+
+def due(
+    lapses: Iterable[Lapse], given: Collection[LapseWarning], *, today: date, days: Iterable[int]
+) -> Iterator[tuple[Lapse, int]]:
+    """Return what is to be warned of today, and which warning it is.
+
+    The narrowest that is reached is given. Who was given it, or a narrower one, was warned.
+    """
+    narrowest: dict[tuple[LapseKind, UUID, str, date], int] = {}
+    for one in given:
+        key = (one.kind, one.subject_id, one.reference, one.ends_on)
+        narrowest[key] = min(one.days, narrowest.get(key, one.days))
+    reached = sorted(days)
+    for lapse in lapses:
+        left = (lapse.ends_on - today).days
+        step = next((d for d in reached if left <= d), None)
+        if left < 0 or step is None:
+            continue
+        key = (lapse.kind, lapse.subject_id, lapse.reference, lapse.ends_on)
+        if step < narrowest.get(key, step + 1):
+            narrowest[key] = step
+            yield lapse, step

@@ -1,0 +1,238 @@
+"""One table of all that lapses: what of it ends between two days, and is not followed by more."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from agreements.records.domain.oversight.audits import AuditKind
+from agreements.records.domain.oversight.lapses import Lapse, LapseKind
+from agreements.records.domain.oversight.staff import StaffRecordKind
+from agreements.records.domain.parties import assurance
+from agreements.records.domain.parties.assurance import months_later
+from agreements.records.domain.parties.relationship import Step
+from agreements.records.domain.parties.submission_right import RightState
+from agreements.records.use_cases.context import World
+from agreements.records.use_cases.contracts import standing_codes
+from agreements.records.use_cases.ports import FactStore, Transaction
+from common.clock import legal_day
+from common.security.principal import BODY
+
+FOREVER = datetime(2999, 12, 31, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The days between which something ends, both inclusive."""
+
+    first: date
+    last: date
+
+    def has(self, day: date | None) -> bool:
+        return day is not None and self.first <= day <= self.last
+
+
+Ending = Callable[[Transaction, Window, World], Iterable[Lapse]]
+
+
+def _always(_fact: Any) -> bool:
+    return True
+
+
+def _own(fact: Any) -> tuple[str, ...]:
+    return (fact.organisation,)
+
+
+def _by_reference(fact: Any) -> str:
+    return str(fact.reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatedFacts:
+    """Facts with a last day. One that another with the same key goes on from does not lapse."""
+
+    kind: LapseKind
+    facts: Callable[[Transaction], FactStore[Any]]
+    ends: str = "valid_to"
+    key: tuple[str, ...]
+    counts: Callable[[Any], bool] = _always
+    reference: Callable[[Any], str] = _by_reference
+    organisations: Callable[[Any], tuple[str, ...]] = _own
+
+    def __call__(self, tx: Transaction, window: Window, _ctx: World) -> Iterator[Lapse]:
+        store = self.facts(tx)
+        for fact in store.between(self.ends, window.first, window.last):
+            if self.counts(fact) and not self._is_followed(store, fact):
+                yield Lapse(
+                    kind=self.kind,
+                    subject_id=fact.id,
+                    reference=self.reference(fact),
+                    organisations=self.organisations(fact),
+                    ends_on=getattr(fact, self.ends),
+                )
+
+    def _is_followed(self, store: FactStore[Any], fact: Any) -> bool:
+        end = getattr(fact, self.ends)
+        others = store.find(**{name: getattr(fact, name) for name in self.key})
+        return any(
+            self.counts(other)
+            and other.valid_from <= end + DAY
+            and ((last := getattr(other, self.ends)) is None or last > end)
+            for other in others
+        )
+
+
+def _agreements(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse]:
+    now = ctx.clock.now()
+    for agreement in tx.agreements.ending(window.first, window.last):
+        last = agreement.governing(FOREVER)
+        if last is None or agreement.closed_at is not None or agreement.terminated_at is not None:
+            continue
+        parties = tuple(dict.fromkeys(party.ods for party in last.parties))
+        due = [
+            (LapseKind.SPECIAL_CONDITION, c.id, f"{agreement.reference}/{c.condition}", c.due)
+            for c in agreement.shown(now).conditions
+            if c.fulfilled_at is None
+        ]
+        term = (LapseKind.AGREEMENT, agreement.id, agreement.reference, last.valid_to)
+        for kind, subject_id, reference, ends_on in (term, *due):
+            if ends_on is not None and window.has(ends_on):
+                yield Lapse(
+                    kind=kind,
+                    subject_id=subject_id,
+                    reference=reference,
+                    organisations=parties,
+                    ends_on=ends_on,
+                )
+
+
+def _assurance(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse]:
+    """Say of each party until when what it has is accepted (domain.md 2.6)."""
+    today = legal_day(ctx.clock.now())
+    for ods in tx.agreements.parties():
+        known = dict.fromkeys([ods, *standing_codes(tx, ods, today, ctx)])
+        evidence = [found for code in known for found in tx.assurance.find(organisation=code)]
+        judged = assurance.judge(
+            evidence, day=today, identifiable=False, rules=ctx.reference.assurance
+        )
+        if judged.accepted and judged.evidence is not None and window.has(judged.until):
+            assert judged.until is not None
+            yield Lapse(
+                kind=LapseKind.ASSURANCE,
+                subject_id=judged.evidence.id,
+                reference=f"{judged.evidence.kind.value} {judged.evidence.reference}",
+                organisations=(ods,),
+                ends_on=judged.until,
+            )
+
+
+def _audit_actions(tx: Transaction, window: Window, _ctx: World) -> Iterator[Lapse]:
+    for audit in tx.audits.find():
+        for action in audit.actions_open() if audit.closed_at is None else ():
+            if window.has(action.due):
+                yield Lapse(
+                    kind=LapseKind.AUDIT_ACTION,
+                    subject_id=audit.id,
+                    reference=f"{audit.reference}/{action.number}",
+                    organisations=(action.owner,),
+                    ends_on=action.due,
+                )
+
+
+def _yearly_audit(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse]:
+    done = [a for a in tx.audits.find(kind=AuditKind.SERVICE) if a.performed_on is not None]
+    newest = max(done, key=lambda audit: audit.performed_on or date.min, default=None)
+    if newest is None or newest.performed_on is None:
+        return
+    rules = [r for r in ctx.reference.yearly_audit if r.valid_from <= newest.performed_on]
+    if not rules:
+        return
+    due = months_later(newest.performed_on, max(rules, key=lambda r: r.valid_from).months)
+    if window.has(due):
+        yield Lapse(
+            kind=LapseKind.YEARLY_AUDIT,
+            subject_id=newest.id,
+            reference=newest.reference,
+            organisations=(BODY,),
+            ends_on=due,
+        )
+
+
+def _staff(lapse: LapseKind, kind: StaffRecordKind) -> DatedFacts:
+    # A person is never named: the record's id leads whoever may know to it.
+    return DatedFacts(
+        kind=lapse,
+        facts=lambda tx: tx.staff_records,
+        key=("subject", "kind") if kind is StaffRecordKind.SECONDMENT
+        else ("subject", "kind", "reference"),
+        counts=lambda record: record.kind is kind,
+        reference=lambda record: str(record.id),
+    )  # fmt: skip
+
+
+ENDINGS: Mapping[LapseKind, Ending] = {
+    LapseKind.CONTRACT: DatedFacts(
+        kind=LapseKind.CONTRACT,
+        facts=lambda tx: tx.contracts,
+        key=("organisation",),
+        counts=lambda c: c.in_force_from() is not None and c.terminated_at is None,
+    ),
+    LapseKind.AGREEMENT: _agreements,
+    LapseKind.SECTION_251: DatedFacts(
+        kind=LapseKind.SECTION_251,
+        facts=lambda tx: tx.section_251_approvals,
+        key=("reference",),
+        organisations=lambda approval: approval.controllers or (),
+    ),
+    LapseKind.SECTION_251_REVIEW: DatedFacts(
+        kind=LapseKind.SECTION_251_REVIEW,
+        facts=lambda tx: tx.section_251_approvals,
+        ends="review_on",
+        key=("reference",),
+        organisations=lambda approval: approval.controllers or (),
+    ),
+    LapseKind.ASSURANCE: _assurance,
+    LapseKind.ICO_REGISTRATION: DatedFacts(
+        kind=LapseKind.ICO_REGISTRATION,
+        facts=lambda tx: tx.ico_registrations,
+        key=("organisation",),
+        reference=lambda registration: str(registration.number),
+    ),
+    LapseKind.LISTED_ENVIRONMENT: DatedFacts(
+        kind=LapseKind.LISTED_ENVIRONMENT,
+        facts=lambda tx: tx.listed_environments,
+        key=("kind", "organisation", "hosted_for"),
+        reference=lambda entry: f"{entry.kind.value}/{entry.organisation}",
+        organisations=lambda entry: tuple(
+            code for code in (entry.organisation, entry.hosted_for) if code is not None
+        ),
+    ),
+    LapseKind.SUBMISSION_RIGHT: DatedFacts(
+        kind=LapseKind.SUBMISSION_RIGHT,
+        facts=lambda tx: tx.submission_rights,
+        key=("submitter", "provider"),
+        counts=lambda right: right.state is RightState.CONFIRMED,
+        reference=lambda right: f"{right.submitter}/{right.provider}",
+        organisations=lambda right: (right.submitter, right.provider),
+    ),
+    LapseKind.RELATIONSHIP: DatedFacts(
+        kind=LapseKind.RELATIONSHIP,
+        facts=lambda tx: tx.listed_relationships,
+        key=("commissioner", "service", "csu"),
+        counts=lambda relationship: relationship.state is Step.ACTIVE,
+        organisations=lambda relationship: relationship.parties(),
+    ),
+    LapseKind.POLICY: _staff(LapseKind.POLICY, StaffRecordKind.POLICY),
+    LapseKind.TRAINING: _staff(LapseKind.TRAINING, StaffRecordKind.TRAINING),
+    LapseKind.SECONDMENT: _staff(LapseKind.SECONDMENT, StaffRecordKind.SECONDMENT),
+    LapseKind.AUDIT_ACTION: _audit_actions,
+    LapseKind.YEARLY_AUDIT: _yearly_audit,
+}
+"""By kind: how what ends is found. Special conditions are found with their agreements."""
+
+
+def ending(tx: Transaction, window: Window, ctx: World) -> list[Lapse]:
+    """Return all that ends between two days, by the day and then by what it is."""
+    found = (one for end in ENDINGS.values() for one in end(tx, window, ctx))
+    return sorted(found, key=lambda one: (one.ends_on, one.kind, one.reference))
