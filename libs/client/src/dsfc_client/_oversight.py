@@ -1,4 +1,4 @@
-"""What has to be kept in date: staff in DSCRO roles, audits, and warnings before anything lapses."""
+"""What has to be kept in date: staff in DSCRO roles, audits, warnings before anything lapses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime

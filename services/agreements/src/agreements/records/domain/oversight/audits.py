@@ -23,7 +23,7 @@ class AuditKind(StrEnum):
 
 
 class AuditArea(StrEnum):
-    """What is looked at (domain.md 3.6)."""
+    """What is looked at."""
 
     INFORMATION_TRANSFER = "information_transfer"
     ACCESS_CONTROL = "access_control"
