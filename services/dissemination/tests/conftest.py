@@ -212,6 +212,10 @@ class Agreements:
     on_tokens: dict[str, tuple[Any, datetime]] = field(default_factory=dict)
     """Decisions that were given on a token: whose, and when."""
     order_days_max: int = 62
+    data_set: str = LINE["data_set"]
+    """Of the line."""
+    fields: tuple[str, ...] = FIELDS
+    """That the line lists."""
 
     def reset(self) -> None:
         """Forget what a test had set. What was decided before stays decided."""
@@ -220,6 +224,7 @@ class Agreements:
             *("refusals", "parties", "lease_seconds", "lease_until", "broken", "raw"),
             *("delay_seconds", "broken_code"),
             *("permit_lifetime", "terms", "asked", "decisions", "order_days_max"),
+            *("data_set", "fields"),
         ):
             setattr(self, name, getattr(fresh, name))
 
@@ -341,9 +346,9 @@ class Agreements:
         refusals = self.refusals.get("request", []) + [
             refusal("FIELD_NOT_IN_DSA")
             for name in resource["properties"]["fields"]
-            if name not in FIELDS
+            if name not in self.fields
         ]
-        if resource["properties"]["data_set"] != LINE["data_set"]:
+        if resource["properties"]["data_set"] != self.data_set:
             return self._no([refusal("LINE_NOT_IN_DSA")])
         if refusals:
             return self._no(refusals)

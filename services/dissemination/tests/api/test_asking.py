@@ -7,6 +7,7 @@ import pytest
 
 from dissemination.adapters import agreements
 from dissemination.db.tables import ExtractRow
+from services.dissemination.tests.conftest import QUESTION
 
 
 def written(house):
@@ -49,6 +50,48 @@ def test_no_fields_means_all_of_the_line(house):
     extract = house.ask(fields=None).json()
 
     assert extract["fields"] == ["Sex", "Age_At_Start"]
+
+
+LINKED = "Care_Activities.Unique_ServiceRequestID", "Referrals.Unique_ServiceRequestID"
+UNLINKED = "Care_Activities.CodedProcedure", "Referrals.Priority_Type"
+
+
+@pytest.mark.scenario("R16")
+def test_groups_without_the_fields_that_link_them_are_warned_of_and_given_all_the_same(house):
+    """Guard: `WarningView.of`. The warning stays with the extract, and with a standing order."""
+    house.agreements.data_set, house.agreements.fields = "CSDS", (*LINKED, *UNLINKED)
+
+    answer = house.ask(data_set="CSDS", fields=[*UNLINKED, LINKED[1]])
+
+    assert answer.status_code == 202, answer.text
+    (warned,) = answer.json()["warnings"]
+    assert (warned["code"], warned["fields"]) == ("GROUPS_NOT_LINKED", [LINKED[0]])
+    assert "Care_Activities" in warned["detail"] and "by person only" in warned["detail"]
+    id_ = answer.json()["id"]
+    assert house.extract(id_)["warnings"] == [warned]
+    (listed,) = [
+        one for one in house.call("GET", "/v1/extracts").json()["items"] if one["id"] == id_
+    ]
+    assert listed["warnings"] == [warned]
+    order = house.call(
+        "POST",
+        "/v1/standing-orders",
+        json={
+            **{name: value for name, value in QUESTION.items() if name != "periods"},
+            "data_set": "CSDS",
+            "fields": [*UNLINKED, LINKED[1]],
+            "when": "publication",
+            "from": "2018-04",
+        },
+    )
+    assert (order.status_code, order.json().get("warnings")) == (201, [warned]), order.text
+    linked = house.ask(data_set="CSDS", fields=[*UNLINKED, *LINKED]).json()
+    alone = house.ask(data_set="CSDS", fields=[UNLINKED[0]]).json()
+    assert linked["warnings"] == alone["warnings"] == []
+
+
+def test_a_flat_data_set_is_warned_of_nothing(house):
+    assert house.ask().json()["warnings"] == []
 
 
 def test_filters_are_part_of_what_is_asked_kept_and_shown(house):

@@ -22,7 +22,7 @@ from dissemination.domain.errors import AttestationMalformed
 from dissemination.domain.extract import Extract, Permit, PreparedFile, Requester
 from dissemination.domain.register import COLUMNS, entry
 from dissemination.domain.release import LeafPosition, ReleaseDecision, manifest
-from dissemination.domain.zips.explaining import NO_NAMES, data_dictionary
+from dissemination.domain.zips.explaining import NO_NAMES, data_dictionary, read_me
 from statements.attestation import assumed_in_words
 from statements.decision import JudgedLine, RegisterTerms
 from statements.line import AgreementVersion
@@ -355,6 +355,53 @@ def test_the_dictionary_says_why_codes_of_areas_have_no_names():
     assert sector == {""}
     assert NO_NAMES not in sex
     assert len(sex) > 2
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        (
+            "Care_Activities.CodedProcedure",
+            [
+                "Group: Care Activities; a record is: activity",
+                "Joined with Demographics and Referrals by: Token, Unique_ServiceRequestID",
+                "Joined with Coded Scored Assessments by: Token, Unique_CareActivityID",
+            ],
+        ),
+        (
+            "Group_Sessions.GroupSession_Type",
+            [
+                "Group: Group Sessions; a record is: session",
+                "Its records are about nobody, and are joined with none of another group.",
+            ],
+        ),
+    ],
+)
+def test_the_page_says_which_group_it_is_and_by_what_it_is_joined(column, told):
+    columns = [{"name": column, "treatment": "as_is", "class": "CLIN"}]
+    manifest = manifest_of(signed({**CLAIMS, "columns": columns}))
+
+    page = read_me(manifest, catalogue.load().get("CSDS"), "a.parquet").splitlines()
+
+    assert page[1 : 1 + len(told)] == told
+    assert page[1 + len(told)] == ""
+    flat = read_me(manifest_of(FILE.attestation), catalogue.load().get("SUS_APC"), "a.parquet")
+    assert flat.splitlines()[1] == ""
+
+
+def test_the_page_of_a_change_set_names_the_extract_that_it_leads_from_and_its_key():
+    """Guard: `explaining._changes`. A person must not take the changes for the data."""
+    since = {"since": str(UUID(int=9)), "since_file": "sha256:e", "key": ["Token", "Spell"]}
+    manifest = manifest_of(signed({**CLAIMS, "changes": since}))
+
+    page = read_me(manifest, None, "a.parquet").splitlines()
+
+    line = f"Changes since extract {UUID(int=9)}; a record is known by: Token, Spell"
+    assert line in page
+    assert "  a.parquet: the changes, and not the data" in page
+    whole = read_me(manifest_of(FILE.attestation), None, "a.parquet")
+    assert "Changes since" not in whole
+    assert "  a.parquet: the data" in whole.splitlines()
 
 
 def test_each_word_of_a_line_is_in_its_digest_and_what_is_empty_is_not():

@@ -15,6 +15,13 @@ class Unlinked:
     other: str
     missing: tuple[str, ...]
 
+    @property
+    def detail(self) -> str:
+        return (
+            f"{self.group} and {self.other} lack fields that link them: their rows can be joined by"
+            " person only."
+        )
+
 
 def unlinked(data_set: DataSet, names: Collection[str]) -> Iterator[Unlinked]:
     """Find groups of which columns are asked for, and not those that link them."""

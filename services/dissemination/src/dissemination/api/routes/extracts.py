@@ -96,15 +96,22 @@ def ask_for_extract(
     catalogue: CatalogueOf,
     key: IdempotencyKey = None,
 ) -> ExtractView:
-    """Ask for an extract. The answer to a no names every reason; a yes is prepared at once."""
+    """Ask for an extract. The answer to a no names every reason; a yes is prepared at once.
+
+    `warnings` tell what is probably not what is wanted: it can be withdrawn before its release.
+    """
     asked = use_cases.ask(body, idempotency_key=key, known=catalogue, ctx=ctx)
     response.headers["Location"] = f"/v1/extracts/{asked.extract.id}"
-    return ExtractView.of(asked)
+    return ExtractView.of(asked, catalogue)
 
 
 @router.get("")
 def list_extracts(
-    ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None, edition: OfEdition = None
+    ctx: ReadCtx,
+    paging: Paging,
+    catalogue: CatalogueOf,
+    agreement: OfAgreement = None,
+    edition: OfEdition = None,
 ) -> Page[ExtractView]:
     """List the extracts of one's own organisation, oldest first.
 
@@ -114,14 +121,17 @@ def list_extracts(
         agreement=agreement, edition=edition, after=paging.after, limit=paging.rows, ctx=ctx
     )
     return Page[ExtractView].of(
-        found, paging, show=ExtractView.of, key=lambda shown: shown.extract.id
+        found,
+        paging,
+        show=lambda shown: ExtractView.of(shown, catalogue),
+        key=lambda shown: shown.extract.id,
     )
 
 
 @router.get("/{extract_id}", responses=responses(ExtractNotFound))
-def get_extract(extract_id: UUID, ctx: ReadCtx) -> ExtractView:
+def get_extract(extract_id: UUID, ctx: ReadCtx, catalogue: CatalogueOf) -> ExtractView:
     """Show its progress, why it failed, or which files it has."""
-    return ExtractView.of(use_cases.get(extract_id, ctx=ctx))
+    return ExtractView.of(use_cases.get(extract_id, ctx=ctx), catalogue)
 
 
 @router.get(
@@ -146,6 +156,6 @@ def list_files(extract_id: UUID, ctx: ReadCtx) -> FileList:
     "/{extract_id}/withdrawal",
     responses=responses(ExtractNotFound, TransitionRefused, EditedMeanwhile),
 )
-def withdraw_extract(extract_id: UUID, ctx: WithdrawCtx) -> ExtractView:
+def withdraw_extract(extract_id: UUID, ctx: WithdrawCtx, catalogue: CatalogueOf) -> ExtractView:
     """Withdraw it before its release; released files have to be destroyed instead."""
-    return ExtractView.of(use_cases.withdraw(extract_id, ctx=ctx))
+    return ExtractView.of(use_cases.withdraw(extract_id, ctx=ctx), catalogue)

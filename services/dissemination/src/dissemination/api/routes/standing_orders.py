@@ -63,13 +63,14 @@ def place_standing_order(
     """
     placed = use_cases.place(body, idempotency_key=key, known=catalogue, ctx=ctx)
     response.headers["Location"] = f"/v1/standing-orders/{placed.order.id}"
-    return StandingOrderDetail.of(placed)
+    return StandingOrderDetail.of(placed, catalogue)
 
 
 @router.get("")
 def list_standing_orders(
     ctx: ReadCtx,
     paging: Paging,
+    catalogue: CatalogueOf,
     agreement: OfAgreement = None,
     state: Annotated[OrderState | None, Query(description="Only those in this state.")] = None,
 ) -> Page[StandingOrderView]:
@@ -78,14 +79,17 @@ def list_standing_orders(
         agreement=agreement, state=state, after=paging.after, limit=paging.rows, ctx=ctx
     )
     return Page[StandingOrderView].of(
-        found, paging, show=StandingOrderView.of, key=lambda shown: shown.order.id
+        found,
+        paging,
+        show=lambda shown: StandingOrderView.of(shown, catalogue),
+        key=lambda shown: shown.order.id,
     )
 
 
 @router.get("/{order_id}", responses=responses(StandingOrderNotFound))
-def get_standing_order(order_id: UUID, ctx: ReadCtx) -> StandingOrderDetail:
+def get_standing_order(order_id: UUID, ctx: ReadCtx, catalogue: CatalogueOf) -> StandingOrderDetail:
     """Show it with what became of each period: its extract, or every reason why there is none."""
-    return StandingOrderDetail.of(use_cases.get(order_id, ctx=ctx))
+    return StandingOrderDetail.of(use_cases.get(order_id, ctx=ctx), catalogue)
 
 
 @router.post(
@@ -98,19 +102,23 @@ def get_standing_order(order_id: UUID, ctx: ReadCtx) -> StandingOrderDetail:
         DecisionUnavailable,
     ),
 )
-def confirm_standing_order(order_id: UUID, ctx: OrderCtx) -> StandingOrderDetail:
+def confirm_standing_order(
+    order_id: UUID, ctx: OrderCtx, catalogue: CatalogueOf
+) -> StandingOrderDetail:
     """Confirm it with a token of now; from then on it is decided in the name of whoever confirms.
 
     Needed where nobody who ordered has fetched or asked for anything under the agreement for 62
     days (`EVIDENCE_NOT_ACCEPTED`), and where somebody else takes it over.
     """
-    return StandingOrderDetail.of(use_cases.confirm(order_id, ctx=ctx))
+    return StandingOrderDetail.of(use_cases.confirm(order_id, ctx=ctx), catalogue)
 
 
 @router.post(
     "/{order_id}/end",
     responses=responses(StandingOrderNotFound, TransitionRefused, EditedMeanwhile),
 )
-def end_standing_order(order_id: UUID, ctx: EndOrderCtx) -> StandingOrderDetail:
+def end_standing_order(
+    order_id: UUID, ctx: EndOrderCtx, catalogue: CatalogueOf
+) -> StandingOrderDetail:
     """End it: nothing is asked for any more. Extracts that are under way go on."""
-    return StandingOrderDetail.of(use_cases.end(order_id, ctx=ctx))
+    return StandingOrderDetail.of(use_cases.end(order_id, ctx=ctx), catalogue)

@@ -1,11 +1,14 @@
 """What is answered. Never a row, never a domain object; the body of a request is a statement."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from catalogue import Catalogue, UnknownDataSet
+from catalogue.relations.linking import unlinked
 from common.audit import is_as_logged
 from common.security.jws import unverified
 from common.unreadable import from_row
@@ -267,19 +270,50 @@ def _read_editions(extract: Extract) -> list[ReadEditionView]:
     return found
 
 
+class WarningView(Outgoing):
+    """What is asked for and may be had, and is probably not what is wanted."""
+
+    code: Annotated[str, Field(examples=["GROUPS_NOT_LINKED"])]
+    detail: str
+    fields: Annotated[
+        list[str],
+        Field(
+            description="That are missing; ask with them, where the line has them.",
+            examples=[["Care_Activities.Unique_ServiceRequestID"]],
+        ),
+    ]
+
+    @classmethod
+    def of(cls, data_set: str, fields: Collection[str], known: Catalogue) -> "list[WarningView]":
+        """Warn of groups whose rows nobody could join but by person (domain.md 6.6)."""
+        try:
+            described = known.get(data_set)
+        except UnknownDataSet:
+            return []  # of another release of this service
+        return [
+            cls(code="GROUPS_NOT_LINKED", detail=one.detail, fields=list(one.missing))
+            for one in unlinked(described, fields)
+        ]
+
+
 class ExtractView(ExtractStanding):
     fields: list[str]
+    warnings: Annotated[
+        list[WarningView], Field(description="Of what was asked for; none of them is a refusal.")
+    ]
     changes_since: Annotated[
         str | None,
         Field(description="The earlier extract of which the changes are wanted; null: of none."),
     ]
 
     @classmethod
-    def of(cls, shown: ExtractWithStatus) -> "ExtractView":
+    def of(cls, shown: ExtractWithStatus, known: Catalogue) -> "ExtractView":
+        request = shown.extract.request
         return cls(
             **cls.standing(shown),
-            fields=list(shown.extract.request.fields),
-            changes_since=shown.extract.request.changes_since,
+            fields=list(request.fields),
+            warnings=WarningView.of(request.data_set, request.fields, known),
+            changes_since=request.changes_since,
         )
 
 

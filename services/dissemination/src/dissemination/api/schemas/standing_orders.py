@@ -7,9 +7,10 @@ from uuid import UUID
 
 from pydantic import Field
 
+from catalogue import Catalogue
 from common.audit import is_as_logged
 from common.web.logged import IsAsLogged
-from dissemination.api.schemas.extracts import Outgoing, RefusalView
+from dissemination.api.schemas.extracts import Outgoing, RefusalView, WarningView
 from dissemination.domain.extract import State
 from dissemination.domain.orders.standing_order import OrderState, PeriodState
 from dissemination.use_cases.standing_orders import OrderWithExtracts
@@ -87,6 +88,10 @@ class StandingOrderView(Outgoing):
     fields: Annotated[
         list[str] | None, Field(description="Null: all that the line has on the day.")
     ]
+    warnings: Annotated[
+        list[WarningView],
+        Field(description="Of the fields that are named; none of them is a refusal."),
+    ]
     formats: list[Format]
     filters: list[WantedFilter]
     state: OrderState
@@ -104,7 +109,7 @@ class StandingOrderView(Outgoing):
     is_as_logged: IsAsLogged
 
     @staticmethod
-    def standing(shown: OrderWithExtracts) -> dict[str, Any]:
+    def standing(shown: OrderWithExtracts, known: Catalogue) -> dict[str, Any]:
         """Return the members that a list shows too."""
         order, ordered = shown.order, shown.order.ordered
         counted = Counter(one.state for one in order.periods)
@@ -118,6 +123,7 @@ class StandingOrderView(Outgoing):
             "first": order.first,
             "last": order.last,
             "fields": None if ordered.fields is None else list(ordered.fields),
+            "warnings": WarningView.of(ordered.data_set, ordered.fields or (), known),
             "formats": [Format(one) for one in ordered.formats],
             "filters": [WantedFilter.model_validate(one) for one in ordered.filters],
             "state": order.state,
@@ -132,8 +138,8 @@ class StandingOrderView(Outgoing):
         }
 
     @classmethod
-    def of(cls, shown: OrderWithExtracts) -> Self:
-        return cls(**cls.standing(shown))
+    def of(cls, shown: OrderWithExtracts, known: Catalogue) -> Self:
+        return cls(**cls.standing(shown, known))
 
 
 class StandingOrderDetail(StandingOrderView):
@@ -145,9 +151,9 @@ class StandingOrderDetail(StandingOrderView):
     ]
 
     @classmethod
-    def of(cls, shown: OrderWithExtracts) -> Self:
+    def of(cls, shown: OrderWithExtracts, known: Catalogue) -> Self:
         made = {extract.id: extract.state for extract in shown.extracts}
-        said = cls.standing(shown)
+        said = cls.standing(shown, known)
         told = is_as_logged(
             f"standing-orders/{shown.order.id}", *(f"extracts/{id_}" for id_ in made)
         )

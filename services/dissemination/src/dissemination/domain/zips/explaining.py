@@ -2,10 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from catalogue import DataSet, Derivation, Treatment
+from catalogue.relations import Group, split
 from catalogue.words import AREAS
 from statements.attestation import CHANGE, assumed_in_words
 from statements.filters import in_words
@@ -74,6 +75,7 @@ def read_me(manifest: Manifest, data_set: DataSet | None, file_name: str) -> str
     judged = f"{manifest.agreement.reference} {manifest.agreement.version}, line {line.number}"
     said = [
         f"{title} ({line.data_set} {line.catalogue_version})",
+        *_group(manifest, data_set),
         "",
         f"{file_name}: {file.rows} records, {len(file.columns)} columns, {file.bytes} bytes.",
         f"Released at {manifest.released_at:%Y-%m-%d %H:%M} (UTC).",
@@ -89,7 +91,7 @@ def read_me(manifest: Manifest, data_set: DataSet | None, file_name: str) -> str
         *([f"Assumed, since nobody published it: {assumed}"] if assumed else []),
         "",
         "What is in this archive",
-        f"  {file_name}: the data",
+        f"  {file_name}: the {'data' if manifest.changes is None else 'changes, and not the data'}",
         "  data-dictionary.csv: each column, its form, its codes and what they mean",
         "  data-quality.csv: how complete and valid each field is in what the extract was made of",
         "  manifest.jws: the manifest, signed; its keys are at /.well-known/jwks.json",
@@ -104,6 +106,26 @@ def read_me(manifest: Manifest, data_set: DataSet | None, file_name: str) -> str
         f"Extract {manifest.extract_id}, file {file.id}, decision {manifest.decisions.release}.",
     ]
     return "\r\n".join(said) + "\r\n"
+
+
+def _group(manifest: Manifest, data_set: DataSet | None) -> Iterator[str]:
+    """Say which of several files it is, and by what its records are joined with the others."""
+    names = {split(column.name)[0] for column in manifest.file.columns} - {""}
+    known = {} if data_set is None else {group.group: group for group in data_set.groups}
+    for group in (known[name] for name in sorted(names & known.keys())):
+        yield f"Group: {group.title or group.group}; a record is: {group.grain}"
+        if group.subjects == "nobody":
+            yield "Its records are about nobody, and are joined with none of another group."
+        for other, by in _links(group, known.values()):
+            columns = ", ".join(["Token", *by])
+            yield f"Joined with {known[other].title or other} by: {columns}"
+
+
+def _links(group: Group, groups: Iterable[Group]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Give the groups that it is linked with, whichever of the two says so."""
+    for one in groups:
+        if by := group.links.get(one.group) or one.links.get(group.group):
+            yield one.group, by
 
 
 def _opt_outs(manifest: Manifest) -> str:

@@ -4,18 +4,21 @@ Written down with each edition, out of what landing counted for its report, so t
 counts nothing twice and the history of a field is there without reading a file again.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, Self
 
 from pydantic import JsonValue
 
 from catalogue import DataSet, Effect, LandingRules
+from catalogue.relations import qualified, split
 
 MISSING: Final = "VALUE_MISSING"
 VOID: Final = "VALUE_VOID"
 LEFT_IN: Final = "IDENTIFIER_LEFT_IN"
+BY_COLUMN: Final = ("columns", "reasons", "findings", "default_codes")
+"""What a report lists by column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +104,7 @@ def measured(
 
     `rules` are those by which it was landed: what a finding costs is theirs to say.
     """
-    said = _Report(report, data_set, rules)
-    totals = said.totals
+    totals: Mapping[str, int] = report["totals"]  # type: ignore[assignment]
     landed, set_aside = totals.get("landed", 0), totals.get("quarantined", 0)
     return EditionMeasures(
         records=landed + set_aside,
@@ -110,8 +112,40 @@ def measured(
         set_aside=set_aside,
         repeated=totals.get("repeated", 0),
         withheld=totals.get("withheld", 0),
-        fields=tuple(said.field(column) for column in said.columns),
+        fields=tuple(_fields(report, data_set, rules)),
     )
+
+
+def _fields(
+    report: Mapping[str, Any], data_set: DataSet, rules: LandingRules | None
+) -> Iterator[FieldMeasure]:
+    """Measure each column by the records of the table that has it."""
+    tables = report.get("tables")
+    if tables is None:
+        said = _Report(report, data_set, rules)
+        yield from (said.field(column) for column in said.columns)
+        return
+    for totals in tables:
+        table = totals["table"]
+        described = data_set.by_table[table]
+        own = rules and rules.of_table(described)
+        said = _Report(_alone(report, table, totals), described, own)
+        for column in said.columns:
+            measure = said.field(column)
+            yield replace(measure, field=qualified(table, measure.field))
+
+
+def _alone(report: Mapping[str, Any], table: str, totals: Mapping[str, Any]) -> dict[str, Any]:
+    """Read one table out of the report of several, its columns by their own names."""
+    own = {
+        name: [
+            entry | {"column": split(entry["column"])[1]}
+            for entry in report.get(name, ())
+            if split(entry["column"] or "")[0] == table
+        ]
+        for name in BY_COLUMN
+    }
+    return {**report, "totals": totals, **own}
 
 
 class _Report:

@@ -109,6 +109,16 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What was counted in some of the landed rows."""
+
+    missing: Mapping[str, int]
+    """Rows without a value, by column."""
+    without_number: int
+    findings: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LandingOutcome:
     """What landing counted."""
 
@@ -184,9 +194,16 @@ class LandingOutcome:
         )
 
     def without(
-        self, lost: Mapping[tuple[str, str], int], entries: Sequence[QuarantineEntry], lines: int
+        self,
+        lost: Mapping[tuple[str, str], int],
+        entries: Sequence[QuarantineEntry],
+        lines: int,
+        counted: "Counted",
     ) -> "LandingOutcome":
-        """Take off rows that were good by themselves, and not beside the rows of other tables."""
+        """Take off rows that were good by themselves, and not beside the rows of other tables.
+
+        `counted` is what was counted in them when they were taken for good.
+        """
         reasons, columns = Counter(self.reasons), Counter(self.set_aside)
         for (column, code), count in lost.items():
             reasons[column, code] += count
@@ -198,6 +215,9 @@ class LandingOutcome:
             reasons=dict(reasons),
             set_aside=dict(columns),
             entries=sorted([*self.entries, *entries]),
+            missing=_less(self.missing, counted.missing),
+            without_number=self.without_number - counted.without_number,
+            findings=_less(self.findings, counted.findings),
         )
 
     @property
@@ -356,6 +376,11 @@ def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for one in counts:
         found.update(one)
     return dict(found)
+
+
+def _less(all_: Mapping[Any, int], some: Mapping[Any, int]) -> dict[Any, int]:
+    left = {key: count - some.get(key, 0) for key, count in all_.items()}
+    return {key: count for key, count in left.items() if count or key not in some}
 
 
 def _of_change(merged: Merged | None) -> dict[str, JsonValue]:

@@ -121,8 +121,7 @@ def links(case: Case) -> Iterator[Finding]:
                 "GROUPS_NOT_LINKED",
                 7,
                 f"{pointer}/fields",
-                f"{one.group} and {one.other} of line {line.number} lack fields that link them:"
-                " their rows can be joined by person only.",
+                f"Line {line.number}: {one.detail}",
                 offer=f"Add {', '.join(one.missing)}.",
             )
 

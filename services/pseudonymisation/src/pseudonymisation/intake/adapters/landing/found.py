@@ -59,7 +59,7 @@ def counted(
         "without_commissioner": without_commissioner,
         "withheld": withheld,
         "number_status": by_status,
-        "findings": _findings(connection, source, columns),
+        "findings": findings(connection, source, columns),
         "contradictions": number,
         "contradicting": lines,
         "repeated": _repeated(connection, order, source),
@@ -122,7 +122,7 @@ def _of_organisations(order: LandingTask, columns: Sequence[str]) -> list[str]:
     ]
 
 
-def _findings(
+def findings(
     connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str]
 ) -> dict[tuple[str, str], int]:
     """Count what the landing rules found, by column and code."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +20,10 @@ from catalogue import DataSet
 from common import faults
 from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.objects import reached
-from pseudonymisation.engine.session import sealed_parquet, session
+from pseudonymisation.engine.session import identifier, sealed_parquet, session
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.feed import Lines
+from pseudonymisation.intake.adapters.landing.found import findings
 from pseudonymisation.intake.adapters.landing.judged.statement import (
     LandingTask,
     parquet_key_name,
@@ -33,7 +35,7 @@ from pseudonymisation.intake.adapters.landing.related.relating import Lost, Rela
 from pseudonymisation.intake.adapters.landing.writing import sealed_copy
 from pseudonymisation.intake.adapters.uploads.header import columns_of
 from pseudonymisation.intake.adapters.uploads.reading import csv_of
-from pseudonymisation.intake.domain.quality import LandingOutcome
+from pseudonymisation.intake.domain.quality import Counted, LandingOutcome
 from pseudonymisation.intake.domain.written import RELATED
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -82,7 +84,11 @@ def land(task: TablesTask, resources: LandingResources) -> LandingOutcome:
             with translated():
                 landed = {name: place / f"{name}.parquet" for name in outcomes}
                 related = Related(connection, task.data_set, landed, key_name)
-                lost = dict(related.lose())
+                lost = {name: found for name, found in related.lose() if found}
+                counts = {
+                    name: _counted(connection, related.lost_rows(name), outcomes[name])
+                    for name in lost
+                }
                 files = {}
                 for number, group in enumerate(task.data_set.groups):
                     parts = list(parts_of(related, group, number))
@@ -99,8 +105,9 @@ def land(task: TablesTask, resources: LandingResources) -> LandingOutcome:
                 size = path.stat().st_size
         faults.reach("L4")
         for name, found in lost.items():
-            if found:
-                outcomes[name] = _set_aside(task.tables[name], outcomes[name], found, resources)
+            outcomes[name] = _set_aside(
+                task.tables[name], outcomes[name], found, counts[name], resources
+            )
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return LandingOutcome.of_tables(outcomes, bytes_=size)
@@ -131,8 +138,29 @@ def _after(before: int, resources: LandingResources) -> Callable[[int], None]:
     return lambda rows: resources.report(before + rows)
 
 
+def _counted(connection: duckdb.DuckDBPyConnection, rows: str, outcome: LandingOutcome) -> Counted:
+    """Count in rows that are lost what was counted in them as in good ones."""
+    names = {str(name) for name, *_ in connection.sql(f"DESCRIBE SELECT * FROM {rows}").fetchall()}
+    nothing = {}
+    for column in outcome.missing:
+        landed = next((n for n in (column, f"{column}__0") if n in names), None)
+        nothing[column] = "true" if landed is None else f"{identifier(landed)} IS NULL"
+    counts = [f"count(*) FILTER ({sql})" for sql in ("person_kind = 2", *nothing.values())]
+    told = connection.sql(f"SELECT {', '.join(counts)} FROM {rows}").fetchone() or ()
+    without_number, *missing = map(int, told)
+    return Counted(
+        missing=dict(zip(nothing, missing, strict=True)),
+        without_number=without_number,
+        findings=findings(connection, rows, outcome.columns),
+    )
+
+
 def _set_aside(
-    task: LandingTask, outcome: LandingOutcome, found: Sequence[Lost], resources: LandingResources
+    task: LandingTask,
+    outcome: LandingOutcome,
+    found: Sequence[Lost],
+    counted: Counted,
+    resources: LandingResources,
 ) -> LandingOutcome:
     """Write the lost lines into a quarantine of their own, as they came: they are read again."""
     key = f"{task.quarantine_key}{RELATED}"
@@ -166,4 +194,4 @@ def _set_aside(
     if quarantine.lines != total:
         log.error("lost_rows_not_found", lost=total, found=quarantine.lines)
         raise EngineFailed
-    return outcome.without(dict(quarantine.reasons), quarantine.entries, quarantine.lines)
+    return outcome.without(dict(quarantine.reasons), quarantine.entries, quarantine.lines, counted)

@@ -72,6 +72,13 @@ class Related:
             " ON r.line = l.line)"
         )
 
+    def lost_rows(self, table: str) -> str:
+        """Read the rows of a table that are not good beside the others, as SQL."""
+        return (
+            f"(SELECT * FROM {self._file(table)} AS r SEMI JOIN {self._table_of_lost(table)} AS l"
+            " ON r.line = l.line)"
+        )
+
     def words(self, table: str, names: Sequence[str]) -> tuple[str, ...]:
         """Name the landed columns of these, quoted; none where the file had one not at all."""
         view, found = self.data_set.by_table[table], []
