@@ -443,11 +443,14 @@ def test_months_before_and_after_those_that_are_ordered_are_left_alone(house, un
     assert [one["month"] for one in done["periods"]] == ["2018-04"]
 
 
-def test_a_backlog_goes_through_a_few_at_a_time(house, until):
-    """Guard: `UNDER_WAY_MAX`."""
+def test_a_year_is_twelve_decisions_and_twelve_releases_and_a_few_at_a_time(house, until):
+    """Guard: `UNDER_WAY_MAX`. Each month is asked of agreements once, and released once."""
     house.haven.prepares = False
-    house.haven.landed = [f"2017-{month:02}" for month in range(1, 13)]
-    order = place(house, **{"from": "2017-01", "until": "2017-12"})
+    year = [f"2017-{month:02}" for month in range(1, 13)]
+    house.haven.landed = [*year]
+    releases, lines = len(house.rows(ReleaseRow.file_id)), len(house.rows(RegisterLineRow.id))
+    before = len(house.agreements.questions("request"))
+    order = place(house, **{"from": "2017-01", "until": "2017-12", "formats": ["csv", "parquet"]})
 
     until(lambda: shown(house, order)["counts"]["asked"] == 4)
     look(house, order)
@@ -458,6 +461,18 @@ def test_a_backlog_goes_through_a_few_at_a_time(house, until):
         house.haven.prepare(permit_id)
     done = until(lambda: (o := shown(house, order))["state"] == "ended" and o)
     assert done["counts"]["released"] == 12
+    assert [one["month"] for one in done["periods"]] == year
+    asked = house.agreements.questions("request")[before:]
+    placed, *months = [one.resource["properties"]["periods"] for one in asked]
+    assert placed == ["2017-01"]
+    assert sorted(months) == [[month] for month in year]
+    extracts = [house.extract(one["extract_id"]) for one in done["periods"]]
+    assert [one["periods"] for one in extracts] == [[month] for month in year]
+    assert len({one["decision_id"] for one in extracts}) == 12
+    assert {tuple(one["formats"]) for one in extracts} == {("csv", "parquet")}
+    files = len({file["id"] for one in extracts for file in one["files"]})
+    assert len(house.rows(ReleaseRow.file_id)) == releases + files
+    assert len(house.rows(RegisterLineRow.id)) == lines + files
 
 
 def test_an_extract_that_failed_is_asked_for_again(house, until):

@@ -18,6 +18,8 @@ from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.domain.submission import ATTEMPTS_MAX, SubmissionState
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import Scope
+from services.pseudonymisation.tests.integration.test_several_tables import begin, close
+from services.pseudonymisation.tests.several_tables import tables
 from services.pseudonymisation.tests.submitting import Intake, sus_row, written
 
 GOOD = written([sus_row(), sus_row(NHS_Number="9990000026")])
@@ -239,6 +241,47 @@ def test_a_worker_that_is_killed_leaves_nothing_that_a_row_names(intake, point):
     assert done["state"] == "accepted"
     assert len(files(intake, "editions")) == 1
     assert len(intake.landed(done["edition_id"])) == 2
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        # After the first of sixteen, after the last of them, and after the groups were made.
+        pytest.param("L2", marks=pytest.mark.long),
+        "L3",
+        pytest.param("L4", marks=pytest.mark.long),
+    ],
+)
+def test_a_worker_that_is_killed_between_tables_leaves_nothing_and_the_next_lands_all(
+    intake, point
+):
+    """What lay in the attempt's own directory is sealed, and is swept with it."""
+    submission_id = begin(intake, tables())
+    assert close(intake, submission_id).status_code == 202
+    worker = subprocess.run(
+        [sys.executable, "-c", WORKER, str(intake.directory), intake.database_url, point],
+        timeout=280,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+    assert worker.returncode == -signal.SIGKILL
+    assert stored(intake, submission_id).state is SubmissionState.LANDING
+    assert intake.get("/v1/editions").json()["items"] == []
+    assert len(files(intake, "uploads")) == len(tables())
+    for path in intake.directory.rglob("*.parquet"):
+        assert path.read_bytes()[:4] == b"PARE"  # encrypted, its footer too
+
+    intake.clock.advance(61)
+    intake.work()
+    done = stands(intake, submission_id)
+    assert done["state"] == "accepted", done
+    assert len(files(intake, "editions")) == 1
+    sent = {name: len(rows) for name, rows in tables().items()}
+    report = stored(intake, submission_id).report
+    assert {t["table"]: (t["landed"], t["quarantined"]) for t in report["tables"]} == {
+        name: (rows, 0) for name, rows in sent.items()
+    }
 
 
 WORKER = """
