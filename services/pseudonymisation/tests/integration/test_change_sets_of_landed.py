@@ -189,7 +189,13 @@ def test_an_objection_is_told_as_any_removal_where_each_group_has_another(
             assert len(shapes) == 1, group
 
 
-@pytest.mark.parametrize("names", [(), ("CYP104",)], ids=["nobody else", "another, in one group"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param((), marks=pytest.mark.long, id="nobody else"),
+        pytest.param(("CYP104",), id="another, in one group"),
+    ],
+)
 def test_where_an_objection_is_all_that_a_group_lost_no_change_set_is_given(
     intake, dissemination, names
 ) -> None:
@@ -204,6 +210,7 @@ def test_where_an_objection_is_all_that_a_group_lost_no_change_set_is_given(
     assert (done.state, done.code) == (PreparationState.FAILED, "CHANGE_SET_WAITS")
 
 
+@pytest.mark.long
 def test_a_key_that_is_not_all_in_the_file_is_none(intake, dissemination) -> None:
     """Without the link field the records of a person are one: whichever differs, all are told."""
     fields = {"Referrals.Priority_Type": "as_is"}

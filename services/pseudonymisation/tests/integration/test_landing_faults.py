@@ -219,7 +219,8 @@ def test_orphans_are_swept_and_what_rows_name_is_not(intake):
     assert intake.landed(submission["edition_id"])
 
 
-@pytest.mark.parametrize("point", ["L1", pytest.param("L2", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("point", ["L1", "L2"])
 def test_a_worker_that_is_killed_leaves_nothing_that_a_row_names(intake, point):
     """SIGKILL of the real process, in the middle of landing and after the object was closed."""
     submission_id = sent(intake)
@@ -243,6 +244,29 @@ def test_a_worker_that_is_killed_leaves_nothing_that_a_row_names(intake, point):
     assert len(intake.landed(done["edition_id"])) == 2
 
 
+@pytest.mark.parametrize("whose", ["landings", "checks", "people"])
+def test_what_killed_work_left_in_scratch_is_taken_away_and_what_is_under_way_is_not(intake, whose):
+    """Its rows are sealed under keys that live on: a kill must not keep a copy of them."""
+    haven, people = intake.parts.intake.haven, intake.parts.people.haven
+    root, jobs = {
+        "landings": (haven.scratch, intake.jobs),
+        "checks": (haven.checks, intake.jobs),
+        "people": (people.scratch, intake.parts.people_jobs),
+    }[whose]
+    then = intake.clock.now().timestamp() - 25 * 3600
+    for name, ages in (("left", ("spill", "rows")), ("under-way", ("spill",))):
+        for file in ("spill", "rows"):
+            (root / name / "deep").mkdir(parents=True, exist_ok=True)
+            (root / name / "deep" / file).write_bytes(b"sealed")
+        for path in (root / name, root / name / "deep", *(root / name / "deep" / f for f in ages)):
+            os.utime(path, (then, then))
+
+    jobs.sweep()
+
+    assert {path.name for path in root.iterdir()} - {"checks"} == {"under-way"}
+    assert len([*(root / "under-way").rglob("*")]) == 3
+
+
 @pytest.mark.parametrize(
     "point",
     [
@@ -256,6 +280,7 @@ def test_a_worker_that_is_killed_between_tables_leaves_nothing_and_the_next_land
     intake, point
 ):
     """What lay in the attempt's own directory is sealed, and is swept with it."""
+    scratch = intake.parts.intake.haven.scratch
     submission_id = begin(intake, tables())
     assert close(intake, submission_id).status_code == 202
     worker = subprocess.run(
@@ -277,6 +302,15 @@ def test_a_worker_that_is_killed_between_tables_leaves_nothing_and_the_next_land
     done = stands(intake, submission_id)
     assert done["state"] == "accepted", done
     assert len(files(intake, "editions")) == 1
+    assert len([*scratch.glob("*.tables")]) == 1  # of the killed one
+    intake.jobs.sweep()
+    assert len([*scratch.glob("*.tables")]) == 1  # younger than a day: may be under way
+    then = intake.clock.now().timestamp() - 3600
+    for path in (scratch, *scratch.rglob("*")):
+        os.utime(path, (then, then))
+    intake.clock.advance(timedelta(days=1))
+    intake.jobs.sweep()
+    assert [*scratch.iterdir()] == []
     sent = {name: len(rows) for name, rows in tables().items()}
     report = stored(intake, submission_id).report
     assert {t["table"]: (t["landed"], t["quarantined"]) for t in report["tables"]} == {

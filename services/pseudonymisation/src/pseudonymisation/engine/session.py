@@ -8,8 +8,9 @@ it is handed out.
 
 import base64
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from inspect import Parameter, Signature
@@ -245,3 +246,19 @@ def prove_locked(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchone()
     if held != (True, False):
         raise Unlocked("spills are not encrypted, or extensions need no signature")
+
+
+def clear_scratch(scratch: Path, *, older_than: float) -> int:
+    """Remove what killed work left in a scratch directory; return how much.
+
+    That is what nothing was written to since an instant. Its rows are sealed, and their keys may
+    live as long as an edition does.
+    """
+    count = 0
+    for place in scratch.iterdir() if scratch.is_dir() else ():
+        with suppress(FileNotFoundError):  # work under way takes its own away
+            newest = max(path.lstat().st_mtime for path in (place, *place.rglob("*")))
+            if newest < older_than:
+                shutil.rmtree(place) if place.is_dir() else place.unlink()
+                count += 1
+    return count

@@ -21,7 +21,7 @@ from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
 from pseudonymisation.engine.keystore import KeyStore
 from pseudonymisation.engine.objects import Objects, SealedReader
 from pseudonymisation.engine.sealing import PERSON
-from pseudonymisation.engine.session import EngineLimits
+from pseudonymisation.engine.session import EngineLimits, clear_scratch
 from pseudonymisation.intake.adapters import lists, previews
 from pseudonymisation.intake.adapters.landed_files import LandedFiles, base_of, key_of_list
 from pseudonymisation.intake.adapters.landing import landing
@@ -165,9 +165,7 @@ class SealedHaven:
     def trial(self, data_set: DataSet, form: ContentForm) -> "HavenTrial":
         memory = min(self.limits.memory_bytes, TRIAL_MEMORY_BYTES)
         limits = replace(self.limits, memory_bytes=memory)
-        trial = Trial(
-            data_set, form, scratch=self.scratch / "checks", limits=limits, of_cells=self._of_cells
-        )
+        trial = Trial(data_set, form, scratch=self.checks, limits=limits, of_cells=self._of_cells)
         return HavenTrial(self, trial, limits)
 
     def _of_cells(self, name: str) -> bytes | None:
@@ -192,6 +190,11 @@ class SealedHaven:
             rows = handed_back(self.objects.read(beside, key), columns)
             next(rows)  # its header was written
             yield from rows
+
+    @property
+    def checks(self) -> Path:
+        """Where files are looked at before they are sent: of each a directory of its own."""
+        return self.scratch / "checks"
 
     def discard_attempt(self, submission: Submission) -> None:
         self.objects.delete(self.edition_key(submission))
@@ -369,6 +372,7 @@ class SealedHaven:
         self.objects.delete(object_key)
 
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
+        left = sum(clear_scratch(one, older_than=older_than) for one in (self.checks, self.scratch))
         old = set[str]()
         for folder in FOLDERS:
             old.update(self.objects.keys(folder, older_than=older_than))
@@ -378,7 +382,7 @@ class SealedHaven:
             if key.startswith(WITH_OWN_KEY):
                 self.keys.destroy(key.removesuffix(".part"))
             self.objects.delete(key)
-        return len(orphans)
+        return len(orphans) + left
 
 
 class SealedUpload:

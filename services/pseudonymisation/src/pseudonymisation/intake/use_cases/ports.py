@@ -453,7 +453,10 @@ class Haven(Protocol):
         """Destroy a list's key, then its object."""
 
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
-        """Take away objects that no row names, last written before an instant; return how many."""
+        """Take away what was last written before an instant; return how much.
+
+        Objects that no row names, and what killed work left in scratch.
+        """
 
 
 class FileTrial(Protocol):

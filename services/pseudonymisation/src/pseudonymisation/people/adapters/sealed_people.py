@@ -26,6 +26,7 @@ from pseudonymisation.engine.objects import Objects
 from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import (
     EngineLimits,
+    clear_scratch,
     literal,
     sealed_parquet,
     session,
@@ -86,12 +87,13 @@ class SealedPeople:
         return SealedScores(self, people_max)
 
     def sweep(self, named: Callable[[], Iterable[str]], *, older_than: float) -> int:
+        left = clear_scratch(self.scratch, older_than=older_than)
         old = set(self.objects.keys(FOLDER, older_than=older_than))
         # Asked after the objects were listed: what is named later is not among them.
         orphans = old - set(named())
         for key in orphans:
             self.destroy_registrations(UUID(key.split("/")[1]), key)
-        return len(orphans)
+        return len(orphans) + left
 
     def lead_back(
         self,
