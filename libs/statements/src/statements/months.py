@@ -6,12 +6,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from catalogue import Catalogue, NamedPeriod, Periods, UnknownDataSet, named_period
+from catalogue import Catalogue, NamedPeriod, PeriodForm, Periods, UnknownDataSet, named_period
 from common.errors import InvalidPeriods, PeriodNotOffered
 from statements.filters import WantedFilter
 
 MONTHS_MAX = 120
 """Ten years in one extract is more than any agreement's line."""
+CUMULATIVE = frozenset({PeriodForm.QUARTER, PeriodForm.FINANCIAL_YEAR})
 REQUESTED_MONTH = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])")
 
 
@@ -51,14 +52,15 @@ def months_of(
 ) -> tuple[str, ...]:
     """Return the months that a body names, in order, each once.
 
-    Of a range these are the months that the data set has: not every one has each of them.
+    Of a range, a quarter or a year these are the months that the data set has: not every one has
+    each of them, and one that took another's place within it begins or ends there (R20).
 
     Raises:
         InvalidPeriods, PeriodNotOffered: as `WantedExtract.months_in` does.
 
     """
     if isinstance(periods, MonthRange):
-        every = months(periods.first, periods.last)
+        every = _within(months(periods.first, periods.last), data_set, known)
         found = tuple(month for month in every if _is_there(month, data_set, known, filters))
         if not found:
             _require_there(every, data_set, known, filters)
@@ -66,9 +68,21 @@ def months_of(
     named = _named(periods)
     for one in named:
         _require_offered(one, data_set, known)
-    listed = _in_order(named)
+    listed = _in_order(
+        [
+            _within(one.months(), data_set, known) if one.form in CUMULATIVE else one.months()
+            for one in named
+        ]
+    )
     _require_there(listed, data_set, known, filters)
     return listed
+
+
+def _within(every: Sequence[str], data_set: str, known: Catalogue) -> Sequence[str]:
+    """Leave out months before its first and after its last; all, where it has none of them."""
+    versions = [one.periods for one in known if one.data_set == data_set]
+    own = [month for month in every if any(periods.within(month) for periods in versions)]
+    return own or every
 
 
 def _is_there(month: str, data_set: str, known: Catalogue, filters: Sequence[WantedFilter]) -> bool:
@@ -125,7 +139,7 @@ def listed(periods: Sequence[str]) -> tuple[str, ...]:
         InvalidPeriods: one of them is no period, or there are too many months.
 
     """
-    return _in_order(_named(periods))
+    return _in_order([one.months() for one in _named(periods)])
 
 
 def _named(periods: Sequence[str]) -> Sequence[NamedPeriod]:
@@ -139,8 +153,8 @@ def _named(periods: Sequence[str]) -> Sequence[NamedPeriod]:
     return named
 
 
-def _in_order(named: Sequence[NamedPeriod]) -> tuple[str, ...]:
-    found = sorted({month for one in named for month in one.months()})
+def _in_order(named: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    found = sorted({month for one in named for month in one})
     if len(found) > MONTHS_MAX:
         raise InvalidPeriods(f"More than {MONTHS_MAX} months were asked for at once.")
     return tuple(found)

@@ -109,7 +109,7 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
+class CountsOfRows:
     """What was counted in some of the landed rows."""
 
     missing: Mapping[str, int]
@@ -198,7 +198,7 @@ class LandingOutcome:
         lost: Mapping[tuple[str, str], int],
         entries: Sequence[QuarantineEntry],
         lines: int,
-        counted: "Counted",
+        counted: "CountsOfRows",
     ) -> "LandingOutcome":
         """Take off rows that were good by themselves, and not beside the rows of other tables.
 

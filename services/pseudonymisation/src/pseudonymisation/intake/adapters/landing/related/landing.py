@@ -35,7 +35,7 @@ from pseudonymisation.intake.adapters.landing.related.relating import Lost, Rela
 from pseudonymisation.intake.adapters.landing.writing import sealed_copy
 from pseudonymisation.intake.adapters.uploads.header import columns_of
 from pseudonymisation.intake.adapters.uploads.reading import csv_of
-from pseudonymisation.intake.domain.quality import Counted, LandingOutcome
+from pseudonymisation.intake.domain.quality import CountsOfRows, LandingOutcome
 from pseudonymisation.intake.domain.written import RELATED
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -138,7 +138,9 @@ def _after(before: int, resources: LandingResources) -> Callable[[int], None]:
     return lambda rows: resources.report(before + rows)
 
 
-def _counted(connection: duckdb.DuckDBPyConnection, rows: str, outcome: LandingOutcome) -> Counted:
+def _counted(
+    connection: duckdb.DuckDBPyConnection, rows: str, outcome: LandingOutcome
+) -> CountsOfRows:
     """Count in rows that are lost what was counted in them as in good ones."""
     names = {str(name) for name, *_ in connection.sql(f"DESCRIBE SELECT * FROM {rows}").fetchall()}
     nothing = {}
@@ -148,7 +150,7 @@ def _counted(connection: duckdb.DuckDBPyConnection, rows: str, outcome: LandingO
     counts = [f"count(*) FILTER ({sql})" for sql in ("person_kind = 2", *nothing.values())]
     told = connection.sql(f"SELECT {', '.join(counts)} FROM {rows}").fetchone() or ()
     without_number, *missing = map(int, told)
-    return Counted(
+    return CountsOfRows(
         missing=dict(zip(nothing, missing, strict=True)),
         without_number=without_number,
         findings=findings(connection, rows, outcome.columns),
@@ -159,7 +161,7 @@ def _set_aside(
     task: LandingTask,
     outcome: LandingOutcome,
     found: Sequence[Lost],
-    counted: Counted,
+    counted: CountsOfRows,
     resources: LandingResources,
 ) -> LandingOutcome:
     """Write the lost lines into a quarantine of their own, as they came: they are read again."""
