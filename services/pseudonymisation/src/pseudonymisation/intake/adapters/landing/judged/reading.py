@@ -153,9 +153,7 @@ class Reading:
         tests = [self._checks.is_good]
         keys = [f.name for f in self.fields if self.is_key(f)]
         coded, codes = self.signals.coded
-        # A key with something at its ends that is not seen would be another key.
-        edges = f"{UNIT}[{SPACES}]|[{SPACES}]{UNIT}"
-        looked_for = [self.voids.among(UNIT), edges] if keys else []
+        looked_for = [self.voids.among(UNIT)] if keys else []
         looked_for += [f"[^A-Z0-9]{codes}"] if coded else []
         if found := "|".join(filter(None, looked_for)):
             parts = [part for name in keys for part in (literal(UNIT), identifier(name))]
@@ -163,12 +161,32 @@ class Reading:
             parts += [part for name in coded for part in (literal(CODED), identifier(name))]
             text = f"concat({', '.join(parts)})"
             tests.append(f"NOT regexp_matches({text}, {literal(f'(?i){found}')})")
+        tests += self._in_normal_form()
         tests += self.signals.silent
         tests += [self.voids.usual(identifier(date_of(name))) for name in self._dates]
         tests += [
             f"coalesce(NOT ({judged.holds}), true)" for judged in (*self._validity(), *self._more)
         ]
         return " AND ".join(tests)
+
+    def _in_normal_form(self) -> Iterator[str]:
+        """SQL of what a value's own format may allow, and its normal form does not."""
+        open_ = [f for f in self.fields if may_have_edges(f)]
+        if open_:
+            # Something at the ends that is not seen would make another key, or another word.
+            text = f", {literal(UNIT)}, ".join(identifier(field.name) for field in open_)
+            edges = literal(f"{UNIT}[{SPACES}]|[{SPACES}]{UNIT}")
+            between = f"concat({literal(UNIT)}, {text}, {literal(UNIT)})"
+            yield f"NOT regexp_matches({between}, {edges})"
+        for field in open_:
+            if self.normals_of(field):
+                column = identifier(field.name)
+                yield f"({column} IS NULL OR coalesce({column} = {self._normalised(field)}, false))"
+
+    def normals_of(self, field: CatalogueField) -> tuple[Normal, ...]:
+        """What is done to a value, by the data set and by the format of the rules."""
+        format_ = self.rules.format_of(field.name)
+        return (*field.normal, *(format_.normal if format_ else ()))
 
     def is_key(self, field: CatalogueField) -> bool:
         """Say whether a placeholder is none in this column even where it fits its format."""
@@ -181,8 +199,7 @@ class Reading:
         value = f"trim({identifier(field.name)}, {literal(SPACES)})"
         if field.check is Check.POSTCODE:
             value = rf"upper(regexp_replace({value}, '[[:space:]\x{{a0}}]+', '', 'g'))"
-        format_ = self.rules.format_of(field.name)
-        for normal in (*field.normal, *(format_.normal if format_ else ())):
+        for normal in self.normals_of(field):
             match normal:
                 case Normal.UPPER:
                     value = f"upper({value})"
@@ -424,6 +441,12 @@ class Reading:
             f"CASE WHEN {holds} THEN '{places[column]}:{code}' END" for column, code, holds in found
         ]
         return f"concat_ws(' ', {', '.join(cases)})" if cases else "''"
+
+
+def may_have_edges(field: CatalogueField) -> bool:
+    """Say whether what a value may be is open: of codes, numbers and postcodes it is listed."""
+    is_listed = field.codes is not None or field.check is not None
+    return field.type is ColumnType.TEXT and not is_listed
 
 
 def _as_moment(field: CatalogueField) -> str:

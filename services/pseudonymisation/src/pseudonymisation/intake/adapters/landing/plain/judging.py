@@ -12,10 +12,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalogue import NUMBERS, CatalogueField, Check, ColumnType, Comparison, Days, Validity
+from catalogue import (
+    NUMBERS,
+    CatalogueField,
+    Check,
+    ColumnType,
+    Comparison,
+    Days,
+    Normal,
+    Validity,
+)
 from pseudonymisation.engine.nhs_numbers import valid_numbers
 from pseudonymisation.intake.adapters.landing.judged.checks import has_shape, shape_of
-from pseudonymisation.intake.adapters.landing.judged.reading import SPACES, TODAY, Reading
+from pseudonymisation.intake.adapters.landing.judged.reading import (
+    DASHES,
+    SPACES,
+    TODAY,
+    Reading,
+    may_have_edges,
+)
 from pseudonymisation.intake.adapters.landing.plain.forms import FIRST_DAY, LAST_DAY
 from pseudonymisation.intake.adapters.landing.quotes import Mask
 
@@ -60,6 +75,13 @@ def among(codes: frozenset[str], *, expected: bool) -> Test:
     return test
 
 
+NOT_NORMAL: Final[Mapping[Normal, Test]] = {
+    Normal.UPPER: lambda values: _mask(pc.not_equal(pc.utf8_upper(values), values)),
+    Normal.NO_SPACES: finds(" "),
+    Normal.NO_DOTS: finds(r"\."),
+    Normal.NO_DASHES: finds(DASHES),
+}
+"""Which values would be others in their normal form, as `Reading` says of them in SQL."""
 REMEMBERED_MAX: Final = 1 << 16
 
 
@@ -171,11 +193,13 @@ class Judge:
             tests.append(matches(shape_of(field)))
         if field.codes is None or field.separator is not None:
             tests.append(_longer_than(field.length_max))
-        if reading.is_key(field):
-            spoilt = reading.voids.among("")
-            edges = f"\\A[{SPACES}]|[{SPACES}]\\z"
-            whole = rf"(?i)\A(?:{spoilt})\z|{edges}" if spoilt else edges
-            tests.append(finds(whole))
+        looked_for = [f"\\A[{SPACES}]|[{SPACES}]\\z"] if may_have_edges(field) else []
+        if reading.is_key(field) and (spoilt := reading.voids.among("")):
+            looked_for.append(rf"(?i:\A(?:{spoilt})\z)")
+        if looked_for:
+            tests.append(finds("|".join(looked_for)))
+        if may_have_edges(field):
+            tests += [NOT_NORMAL[normal] for normal in reading.normals_of(field)]
         coded, codes = reading.signals.coded
         if name in coded:
             tests.append(finds(rf"(?i)(?:\A|[^A-Z0-9]){codes}"))
