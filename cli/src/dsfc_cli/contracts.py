@@ -23,6 +23,7 @@ from common.security.roles import Role
 from common.settings import Environment
 from common.web.auth import Permission, route_permissions
 from dsfc_cli import data_sets, landing_rules, licences
+from statements import drafted
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 ROOT = Path(__file__).parents[3]
@@ -64,6 +65,7 @@ def generate() -> Documents:
     for service in SERVICES:
         documents |= _events(service)
     documents["contracts/applications/snapshot.v1.schema.json"] = _json(_snapshot_schema())
+    documents["contracts/agreements/agreement.v2.schema.json"] = _json(drafted.schema())
     documents["docs/permissions.md"] = NOTE + _permissions(apps)
     documents["docs/keys.md"] = NOTE + keys.render()
     documents["docs/codes.md"] = NOTE + _codes()

@@ -78,6 +78,11 @@ class AgreementLife(Service):
         path = f"/v1/agreement-batches/{batch_id}/confirmation"
         return self.post(path, {"reason": reason})
 
+    def document(self, reference: str, *, version: str | None = None) -> str:
+        """Return the document for people: a page with annexes A to G, to be read or printed."""
+        params = {"format": "html"} | ({"version": version} if version else {})
+        return self.call("GET", f"/v1/agreements/{reference}/document", params=params).text
+
     def differences(self, reference: str, *, former: str, later: str) -> Sequence[TermChange]:
         """Return in sentences what a version says otherwise than another one."""
         body = self.get(f"/v1/agreements/{reference}/differences", former=former, later=later)

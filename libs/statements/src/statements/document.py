@@ -9,11 +9,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import JsonValue
-
-from common.ids import canonical
 from statements.decision import JudgedLine, RegisterTerms
 from statements.filters import FILTER, Filters, RowFilter, in_order, repeated
 from statements.form import Malformed
@@ -21,10 +18,15 @@ from statements.parameters import NAMES, PARAMETERS, RuleParameters
 from statements.snapshot import Published, published
 from statements.vocabulary import AGGREGATES, GROUP_SIZE_LEAST, GROUP_SIZE_MOST, LineKey
 
-DOCUMENT_SCHEMA = "dsfc-agreement/1"
+DOCUMENT_SCHEMA = "dsfc-agreement/2"
+"""What is drafted now: the document for machines names the hash of that for people."""
+FORMER_SCHEMA = "dsfc-agreement/1"
+"""What was signed before there was a document for people. It is read as ever."""
 SNAPSHOT_SCHEMA = "dsfc-snapshot/1"
 
 WRAPPER = frozenset({"schema", "reference", "version", "parties", "snapshot_hash", "snapshot"})
+FOR_PEOPLE = "for_people"
+FOR_PEOPLE_PARTS = frozenset({"page", "digest"})
 CLAUSES = frozenset({"controllers", "processors", "lines", "linkage", "special_conditions"})
 DESCRIPTIVE = frozenset(
     {
@@ -169,56 +171,29 @@ class Document:
         return tuple(sorted(found))
 
 
-class SignedParty(Protocol):
-    """Who signs, as the document names them."""
-
-    @property
-    def ods(self) -> str: ...
-
-    @property
-    def capacity(self) -> str: ...
-
-    @property
-    def legal_name(self) -> str: ...
-
-
-def written(
-    *,
-    reference: str,
-    version: str,
-    parties: Sequence[SignedParty],
-    snapshot_hash: str,
-    snapshot: Mapping[str, JsonValue],
-) -> bytes:
-    """Write the document that is signed: the approved snapshot, whole, with who signs it."""
-    return canonical(
-        {
-            "schema": DOCUMENT_SCHEMA,
-            "reference": reference,
-            "version": version,
-            "parties": [
-                {"ods": p.ods, "capacity": str(p.capacity), "legal_name": p.legal_name}
-                for p in parties
-            ],
-            "snapshot_hash": snapshot_hash,
-            "snapshot": dict(snapshot),
-        }
-    )
-
-
 def read(text: str) -> Document:
     """Read a document; whatever is not as it should be denies by being named."""
     try:
         content = json.loads(text)
     except ValueError:
         content = None
-    if not isinstance(content, dict) or content.get("schema") != DOCUMENT_SCHEMA:
+    if not isinstance(content, dict) or content.get("schema") not in _MEMBERS:
         return Document(lines=(), unknown=("document",))
     snapshot = content.get("snapshot")
     if not isinstance(snapshot, dict) or snapshot.get("schema") != SNAPSHOT_SCHEMA:
         return Document(lines=(), unknown=("snapshot",))
     found = read_snapshot(snapshot)
-    return replace(found, unknown=(*sorted(content.keys() - WRAPPER), *found.unknown))
+    known = _MEMBERS[content["schema"]]
+    unknown = [*sorted(content.keys() - known), *sorted({FOR_PEOPLE} & known - content.keys())]
+    unknown += _unknown_parts(FOR_PEOPLE, content.get(FOR_PEOPLE), FOR_PEOPLE_PARTS)
+    return replace(found, unknown=(*unknown, *found.unknown))
+
+
+_MEMBERS: Mapping[str, frozenset[str]] = {
+    FORMER_SCHEMA: WRAPPER,
+    DOCUMENT_SCHEMA: WRAPPER | {FOR_PEOPLE},
+}
+"""By schema: the members of a document."""
 
 
 def read_snapshot(snapshot: Mapping[str, Any]) -> Document:

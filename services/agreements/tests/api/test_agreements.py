@@ -4,6 +4,7 @@ import pytest
 
 from agreements.records.use_cases import agreements as use_cases
 from common.clock import end_of
+from common.ids import digest
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, CSU, END, REFERENCE, line
 from services.agreements.tests.service import BODY
@@ -449,3 +450,34 @@ def test_text_that_no_reader_could_trust_is_refused(seeded, text):
     answer = seeded.post("/v1/contracts", Role.CONTRACT_MANAGER, CONTRACT | {"legal_name": text})
 
     assert code(answer) == (422, "INVALID_REQUEST")
+
+
+# The document for people
+
+
+def test_the_document_for_people_is_named_by_the_one_that_is_signed(seeded):
+    seeded.draft()
+    path = f"/v1/agreements/{REFERENCE}/document"
+    machines = seeded.get(path, Role.CONTROLLER_SIGNATORY)
+    people = seeded.get(path, Role.CONTROLLER_SIGNATORY, format="html")
+
+    assert machines.json()["schema"] == "dsfc-agreement/2"
+    assert people.headers["content-type"].startswith("text/html")
+    assert people.headers["digest-sha256"] == machines.json()["for_people"]["digest"]
+    assert digest(people.content) == people.headers["digest-sha256"]
+    assert people.headers["content-security-policy"].startswith("default-src 'none'; style-src")
+    assert "Commissioning for Barnsley" in people.text
+    assert seeded.get(path, Role.CONTROLLER_SIGNATORY, "00L", format="html").status_code == 404
+
+
+def test_every_version_has_its_own_page(seeded):
+    seeded.active()
+    seeded.draft(version="v1.0", kind="amendment", title="Commissioning, amended")
+    path = f"/v1/agreements/{REFERENCE}/document"
+
+    former, later = (
+        seeded.get(path, Role.AUDITOR, format="html", version=version).text
+        for version in ("v0.0", "v1.0")
+    )
+    assert "Commissioning for Barnsley" in former
+    assert "Commissioning, amended" in later

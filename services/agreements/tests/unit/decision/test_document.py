@@ -32,10 +32,22 @@ def test_every_clause_of_a_line_is_read():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '"text"', "{", '{"schema":"dsfc-agreement/2"}', '{"snapshot":{}}']
+    "text", ["", "[]", '"text"', "{", '{"schema":"dsfc-agreement/3"}', '{"snapshot":{}}']
 )
 def test_what_is_no_document_is_one_unknown_clause(text):
     assert read(text) == Document(lines=(), unknown=("document",))
+
+
+def test_a_document_with_a_page_needs_it_and_one_without_may_not_have_it():
+    snapshot = plain.snapshot([plain.line()])
+    page = {"page": "agreement-page/1", "digest": "sha256:" + "0" * 64}
+    now = {"schema": "dsfc-agreement/2"}
+
+    assert read(document(snapshot, **now, for_people=page)).unknown == ()
+    assert read(document(snapshot, **now)).unknown == ("for_people",)
+    assert read(document(snapshot, for_people=page)).unknown == ("for_people",)
+    more = page | {"language": "cy"}
+    assert read(document(snapshot, **now, for_people=more)).unknown == ("for_people.language",)
 
 
 @pytest.mark.parametrize("snapshot", [None, [], {}, {"schema": "dsfc-snapshot/2"}])

@@ -22,7 +22,7 @@ from agreements.records.domain.version import (
 )
 from common.ids import digest
 from common.security.principal import BODY
-from statements.document import written
+from statements.drafted import written
 
 BODY_NAME = "The Body"
 

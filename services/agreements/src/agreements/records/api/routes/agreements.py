@@ -1,5 +1,6 @@
 """Agreements: read, sign, end; their holds and holdings."""
 
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -33,15 +34,25 @@ from agreements.records.use_cases import agreements as use_cases
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.desk import signing
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
+from common.ids import digest
 from common.texts import Scanned
 from common.web.context import permitted
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
+from statements import agreement_page
+from statements.drafted import PageDiffers, page_of
 
 router = APIRouter(prefix="/v1", tags=["agreements"])
 removing = APIRouter(prefix="/v1", tags=["agreements"], route_class=RemovesPermission)
 
 HASH_HEADER = "Digest-SHA256"
+
+
+class DocumentFormat(StrEnum):
+    """For whom a document is."""
+
+    JSON = "json"
+    HTML = "html"
 
 
 @router.get("/agreements")
@@ -69,8 +80,13 @@ def get_agreement(
     "/agreements/{reference}/document",
     response_class=Response,
     responses={
-        **responses(AgreementNotFound, UnlikeSeal),
-        200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+        **responses(AgreementNotFound, UnlikeSeal, PageDiffers),
+        200: {
+            "content": {
+                "application/json": {"schema": {"type": "object"}},
+                "text/html": {"schema": {"type": "string"}},
+            }
+        },
     },
 )
 def get_document(
@@ -80,9 +96,26 @@ def get_document(
         str | None,
         Query(pattern=r"^v[0-9]{1,6}\.[0-9]{1,6}$", description="By default the latest drafted."),
     ] = None,
+    format: Annotated[  # noqa: A002  the parameter's name on the wire
+        DocumentFormat, Query(description="`html`: the same for people, to be printed.")
+    ] = DocumentFormat.JSON,
 ) -> Response:
-    """Return what the parties sign: canonical JSON, whose hash is in `Digest-SHA256`."""
+    """Return what the parties sign: canonical JSON, whose hash is in `Digest-SHA256`.
+
+    It names the hash of the page for people (`for_people`), so that who signs the one signs both.
+    What was signed before there was such a page has one that says that it is no part of it.
+    """
     found = use_cases.document(reference, version, ctx=ctx)
+    if format is DocumentFormat.HTML:
+        page = page_of(found.document)
+        return Response(
+            page,
+            media_type="text/html",
+            headers={
+                HASH_HEADER: digest(page.encode()),
+                "Content-Security-Policy": agreement_page.policy(),
+            },
+        )
     return Response(
         found.document,
         media_type="application/json",
