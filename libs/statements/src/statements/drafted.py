@@ -104,7 +104,7 @@ def schema() -> dict[str, JsonValue]:
         "title": "A data sharing agreement, as its parties sign it",
         "description": "Canonical JSON (RFC 8785). Its SHA-256 is what is signed.",
         "type": "object",
-        "required": sorted(WRAPPER | {FOR_PEOPLE}),
+        "required": [*sorted(WRAPPER | {FOR_PEOPLE})],
         "additionalProperties": False,
         "properties": {
             "schema": {"const": DOCUMENT_SCHEMA},
@@ -123,9 +123,9 @@ def schema() -> dict[str, JsonValue]:
             FOR_PEOPLE: {
                 "type": "object",
                 "description": "The page for people, which is made of all the other members.",
-                "required": sorted(FOR_PEOPLE_PARTS),
+                "required": [*sorted(FOR_PEOPLE_PARTS)],
                 "additionalProperties": False,
-                "properties": {"page": {"enum": sorted(PAGES)}, "digest": hashed},
+                "properties": {"page": {"enum": [*sorted(PAGES)]}, "digest": hashed},
             },
         },
     }
