@@ -44,6 +44,11 @@ SUBMITTERS = ("RR8", "R0A")
 PARTIES = ("02P", "00L", "26A", "0DF", "0CX")
 CONTROLLERS = ("02P", "00L", "26A")
 BEGUN = "2013-04-01"
+BODY = "X26"
+AGREES = "dscro-approver"
+"""Who agrees to relationships for the DSCRO."""
+NEEDED = (("policy", "DSCRO-OPERATING-POLICY"), ("training", "DATA-SECURITY-AWARENESS"))
+"""Of each who acts for a DSCRO."""
 ENVIRONMENTS: Mapping[str, str] = {"0DF": "csu-0df-analytics", "0CX": "csu-0cx-analytics"}
 EVENT_SECONDS_MAX = 30.0
 THREADS = 8
@@ -84,6 +89,7 @@ class Stage:
                 *(threads.submit(self._register, loader, ods) for ods in PARTIES),
                 *(threads.submit(self.environment, *each) for each in ENVIRONMENTS.items()),
                 threads.submit(self._rights, loader, set(submitters), known),
+                threads.submit(self._clear, AGREES),
             ]
             signed = {ods: threads.submit(self._contract, ods) for ods in CONTROLLERS}
             for job in jobs:
@@ -101,7 +107,7 @@ class Stage:
         """Return a relationship between a commissioner, the DSCRO and a CSU, up to active."""
         asks = self.actor("csu-0df-adviser").agreements
         keeps = self.actor("body-contracts").agreements
-        agrees = self.actor("dscro-approver").agreements
+        agrees = self.actor(AGREES).agreements
         for known in _all(keeps, "/v1/relationships"):
             between = (known["commissioner"], known["csu"], *known["processors"])
             if between == (commissioner, csu, *processors) and known["state"].startswith("ACTIVE"):
@@ -218,6 +224,23 @@ class Stage:
             {"reason": "The providers' letters were seen"},
         )
 
+    def _clear(self, subject: str) -> None:
+        """Record the policy and the training without which nobody acts for a DSCRO."""
+        governs = self.actor("body-governance-1").agreements
+        if governs.clearance(subject, BODY, as_at=self.today.isoformat()).is_cleared:
+            return
+        for kind, reference in NEEDED:
+            governs.record_staff(
+                {
+                    "subject": subject,
+                    "organisation": BODY,
+                    "kind": kind,
+                    "reference": reference,
+                    "valid_from": (self.today - timedelta(days=60)).isoformat(),
+                    "valid_to": (self.today + timedelta(days=300)).isoformat(),
+                }
+            )
+
     @staticmethod
     def _load_map(loader: Any, kind: str, path: Path, valid_from: str) -> None:
         loader.import_map(path, kind, valid_from)
@@ -275,7 +298,7 @@ class Stage:
         document = body.get(f"/v1/contracts/{contract.reference}")["document_hash"]
         signatory = self.actor(identity_of(ods, "signatory"), "controller-signatory").agreements
         approver = self.actor("body-approver").agreements
-        for signs, party in ((signatory, ods), (approver, "X26")):
+        for signs, party in ((signatory, ods), (approver, BODY)):
             signature = {"party": party, "document_hash": document, "name_of_role": "SIRO"}
             signs.post(path, signature)
         return contract.reference
