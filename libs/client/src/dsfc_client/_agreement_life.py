@@ -132,6 +132,10 @@ class AgreementLife(Service):
         """List what is held under all of one's agreements, and what of it must go by when."""
         return self.pages("/v1/holdings", HeldFile)
 
+    def holdings_statement(self) -> Any:
+        """Return on one sheet what is held, and what must go by when; what goes first is first."""
+        return self.get("/v1/holdings/statement")
+
     def destruction(self, reference: str) -> Destruction:
         """Return what is held under an agreement, and what was certified of it."""
         return Destruction.model_validate(self.get(f"/v1/agreements/{reference}/destruction"))

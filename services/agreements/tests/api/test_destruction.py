@@ -137,6 +137,61 @@ def test_what_is_held_and_by_when_it_must_go_is_one_call(four):
     assert all(one["is_as_sealed"] for one in held)
 
 
+def shared(recipients, recipient, **changes):
+    body = {"recipient": recipient, "line": 1, "shared_on": "2018-06-01"}
+    answer = recipients.service.post(
+        f"/v1/agreements/{plain.REFERENCE}/onward-shares",
+        Role.CSU_ADVISER,
+        body | {"activity_stopped": "yes"} | changes,
+    )
+    assert answer.status_code == 201, answer.text
+
+
+def test_whoever_data_went_on_to_holds_a_copy_that_a_certificate_must_cover(recipients):
+    recipients.release()
+    shared(recipients, "0CX", shared_on="2018-05-31")
+    assert {c["holder"] for c in recipients.prefilled_all()} == {CSU}
+    shared(recipients, "0CX")
+    shared(recipients, CSU)
+    held = [(c["holder"], c["kind"], c["place"]) for c in recipients.prefilled_all()]
+
+    assert held.count(("0CX", "live", "where it was passed on to")) == 1
+    assert len(held) == 3
+    recipients.end()
+    copies = recipients.prefilled()
+    recipients.certify([c for c in copies if c["holder"] != "0CX"])
+    refused = recipients.accept()
+    assert refused.json()["code"] == "CERTIFICATE_INCOMPLETE"
+    assert {m["holder"] for m in refused.json()["missing"]} == {"0CX"}
+    assert recipients.certify([c for c in copies if c["holder"] == "0CX"]).status_code == 201
+    assert recipients.accept().status_code == 200
+
+
+def test_what_is_held_and_must_go_stands_on_one_page_what_goes_first_first(recipients):
+    recipients.release()
+    assert statement(recipients)["due"] == 0
+    recipients.end()
+    said = statement(recipients)
+    assert (len(said["files"]), said["due"], said["overdue"], said["is_whole"]) == (1, 1, 0, True)
+    [file] = said["files"]
+    assert (file["due"]["trigger"], file["is_as_sealed"]) == ("terminated", True)
+    recipients.service.clock.advance(timedelta(days=60))
+    page = recipients.service.get("/v1/holdings/statement", Role.CSU_ADVISER, format="html")
+
+    assert statement(recipients)["overdue"] == 1
+    assert page.headers["content-type"].startswith("text/html")
+    assert file["file_id"] in page.text
+    assert "1 should be gone" in page.text
+    stranger = recipients.service.get(
+        "/v1/holdings/statement", Role.CSU_ADVISER, ods="0CX", format="html"
+    )
+    assert "Nothing is held." in stranger.text
+
+
+def statement(recipients):
+    return recipients.service.get("/v1/holdings/statement", Role.CSU_ADVISER).json()
+
+
 def test_what_others_hold_is_not_shown(four):
     stranger = four.service.get("/v1/holdings", Role.CSU_ADVISER, ods="0CX").json()
 

@@ -89,6 +89,7 @@ OTHERWISE = {
     "/v1/agreements/{reference}/onward-shares/permission": "an answer about the clause; what is"
     " logged is judged again",
     "/v1/holdings": "altered in test_destruction",
+    "/v1/holdings/statement": "shows the same by the same view",
     "/v1/agreements/{reference}/destruction": "altered in test_destruction",
     "/v1/agreements/{reference}/destruction/certificate": "altered in test_destruction",
     "/v1/agreements/{reference}/holdings": "says it of each file: `is_as_sealed`",

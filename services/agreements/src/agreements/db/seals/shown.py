@@ -73,10 +73,16 @@ REGISTERS: Mapping[type[object], Registers] = {
     Agreement: _of_agreement,
     Destruction: lambda shown: [
         SealedRegister(table, shown.agreement_id)
-        for table in ("destruction_certificate", "destruction_acceptance", "destroyed_file")
+        for table in (
+            *("destruction_certificate", "destruction_acceptance", "destroyed_file"),
+            "onward_share",
+        )
     ],
     OnwardShare: lambda share: [SealedRegister("onward_share", share.agreement_id)],
-    HoldingWithLedger: lambda one: [SealedRegister("destroyed_file", one.agreement.id)],
+    HoldingWithLedger: lambda one: [
+        SealedRegister("destroyed_file", one.agreement.id),
+        SealedRegister("onward_share", one.agreement.id),
+    ],
     Hold: lambda hold: [SealedRegister("hold_lift", hold.id)],
     Breach: lambda breach: [
         SealedRegister("breach", breach.agreement_id),

@@ -1,9 +1,10 @@
 """What recipients hold, and its destruction: the ledger, certificates, their acceptance."""
 
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Response
 
 from agreements.records.api import permissions
 from agreements.records.api.dependencies import AgreementReference, once_key, part
@@ -12,6 +13,7 @@ from agreements.records.api.schemas.destruction import (
     AcceptDestruction,
     DestructionView,
     HandInCertificate,
+    HoldingsStatementView,
     LedgerEntryView,
     PrefilledCertificate,
 )
@@ -34,10 +36,13 @@ from common.errors import AgreementNotFound, Unavailable
 from common.web.context import from_state, permitted
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
+from common.web.printable import Pages
 from common.web.problems import responses
 
 router = APIRouter(prefix="/v1", tags=["destruction"])
 removing = APIRouter(prefix="/v1", tags=["destruction"], route_class=RemovesPermission)
+
+PAGES = Pages("agreements.records.api")
 
 Reader = Annotated[Context, permitted(permissions.READ_HOLDINGS)]
 
@@ -49,6 +54,31 @@ def list_held_files(page: Paging, ctx: Reader) -> Page[LedgerEntryView]:
     return Page[LedgerEntryView].of(
         found, page, show=told(LedgerEntryView.shown), key=lambda one: one.one.holding.id
     )
+
+
+class StatementFormat(StrEnum):
+    """For whom a statement of what is held is."""
+
+    JSON = "json"
+    HTML = "html"
+
+
+@router.get(
+    "/holdings/statement",
+    response_model=HoldingsStatementView,
+    responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
+)
+def get_holdings_statement(
+    ctx: Reader,
+    format: Annotated[  # noqa: A002  the parameter's name on the wire
+        StatementFormat, Query(description="`html`: a page that can be printed.")
+    ] = StatementFormat.JSON,
+) -> HoldingsStatementView | Response:
+    """Say on one page what is held under all of one's agreements, and what must go by when."""
+    view = HoldingsStatementView.of(ledgers.statement(ctx=ctx))
+    if format is StatementFormat.JSON:
+        return view
+    return PAGES.page("holdings.html", statement=view)
 
 
 @router.get("/agreements/{reference}/destruction", responses=responses(AgreementNotFound))

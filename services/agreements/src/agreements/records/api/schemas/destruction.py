@@ -14,6 +14,7 @@ from agreements.records.api.schemas.shared import (
     RoleName,
     SealedView,
     Words,
+    told,
 )
 from agreements.records.domain.destruction.certificate import (
     Acceptance,
@@ -25,7 +26,7 @@ from agreements.records.domain.destruction.certificate import (
     Statement,
 )
 from agreements.records.domain.destruction.ledger import Copy, CopyKind, Due, LedgerLine, Trigger
-from agreements.records.use_cases.destruction.ledgers import HoldingWithLedger
+from agreements.records.use_cases.destruction.ledgers import HoldingsStatement, HoldingWithLedger
 
 COPIES_MAX = 10_000
 CopyId = Annotated[
@@ -123,6 +124,37 @@ class LedgerEntryView(HeldFileView, SealedView):
     def shown(cls, one: HoldingWithLedger) -> Self:
         held = HeldFileView.of(one.line, one.holding.agreement, one.at)
         return cls(**held.model_dump(), is_as_sealed=bool(one.holding.is_as_sealed))
+
+
+class HoldingsStatementView(Outgoing):
+    """What is held under all of one's agreements, and what must go by when."""
+
+    as_of: Annotated[datetime, Field(description="When it was read.")]
+    files: Annotated[
+        list[LedgerEntryView],
+        Field(description="What is held still; what must go first is first."),
+    ]
+    due: Annotated[int, Field(description="How many of them must go.")]
+    overdue: Annotated[int, Field(description="How many should be gone.")]
+    is_whole: Annotated[
+        bool, Field(description="False: there are more. `GET /v1/holdings` has all, in pages.")
+    ]
+    unreadable: Annotated[
+        list[UUID],
+        Field(description="Ids of holdings that cannot be read and so are not among the files."),
+    ]
+
+    @classmethod
+    def of(cls, found: HoldingsStatement) -> Self:
+        files = [told(LedgerEntryView.shown)(one) for one in found.held]
+        return cls(
+            as_of=found.at,
+            files=files,
+            due=sum(one.due is not None for one in files),
+            overdue=sum(one.due is not None and one.due.overdue for one in files),
+            is_whole=found.is_whole,
+            unreadable=list(found.unreadable),
+        )
 
 
 class CertifyCopy(Incoming):

@@ -13,11 +13,14 @@ from uuid import UUID
 from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances
 from agreements.records.domain.breach import Breach, Demand
 from agreements.records.domain.parties.registration import Section251Approval
+from agreements.records.domain.terms.onward import OnwardShare
 from agreements.records.domain.version import AgreementVersion
 from common.clock import end_of, legal_day
 from common.ids import digest_of
 from statements.vocabulary import LineKey
 
+PASSED_ON = "where it was passed on to"
+"""Stands for the place of whoever has it by onward sharing: no agreement names one."""
 ENVIRONMENT = "the recipient environment of the line"
 """Where a file is of which the agreement names no place of its holder."""
 LIVE_KINDS = frozenset({"processing", "storage"})
@@ -116,6 +119,8 @@ class Grounds:
     rules: tuple[DestructionRule, ...]
     breaches: Sequence[Breach] = ()
     approvals: Mapping[str, Section251Approval]
+    shares: Sequence[OnwardShare] = ()
+    """What was passed on: whoever has it holds a copy, by which clause ever (R22)."""
 
     def rule(self, trigger: Trigger, day: date) -> DestructionRule | None:
         rules = [r for r in self.rules if r.trigger is trigger and r.valid_from <= day]
@@ -130,17 +135,20 @@ def ledger(
     return tuple(
         LedgerLine(
             file=file,
-            copies=copies(file, agreement, at) if file.is_out else (),
+            copies=copies(file, agreement, at, grounds.shares) if file.is_out else (),
             due=_due(file, agreement, ended, grounds, at) if file.is_out else None,
         )
         for file in files
     )
 
 
-def copies(file: LedgerFile, agreement: Agreement, at: datetime) -> tuple[Copy, ...]:
+def copies(
+    file: LedgerFile, agreement: Agreement, at: datetime, shares: Iterable[OnwardShare] = ()
+) -> tuple[Copy, ...]:
     """Name every place where a file may be: of its own version, and of each in effect since.
 
-    A place that an amendment takes out of the agreement does not lose its copy by that.
+    A place that an amendment takes out of the agreement does not lose its copy by that. Whoever
+    data of its line went on to holds one as well, by a clause or without.
     """
     released = agreement.numbered(file.version).sequence
     found = dict.fromkeys(
@@ -151,8 +159,22 @@ def copies(file: LedgerFile, agreement: Agreement, at: datetime) -> tuple[Copy, 
     )
     if not any(copy.holder == file.holder for copy in found):
         own = Copy(file_id=file.file_id, holder=file.holder, place=ENVIRONMENT, kind=CopyKind.LIVE)
-        return (own, *found)
+        found = {own: None, **found}
+    holders = {copy.holder for copy in found}
+    for recipient in sorted({one.recipient for one in shares if _is_of(one, file, agreement)}):
+        if recipient not in holders:
+            passed_on = Copy(
+                file_id=file.file_id, holder=recipient, place=PASSED_ON, kind=CopyKind.LIVE
+            )
+            found[passed_on] = None
     return tuple(found)
+
+
+def _is_of(share: OnwardShare, file: LedgerFile, agreement: Agreement) -> bool:
+    """Check whether a file may be in what was passed on: of its line, and released by then."""
+    lines = agreement.numbered(share.version_number).lines
+    keys = {line.key for line in lines if line.number == share.line}
+    return file.key in keys and file.released_at < end_of(share.shared_on)
 
 
 def _began(version: AgreementVersion, at: datetime) -> bool:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from uuid import UUID
 
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.destruction.certificate import Certificate, Destruction
@@ -48,6 +49,39 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Compared[HoldingWithLedger]]:
     return compared(listed, by=lambda one: [one.agreement, one], ctx=ctx)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingsStatement:
+    """All that is held under the agreements of whoever asks; what must go first is first."""
+
+    at: datetime
+    held: tuple[Compared[HoldingWithLedger], ...]
+    is_whole: bool
+    """Whether these are all; there may be more than are read at once."""
+    unreadable: tuple[UUID, ...]
+
+
+STATEMENT_MAX = 2_000
+"""Files of one statement."""
+
+
+def statement(*, ctx: Context) -> HoldingsStatement:
+    """Say on one sheet what is held, and what must go by when."""
+    at = ctx.clock.now()
+    found = page(Slice(after=None, rows=STATEMENT_MAX + 1), ctx=ctx)
+    missing = unreadable.noted()
+    out = [one for one in found[:STATEMENT_MAX] if one.one.line.file.is_out]
+    out.sort(
+        key=lambda one: (
+            date.max if one.one.line.due is None else one.one.line.due.by,
+            one.one.holding.agreement,
+            one.one.holding.id,
+        )
+    )
+    return HoldingsStatement(
+        at=at, held=tuple(out), is_whole=len(found) <= STATEMENT_MAX, unreadable=missing
+    )
+
+
 def get(reference: str, *, ctx: Context) -> Compared[Destruction]:
     """Return what is held under an agreement, what must go, and what was certified of it."""
     with ctx.uow.reading() as tx:
@@ -85,6 +119,7 @@ def grounds(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -
         rules=ctx.reference.destruction,
         breaches=tx.breaches.of_agreement(agreement.id),
         approvals={one.reference: one for one in approvals if one is not None},
+        shares=tx.onward_shares.find(agreement_id=agreement.id),
     )
 
 
