@@ -210,3 +210,34 @@ def test_the_check_digit_is_the_one_of_the_domain():
     assert not is_nhs_number("9990000019")
     assert not is_nhs_number("9999999999")
     assert not is_nhs_number("٩٩٩٠٠٠٠٠١٨")
+
+
+IDS = [  # each has ten digits in it that are a valid number
+    "09f47aac-cc47-4244-9fab-f39990000018",
+    "99900000-1800-4491-8a93-749729536043",
+    "01A2210F-9BA5-76D6-94A4-9990000018AA",
+    f"sha256:{'ab' * 20}9990000018{'c' * 14}",
+]
+
+
+@pytest.mark.parametrize("opaque", IDS)
+@pytest.mark.parametrize("text", ["{}", "of {}", "extracts/{}, again", "({}), {}", "order:{}\n"])
+def test_an_id_or_digest_in_a_text_is_no_number(opaque, text):
+    """Guard: `OPAQUE`. One in a thousand has the digits of a valid number in it."""
+    assert find_personal_data(text.replace("{}", opaque)) == ()
+
+
+@pytest.mark.parametrize("opaque", IDS)
+def test_a_number_beside_an_id_is_found_where_it_stands(opaque):
+    before = f"of {opaque}: "
+
+    (found,) = find_personal_data(f"{before}999 000 0018 again")
+
+    assert (found.start, found.end) == (len(before), len(before) + 12)
+
+
+@pytest.mark.parametrize(
+    "text", ["f39990000018", "sha256:9990000018", f"{'9990000018' * 4}", f"x{IDS[0]}", f"{IDS[0]}0"]
+)
+def test_what_only_looks_like_an_id_is_looked_through(text):
+    assert find_personal_data(text)

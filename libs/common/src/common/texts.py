@@ -10,7 +10,6 @@ was taken before this rule neither stops its owner nor is lost: the checks find 
 what is shown to the public withholds it (`shown`).
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +19,12 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from common.personal_data import PersonalDataFound, PersonalDataKind, find_personal_data
+from common.personal_data import (
+    OPAQUE,
+    PersonalDataFound,
+    PersonalDataKind,
+    find_personal_data,
+)
 
 KIND: Final = "personal_data"
 """Of the validation error."""
@@ -38,9 +42,6 @@ NAMES: Final[Mapping[PersonalDataKind, str]] = {
     PersonalDataKind.POSTCODE: "a person's postcode",
     PersonalDataKind.DATE_OF_BIRTH: "a date of birth",
 }
-UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-OPAQUE: Final = re.compile(rf"{UUID.pattern}|sha256:[0-9a-f]{{64}}")
-"""Ids and digests of our own making: what looks like a number in one is chance."""
 DIGITS_OF_A_NUMBER: Final = 10
 
 

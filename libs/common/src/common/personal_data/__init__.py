@@ -6,6 +6,7 @@ birth are known. Both compare normal forms (`normal_form`), so that no separator
 and no case hides anything.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,7 @@ from common.personal_data.told import told_births, told_homes
 
 __all__ = [
     "MARKERS",
+    "OPAQUE",
     "Own",
     "PersonalDataFound",
     "PersonalDataKind",
@@ -62,6 +64,13 @@ class Own:
 
 
 NOBODY: Final = Own()
+OPAQUE: Final = re.compile(
+    r"(?<![0-9A-Za-z])"
+    r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|sha256:[0-9a-f]{64})"
+    r"(?![0-9A-Za-z])"
+)
+"""An id or a digest of our own making, wherever it stands: what looks like a number in one is
+chance, and in one of a thousand something does."""
 POSTCODE_MIN: Final = 5
 """Letters and digits of the shortest postcode; less is no place where somebody lives."""
 
@@ -82,14 +91,19 @@ def find_personal_data(text: str) -> tuple[PersonalDataFound, ...]:
 
     NHS numbers by their check digit; a date where words say that somebody was born then, and a
     postcode where words say that somebody lives there. Other dates and postcodes are those of
-    projects and offices. What an escape hides is found as well.
+    projects and offices. What an escape hides is found as well. Ids and digests are passed over.
     """
+    text = OPAQUE.sub(_unread, text)
     undone = undo(text)
     found = _stated(text)
     if undone is None:
         return found
     hidden = ((kind, *undone.span(start, end)) for kind, start, end in _stated(undone.text))
     return tuple(_merged([*found, *hidden]))
+
+
+def _unread(opaque: re.Match[str]) -> str:
+    return "x" * len(opaque[0])
 
 
 def _stated(text: str) -> tuple[PersonalDataFound, ...]:
