@@ -8,9 +8,11 @@ import pytest
 
 import catalogue
 from catalogue import Catalogue, Effect, LandingRules
+from catalogue.protocols import Protocol
 from catalogue.relations import split
 from catalogue.store import RULES
 
+BOTH_PROTOCOLS = (Protocol.WHOLE_PERIOD, Protocol.NET_CHANGE)
 ROOT = Path(catalogue.__file__).parent
 
 DATA_SET = """
@@ -281,6 +283,24 @@ def test_every_date_is_held_against_today_or_declared_to_be_rightly_ahead(name: 
 
     assert dates == (limited - rules.controls) | set(rules.ahead)
     assert not limited & set(rules.ahead)
+
+
+def test_how_files_are_taken_in_is_worked_out_once_for_what_it_depends_on(tmp_path: Path) -> None:
+    """Guard: the key of `Catalogue.intake_of`: the data set, the rules of the day, the protocol."""
+    later = MINIMAL.replace("version: 1", "version: 2").replace(
+        "valid_from: 2018-04-01\nsources", "valid_from: 2019-04-01\nsources"
+    )
+    known = loaded(tmp_path, MINIMAL, later)
+    tiny, sus, day = known.get("TINY"), known.get("SUS_APC"), date(2018, 4, 1)
+
+    first = known.intake_of(tiny, day)
+
+    assert known.intake_of(tiny, date(2019, 3, 31))[1] is first[1]
+    assert [known.intake_of(tiny, on)[0].version for on in (day, date(2019, 4, 1))] == [1, 2]
+    assert known.intake_of(tiny, date(2017, 1, 1))[0].sources != first[0].sources
+    assert known.intake_of(sus, day)[1].data_set == "SUS_APC"
+    whole, change = (known.intake_of(sus, date(2026, 1, 1), by)[1] for by in BOTH_PROTOCOLS)
+    assert whole != change
 
 
 def test_a_date_that_is_rightly_ahead_is_not_held_against_today() -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from importlib.resources import files
@@ -67,6 +67,10 @@ class Catalogue:
 
     data_sets: tuple[DataSet, ...]
     landing_rules: tuple[LandingRules, ...] = ()
+    _taken_in: dict[tuple[int, int, Protocol], tuple[DataSet, LandingRules, DataSet]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What `intake_of` made: asked for with every file, and by everybody who asks about one."""
 
     def __iter__(self) -> Iterator[DataSet]:
         return iter(self.data_sets)
@@ -116,9 +120,13 @@ class Catalogue:
         self, data_set: DataSet, on: date, protocol: Protocol = Protocol.WHOLE_PERIOD
     ) -> tuple[LandingRules, DataSet]:
         """How files of one version are taken in on a day: the rules, and the data set as read."""
-        found = self.rules_of(data_set.data_set, on) or LandingRules.as_published(data_set)
-        rules = found.under(protocol)
-        return rules, rules.taken_in(data_set)
+        found = self.rules_of(data_set.data_set, on)
+        key = (id(data_set), id(found), protocol)
+        if key not in self._taken_in:
+            rules = (found or LandingRules.as_published(data_set)).under(protocol)
+            # The data set is kept as well, so that its id stays its own.
+            self._taken_in[key] = data_set, rules, rules.taken_in(data_set)
+        return self._taken_in[key][1:]
 
     def is_safe(self, name: str, digest: str | None, on: date) -> bool:
         """Say whether what was landed by rules of that digest, or by none, may be released.

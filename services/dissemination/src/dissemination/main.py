@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -27,13 +27,14 @@ from dissemination.adapters.preparations import HttpPreparations
 from dissemination.adapters.sealing import SigningKey
 from dissemination.adapters.store import ObstoreReleases
 from dissemination.adapters.table_checks import TableChecks
-from dissemination.adapters.workers import DeliverySweeper, ExtractDriver, OrderRounds
+from dissemination.adapters.workers import DeliverySweeper, Turns
 from dissemination.api.dependencies import Streams
 from dissemination.api.routes import router
 from dissemination.api.stream.leased_response import Limits
 from dissemination.db import log, repository
 from dissemination.db.tables import metadata
 from dissemination.settings import Settings
+from dissemination.use_cases import driver, order_rounds
 from dissemination.use_cases.context import Context
 
 PACKAGE = "dissemination"
@@ -148,17 +149,17 @@ def jobs(parts: Parts) -> Sequence[Worker]:
     settings = parts.settings
     return [
         *(
-            ExtractDriver(
-                parts.context,
+            Turns(
+                f"extract-driver-{number}",
+                partial(driver.turn, ctx=parts.context),
                 parts.wakes[EXTRACTS],
-                number=number,
                 poll_seconds=settings.driver_poll_seconds,
             )
             for number in range(settings.driver_threads)
         ),
-        OrderRounds(
-            parts.context,
-            catalogue.load(),
+        Turns(
+            "order-rounds",
+            partial(order_rounds.turn, known=catalogue.load(), ctx=parts.context),
             parts.wakes[ORDERS],
             poll_seconds=settings.order_poll_seconds,
         ),

@@ -38,5 +38,45 @@ class Role(StrEnum):
 
 SCOPE_PREFIX = "dsfc:"
 
+PARTIES: frozenset[Role] = frozenset(
+    {
+        Role.APPLICANT_EDITOR,
+        Role.APPLICANT_SIGNATORY,
+        Role.CONTROLLER_SIGNATORY,
+        Role.PROCESSOR_CONTACT,
+        Role.CSU_ADVISER,
+        Role.CSU_SYSTEM,
+        Role.GP_PRACTICE,
+    }
+)
+"""Whoever may be a party to an agreement, or work for one."""
+
+BODY_STAFF: frozenset[Role] = frozenset(
+    {
+        Role.DARS_CASE_OFFICER,
+        Role.ADVISORY_SECRETARY,
+        Role.ADVISORY_MEMBER,
+        Role.DARS_APPROVER,
+        Role.CONTRACT_MANAGER,
+        Role.REFERENCE_DATA_MANAGER,
+        Role.REGISTER_PUBLISHER,
+        Role.AUDITOR,
+        Role.BREACH_HANDLER,
+        Role.DSCRO_OPERATOR,
+        Role.DSCRO_APPROVER,
+    }
+)
+"""Of the Body, who know of everybody's affairs."""
+
+SERVICES: frozenset[Role] = frozenset(
+    {
+        Role.SERVICE_APPLICATIONS,
+        Role.SERVICE_AGREEMENTS,
+        Role.SERVICE_PSEUDONYMISATION,
+        Role.SERVICE_DISSEMINATION,
+    }
+)
+"""Our own, when they call one another."""
+
 TRAINED: frozenset[Role] = frozenset({Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER})
 """Roles that need a training record in date (domain.md section 0, ruling 18)."""

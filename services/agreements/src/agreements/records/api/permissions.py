@@ -1,43 +1,9 @@
 """Who may do what with agreements' facts. The role × route table is generated from these."""
 
-from common.security.roles import Role
+from common.security.roles import BODY_STAFF, PARTIES, SERVICES, Role
 from common.web.auth import Permission
 
 EVERYBODY = frozenset(Role)
-BODY_STAFF = frozenset(
-    {
-        Role.DARS_CASE_OFFICER,
-        Role.ADVISORY_SECRETARY,
-        Role.ADVISORY_MEMBER,
-        Role.DARS_APPROVER,
-        Role.CONTRACT_MANAGER,
-        Role.REFERENCE_DATA_MANAGER,
-        Role.REGISTER_PUBLISHER,
-        Role.AUDITOR,
-        Role.BREACH_HANDLER,
-        Role.DSCRO_OPERATOR,
-        Role.DSCRO_APPROVER,
-    }
-)
-PARTIES = frozenset(
-    {
-        Role.APPLICANT_EDITOR,
-        Role.APPLICANT_SIGNATORY,
-        Role.CONTROLLER_SIGNATORY,
-        Role.PROCESSOR_CONTACT,
-        Role.CSU_ADVISER,
-        Role.CSU_SYSTEM,
-        Role.GP_PRACTICE,
-    }
-)
-SERVICES = frozenset(
-    {
-        Role.SERVICE_APPLICATIONS,
-        Role.SERVICE_AGREEMENTS,
-        Role.SERVICE_PSEUDONYMISATION,
-        Role.SERVICE_DISSEMINATION,
-    }
-)
 SIGNATORIES = frozenset(
     {
         Role.APPLICANT_SIGNATORY,

@@ -12,30 +12,11 @@ from agreements.records.use_cases.ports import Reference, Scope, Transaction, Un
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
 from common.security.principal import Principal
-from common.security.roles import Role
+from common.security.roles import BODY_STAFF, SERVICES, Role
 
 T = TypeVar("T")
 
-KNOWS_ALL: frozenset[Role] = frozenset(
-    {
-        Role.DARS_CASE_OFFICER,
-        Role.ADVISORY_SECRETARY,
-        Role.ADVISORY_MEMBER,
-        Role.DARS_APPROVER,
-        Role.CONTRACT_MANAGER,
-        Role.REFERENCE_DATA_MANAGER,
-        Role.REGISTER_PUBLISHER,
-        Role.AUDITOR,
-        Role.BREACH_HANDLER,
-        Role.DSCRO_OPERATOR,
-        Role.DSCRO_APPROVER,
-        Role.SYSTEM_CLOCK,
-        Role.SERVICE_APPLICATIONS,
-        Role.SERVICE_AGREEMENTS,
-        Role.SERVICE_PSEUDONYMISATION,
-        Role.SERVICE_DISSEMINATION,
-    }
-)
+KNOWS_ALL: frozenset[Role] = BODY_STAFF | SERVICES | {Role.SYSTEM_CLOCK}
 """Roles of the Body and of our services. All others know of their own organisation's affairs."""
 
 

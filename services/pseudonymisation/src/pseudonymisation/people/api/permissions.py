@@ -1,6 +1,6 @@
 """Who may ask whom tokens stand for, and who may see that somebody did (design.md section 8)."""
 
-from common.security.roles import Role
+from common.security.roles import PARTIES, Role
 from common.web.auth import Permission
 
 IMPORT_REGISTRATIONS = Permission(
@@ -20,17 +20,7 @@ READ_REGISTRATIONS = Permission(
 )
 ASK_TO_REIDENTIFY = Permission(
     "re-identifications:ask",
-    frozenset(
-        {
-            Role.GP_PRACTICE,
-            Role.APPLICANT_EDITOR,
-            Role.APPLICANT_SIGNATORY,
-            Role.CONTROLLER_SIGNATORY,
-            Role.PROCESSOR_CONTACT,
-            Role.CSU_ADVISER,
-            Role.CSU_SYSTEM,
-        }
-    ),
+    PARTIES,
     "Ask whom tokens stand for: a practice is told of its own patients; whoever else may ask is"
     " refused, and the attempt is logged.",
 )

@@ -42,7 +42,7 @@ from common.errors import Refusal, Unauthenticated
 from common.ids import digest
 from common.security.keys import Signer
 from common.security.principal import Principal
-from common.security.roles import Role
+from common.security.roles import PARTIES, Role
 from common.web import auth
 from common.web.auth import Permission, public, requires
 from common.web.fast import FastRoute, QuickBody
@@ -70,19 +70,7 @@ EVIDENCE_AUDIENCE = {FOR_OTHERS: "dissemination", FOR_PRACTICES: "pseudonymisati
 
 ASK_FOR_ACCESS = Permission(
     "access:ask",
-    frozenset(
-        {
-            Role.APPLICANT_EDITOR,
-            Role.APPLICANT_SIGNATORY,
-            Role.CONTROLLER_SIGNATORY,
-            Role.PROCESSOR_CONTACT,
-            Role.CSU_ADVISER,
-            Role.CSU_SYSTEM,
-            Role.GP_PRACTICE,
-            FOR_OTHERS,
-            FOR_PRACTICES,
-        }
-    ),
+    PARTIES | {FOR_OTHERS, FOR_PRACTICES},
     "Ask for a decision: dissemination for others, pseudonymisation for practices that"
     " re-identify and for whoever validates invoices, everybody else about themselves and dry",
 )
