@@ -25,6 +25,7 @@ pytestmark = [
 KEY = "Unique_CDS_Identifier"
 COLUMNS = {**FIELDS[DATA_SET], KEY: "pseudonym"}
 REMOVED, ADDED = 60, 60
+DELETED = 40
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,38 @@ def test_flex_and_freeze_stand_side_by_side_with_their_change_set(
     manifest = played.csu.dissemination.manifest(freeze.files[1].id).manifest
     assert manifest["changes"]["since"] == str(flex.id)
     assert not {"people_left_out", "rows_without_person_left_out"} & manifest["opt_out"].keys()
+
+
+def test_a_deletion_of_released_records_by_a_net_change_makes_a_change_set(
+    played: Scene, tmp_path: Path
+) -> None:
+    asked = {"fields": list(COLUMNS), "formats": ["parquet"]}
+    earlier = played.released(**asked)
+    [before] = fetched(played, earlier, tmp_path)
+    with played.input_of(APRIL).open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))[-DELETED:]
+    deletions = [row | {"Update_Type": "1", "CDS_Applicable_Date": "2018-05-20"} for row in rows]
+    path = tmp_path / "deletions.csv"
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, list(deletions[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(deletions)
+    provider = played.stage.actor("provider-r0a").pseudonymisation
+    sent = provider.submit(DATA_SET, APRIL, path, protocol="net_change")
+    assert provider.wait(sent.id).state.lower() == "accepted"
+    until(lambda: played.csu.dissemination.extract(earlier.id).state == "superseded")
+
+    later = played.released(**asked, changes_since=str(earlier.id))
+
+    after, told = fetched(played, later, tmp_path)
+    was, is_now = ({(row["Token"], row[KEY]): row for row in rows} for rows in (before, after))
+    assert 0 < len(was) - len(is_now) <= DELETED
+    assert all(was[key] == row for key, row in is_now.items())
+    assert {(row["Token"], row[KEY]) for row in told} == was.keys() - is_now.keys()
+    assert {row["Change"] for row in told} == {"removed"}
+    assert {
+        name
+        for row in told
+        for name, value in row.items()
+        if value is not None
+    } == {"Token", KEY, "Change"}  # fmt: skip

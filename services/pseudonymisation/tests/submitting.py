@@ -171,8 +171,12 @@ class FakePublications:
 
     periods: dict[str, set[str]] = field(default_factory=dict)
     is_away: bool = False
+    kept: dict[str, set[str]] | None = None
+    """What it said before, which it says again where it is not asked anew."""
 
     def by_data_set(self, *, anew: bool = False) -> Mapping[str, set[str]]:
+        if self.kept is not None and not anew:
+            return self.kept
         if self.is_away:
             raise AgreementsAway("Agreements does not answer.")
         return self.periods

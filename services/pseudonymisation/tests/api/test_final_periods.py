@@ -34,6 +34,8 @@ def send(intake: Intake, content: bytes, period: str = MONTH, **more: Any) -> di
 
 
 def publish(intake: Intake, *months: str, data_set: str = "GPW") -> None:
+    """From now on; what was heard a moment ago is that nothing is."""
+    intake.publications.kept = {}
     intake.publications.periods = {data_set: set(months)}
 
 
@@ -102,12 +104,16 @@ def test_the_first_file_of_a_published_period_replaces_nothing_and_is_taken(inta
 
 
 def test_what_is_published_between_its_announcement_and_its_landing_is_not_refreshed(
-    intake, landed
+    intake, landed, monkeypatch
 ):
     opened = intake.open("GPW", MONTH).json()
     assert intake.put(opened["id"], staff(SEX="1")).status_code == 202
     publish(intake, MONTH)
+    landed_anew: list[Any] = []
+    monkeypatch.setattr(type(intake.parts.intake.haven), "land", lambda *of: landed_anew.append(of))
     intake.work()
+
+    assert landed_anew == []  # nor is a large file read for nothing
 
     found = intake.get(f"/v1/submissions/{opened['id']}").json()
     assert (found["state"], found["code"]) == ("rejected", "PERIOD_FINAL")
@@ -207,6 +213,15 @@ def test_what_may_not_be_released_is_landed_anew_and_sent_again_though_it_is_pub
     intake.work()
 
     assert state(intake, landed["edition_id"])[0] == "superseded"
+
+
+def test_an_edition_that_was_found_to_be_unsafe_is_sent_again_by_whichever_rules_are_known(
+    intake, landed
+):
+    publish(intake, MONTH)
+    editions_are(intake.parts.engine, "unsafe_at = :at", at="2018-05-30 00:00:00.000000")
+
+    assert intake.open("GPW", MONTH).status_code == 201
 
 
 def test_a_data_set_that_is_refreshed_asks_nobody_what_is_published(intake):

@@ -73,6 +73,18 @@ def test_agreements_is_asked_once_in_a_while_whoever_asks():
     assert len(agreements.asked) == 3
 
 
+def test_where_a_decision_rests_on_it_agreements_is_asked_anew():
+    agreements = Agreements({"items": [line("2019-03")], "next": None})
+    publications = agreements.publications()
+    publications.by_data_set()
+    agreements.pages = ({"items": [line("2019-04")], "next": None},)
+
+    assert publications.by_data_set() == {"SHMI": {"2019-03"}}
+    assert publications.by_data_set(anew=True) == {"SHMI": {"2019-04"}}
+    assert publications.by_data_set() == {"SHMI": {"2019-04"}}
+    assert len(agreements.asked) == 2
+
+
 @pytest.mark.parametrize(
     "agreements",
     [
