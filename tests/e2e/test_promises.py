@@ -192,7 +192,9 @@ def test_every_released_file_has_one_of_each_and_what_led_to_nothing_is_listed(
 
     for file in files:
         released_once(played, str(file.id))
-    register = played.suite.public().dissemination.register()
+    public = played.suite.public().dissemination
+    assert all(one.reason for one in public.data_sets_not_yet())
+    register = public.register()
     assert sorted(str(line.file_id) for line in register) == sorted(str(f.id) for f in files)
     told = CliRunner().invoke(
         app, ["audit", "decisions", "--directory", str(played.state), "--json"]

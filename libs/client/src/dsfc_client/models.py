@@ -38,6 +38,14 @@ class Agreement(Wire):
     application_id: UUID | None = None
 
 
+class AbsentDataSet(Wire):
+    """A data set that agreements name and of which the catalogue has no file yet."""
+
+    title: str
+    of: str
+    reason: str
+
+
 class DataSet(Wire):
     """One version of a data set of the catalogue."""
 

@@ -18,6 +18,7 @@ from dsfc_client._oversight import Oversight
 from dsfc_client._people import People
 from dsfc_client._reference_data import ReferenceData
 from dsfc_client.models import (
+    AbsentDataSet,
     Agreement,
     Application,
     Contract,
@@ -430,6 +431,11 @@ class Dissemination(Ordering):
         """Every version of every data set of the catalogue."""
         answer = self.get("/v1/catalogue")
         return [DataSet.model_validate(item) for item in answer["items"]]
+
+    def data_sets_not_yet(self) -> list[AbsentDataSet]:
+        """Data sets that agreements name and that nobody can ask for yet, each with the reason."""
+        answer = self.get("/v1/catalogue")
+        return [AbsentDataSet.model_validate(item) for item in answer["not_yet"]]
 
     def data_set(self, name: str, version: str | None = None) -> DataSet:
         """One data set, with its columns, their codes and what is said of it."""

@@ -15,6 +15,7 @@ from sqlalchemy import delete, select, text
 from sqlmodel import Session
 from typer.testing import CliRunner
 
+import catalogue
 from common.audit.tree import Frontier, leaf_hash
 from common.audit.tree import written as tree_digest
 from common.db import engine as engines
@@ -346,6 +347,17 @@ def test_the_catalogue_says_in_which_form_a_column_may_leave(house):
     assert apc["digest"].startswith("sha256:")
     assert columns["Sex"]["treatments"] == ["as_is"]
     assert all(column["treatments"] for column in columns.values())
+
+
+def test_the_catalogue_says_what_it_does_not_have_yet_and_why(house):
+    told = house.call("GET", "/v1/catalogue", role=None).json()
+
+    listed = {one["title"]: one for one in told["not_yet"]}
+    assert listed.keys() == {one.title for one in catalogue.absent()}
+    for title in ("National Cancer Waiting Times Monitoring Data Set", "NHS e-Referral Service"):
+        assert listed[title]["reason"]
+        assert listed[title]["looked_for"]
+    assert not {one["title"] for one in told["items"]} & listed.keys()
 
 
 def test_a_data_set_is_told_with_its_codes_and_what_they_mean(house):

@@ -5,15 +5,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from catalogue import Catalogue, DataSet, LandingRules, UnknownDataSet
+from catalogue import Catalogue, DataSet, LandingRules, UnknownDataSet, absent
 from catalogue.describing import field_list_csv, table_schema
 from common.clock import Clock, legal_day
 from common.web.operation import accept_of, preferred
 from common.web.problems import responses
 from dissemination.api.dependencies import PUBLIC_CATALOGUE, CatalogueOf
 from dissemination.api.permissions import PublicCtx
-from dissemination.api.schemas.catalogue import DataSetView
-from dissemination.api.schemas.extracts import CatalogueColumn, CatalogueEntry, CatalogueList
+from dissemination.api.schemas.catalogue import AbsentView, CatalogueList, DataSetView
+from dissemination.api.schemas.extracts import CatalogueColumn, CatalogueEntry
 from dissemination.domain.errors import DataSetNotFound
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
@@ -38,8 +38,14 @@ class FieldListFormat(StrEnum):
 
 @router.get("", dependencies=[PUBLIC_CATALOGUE])
 def read_catalogue(catalogue: CatalogueOf) -> CatalogueList:
-    """Read every version of every data set, with what an agreement's line can name of it."""
-    return CatalogueList(items=[_entry(data_set) for data_set in catalogue])
+    """Read every version of every data set, with what an agreement's line can name of it.
+
+    Data sets that agreements name and that have no file yet are listed with the reason.
+    """
+    return CatalogueList(
+        items=[_entry(data_set) for data_set in catalogue],
+        not_yet=[AbsentView.told(one) for one in absent()],
+    )
 
 
 @router.get(

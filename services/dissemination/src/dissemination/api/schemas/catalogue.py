@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from catalogue import (
+    AbsentDataSet,
     CatalogueField,
     DataSet,
     DerivedField,
@@ -15,6 +16,27 @@ from catalogue import (
     assumptions,
 )
 from dissemination.api.schemas.extracts import CatalogueEntry, Outgoing
+
+
+class AbsentView(Outgoing):
+    """A data set that agreements name and of which the catalogue has no file yet."""
+
+    title: Annotated[str, Field(description="As agreements name it.")]
+    of: Annotated[str, Field(description="What its records are about.")]
+    reason: Annotated[str, Field(description="Why there is no file.")]
+    looked_for: Annotated[str, Field(description="Where a list of its fields was looked for.")]
+    source: Annotated[str, Field(description="Who names it.")]
+
+    @classmethod
+    def told(cls, one: AbsentDataSet) -> Self:
+        return cls.model_validate(one.model_dump())
+
+
+class CatalogueList(Outgoing):
+    items: list[CatalogueEntry]
+    not_yet: Annotated[
+        list[AbsentView], Field(description="What nobody can ask for yet, each with the reason.")
+    ]
 
 
 class FieldView(Outgoing):

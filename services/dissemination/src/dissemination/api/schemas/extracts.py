@@ -414,10 +414,6 @@ class CatalogueEntry(Outgoing):
     ]
 
 
-class CatalogueList(Outgoing):
-    items: list[CatalogueEntry]
-
-
 FIGURE = r"^([0-9]+|\*|-)$"
 
 
