@@ -119,6 +119,13 @@ class AgreementLife(Service):
         }
         return TransferPreview.model_validate(self.get("/v1/transfer-instruments/preview", **asked))
 
+    def preview_csu_change(
+        self, commissioner: str, former: str, following: str, effective_from: str
+    ) -> Any:
+        """Return what a change of CSU comes to, and what is missing yet."""
+        asked = {"commissioner": commissioner, "former": former, "following": following}
+        return self.get("/v1/relationships/csu-change", **asked, effective_from=effective_from)
+
     def record_transfer(self, body: Json, *, key: str | None = None) -> Transfer:
         """Record the instrument by which a predecessor's standing passes to its successor."""
         return Transfer.model_validate(self.post("/v1/transfer-instruments", body, key=key))

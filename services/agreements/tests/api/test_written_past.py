@@ -40,6 +40,7 @@ SHOWN = {
     "/v1/breaches/{breach_id}/preview": BREACHES | OF_AGREEMENTS | {"contract"},
     "/v1/relationships": RELATIONSHIPS,
     "/v1/relationships/{relationship_id}": RELATIONSHIPS,
+    "/v1/relationships/csu-change": OF_AGREEMENTS | RELATIONSHIPS,
     "/v1/organisations": {"organisation"},
     "/v1/organisations/{ods}": {"organisation"} | TRANSFERS,
     "/v1/transfer-instruments": TRANSFERS,
@@ -113,6 +114,12 @@ LISTS = {
     "/v1/submission-rights/recorded": "submission_right",
 }
 QUERIES = {
+    "/v1/relationships/csu-change": {
+        "commissioner": CCG,
+        "former": CSU,
+        "following": "0CX",
+        "effective_from": "2019-04-01",
+    },
     "/v1/registers/relationships/differences": {"earlier": 1, "later": 1},
     "/v1/transfer-instruments/preview": {
         "predecessor": CCG,

@@ -64,6 +64,11 @@ class MapNotFound(NotFound):
     title = "No such map"
 
 
+class SameSupporter(Unprocessable):
+    code = "SAME_SUPPORTER"
+    title = "A change of CSU is from one to another"
+
+
 class TransferInCircle(Unprocessable):
     """What passed on would come back: nobody could say whose it is."""
 

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from agreements.records.api import permissions
 from agreements.records.api.dependencies import SheetFile, as_text, once_key, part
@@ -12,12 +12,13 @@ from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.organisations import ImportView
 from agreements.records.api.schemas.relationships import (
     Consent,
+    CsuChangeView,
     EndRelationship,
     RelationshipView,
     RequestRelationship,
     VerifyContract,
 )
-from agreements.records.api.schemas.shared import told
+from agreements.records.api.schemas.shared import Code, Day, told
 from agreements.records.domain.errors import (
     DscroUnknown,
     ImportContradicts,
@@ -26,6 +27,7 @@ from agreements.records.domain.errors import (
     OrganisationUnknown,
     RelationshipNotFound,
     RelationshipOverlaps,
+    SameSupporter,
     ServiceContractMissing,
     StaffNotCleared,
 )
@@ -33,6 +35,7 @@ from agreements.records.domain.lists import register
 from agreements.records.use_cases import relationships as use_cases
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import imports
+from agreements.records.use_cases.passing import csu_change
 from agreements.settings import IMPORT_BYTES_MAX
 from common.errors import TransitionRefused
 from common.web import workbooks
@@ -64,6 +67,23 @@ def request_relationship(
     requested = use_cases.request(body.asked(), once=once_key(key, "relationship", body), ctx=ctx)
     response.headers["Location"] = f"/v1/relationships/{requested.relationship.id}"
     return RelationshipView.of(requested)
+
+
+@router.get("/csu-change", responses=responses(OrganisationUnknown, SameSupporter))
+def preview_csu_change(
+    ctx: Annotated[Context, permitted(permissions.PREVIEW_TRANSFER)],
+    commissioner: Annotated[Code, Query(description="Whose CSU changes.")],
+    former: Annotated[Code, Query(description="The CSU that it had.")],
+    following: Annotated[Code, Query(description="The CSU that it will have.")],
+    effective_from: Annotated[Day, Query(description="The new CSU's first day.")],
+) -> CsuChangeView:
+    """Say what a change of CSU comes to, and what is missing yet; nothing is written.
+
+    Relationships, amendments, files to be destroyed, pseudonym domains: in one answer, with every
+    day that would have no CSU or two.
+    """
+    found = csu_change.preview(commissioner, former, following, effective_from, ctx=ctx)
+    return CsuChangeView.of(found)
 
 
 @removing.post(

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, StrictBool, model_validator
 
 from agreements.records.api.schemas.shared import Code, Day, Incoming, Label, Outgoing, SealedView
 from agreements.records.domain.parties.relationship import ChangeKind, RelationshipState
+from agreements.records.use_cases.passing.csu_change import CsuChange, Lack
 from agreements.records.use_cases.relationships import RelationshipRequest, RelationshipWithState
 from common.errors import Invalid
 from common.texts import Scanned
@@ -163,3 +164,70 @@ class PublishedView(EditionView):
         StandingView | None,
         Field(description="`waiting`: it says much that was not said; null where it is older."),
     ]
+
+
+class LackingView(Outgoing):
+    """One thing that is missing before a change of CSU is whole."""
+
+    lack: Annotated[Lack, Field(description="What it is.")]
+    reference: Annotated[
+        str, Field(description="The relationship, agreement or kind of environment; or empty.")
+    ]
+    said: Annotated[str, Field(description="The same in a sentence, with the next step.")]
+
+
+class CsuChangeView(Outgoing):
+    """What a change of CSU comes to on its first day, and what is missing yet."""
+
+    ending: Annotated[
+        list[str], Field(description="Relationships with the former CSU that are in operation.")
+    ]
+    beginning: Annotated[list[str], Field(description="Relationships with the new one.")]
+    agreements: Annotated[
+        list[str],
+        Field(description="About the commissioner, in which the former CSU is a processor."),
+    ]
+    files: Annotated[
+        int, Field(description="Files that the former CSU holds under them: to be destroyed.")
+    ]
+    domains: Annotated[
+        int,
+        Field(
+            description="Pseudonym domains of the former CSU's environments. The new CSU has other"
+            " ones: its tokens are other tokens, and what it is to have of the past is asked anew."
+        ),
+    ]
+    lacking: Annotated[
+        list[LackingView],
+        Field(description="Empty: no day is without a CSU, and none has two."),
+    ]
+    text: Annotated[
+        str,
+        Field(
+            description="The counts in words.",
+            examples=["ends 1 relationship, amends 2 agreements, 3 files to be destroyed"],
+        ),
+    ]
+    not_as_sealed: Annotated[
+        list[str],
+        Field(
+            description="Tables whose rows about it are not those that were sealed; the preview may"
+            " then be wrong."
+        ),
+    ]
+
+    @classmethod
+    def of(cls, found: CsuChange) -> Self:
+        ends, amends = len(found.ending), len(found.agreements)
+        return cls(
+            ending=list(found.ending),
+            beginning=list(found.beginning),
+            agreements=list(found.agreements),
+            files=found.files,
+            domains=found.domains,
+            lacking=[LackingView.model_validate(one) for one in found.lacking],
+            text=f"ends {ends} relationship{'s' * (ends != 1)}, amends {amends}"
+            f" agreement{'s' * (amends != 1)}, {found.files} file{'s' * (found.files != 1)} to be"
+            " destroyed",
+            not_as_sealed=list(found.not_as_sealed),
+        )
