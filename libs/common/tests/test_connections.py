@@ -27,7 +27,7 @@ from common.web.app import SAFETY
 
 OPEN = auth.public("A test.")
 PATIENCE_SECONDS = 30
-QUICK = 8.0
+QUICK = 25.0
 """Seconds in which a service answers that nobody stalls, on a busy machine: less than the limits by
 which it would get rid of those who stall it."""
 
@@ -80,7 +80,7 @@ def serving(sqlite_url, monkeypatch):
     with ExitStack() as stack:
 
         def start(**limits):
-            app = make_app(sqlite_url, go_on, **limits)
+            app = make_app(sqlite_url, go_on, **{"header_seconds_max": PATIENCE_SECONDS, **limits})
             (url,) = stack.enter_context(server.in_background([(app, "127.0.0.1", 0)]))
             host, _, port = url.removeprefix("http://").partition(":")
             return host, int(port)
