@@ -34,10 +34,13 @@ from dsfc_testing.clock import FakeClock
 from pseudonymisation.db import preparation_tables, tables
 from pseudonymisation.db.landed import pinned
 from pseudonymisation.db.opt_outs import to_check, to_list
+from pseudonymisation.db.people.records import people_unit_of_work
 from pseudonymisation.db.preparations import preparation_unit_of_work
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore, generate_key_encryption_key
 from pseudonymisation.engine.objects import DirectoryObjects, Objects
 from pseudonymisation.intake.use_cases.context import ITSELF
+from pseudonymisation.people.adapters.registered_practices import RegisteredPractices
+from pseudonymisation.people.adapters.rules import reidentification_rule
 from pseudonymisation.preparations.adapters.extract_engine import DuckDbExtractEngine
 from pseudonymisation.preparations.adapters.release_store import DirectoryStore
 from pseudonymisation.preparations.adapters.tables.table_engine import TableEngine
@@ -141,6 +144,12 @@ class World:
             ),
             store=self.store,
             attest=lambda claims: issue(self.own, ATTESTATION, claims, at=self.clock.now()),
+            registrations=RegisteredPractices(
+                uow=people_unit_of_work(self.engine),
+                clock=self.clock,
+                keys=self.keys,
+                rule=reidentification_rule,
+            ),
             keys_kept=KEYS_KEPT,
         )
 

@@ -187,6 +187,19 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """Whose patients alone are in the file, by the registrations of which day (ruling 29)."""
+
+    __pydantic_config__ = OPEN
+
+    codes: tuple[Text, ...]
+    """The practice."""
+    list_date: date
+    lists: tuple[Text, ...]
+    """Ids of the lists, each of which has everybody with the practice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttestedChanges:
     """What a change set leads from, and by what its records are told apart (docs/adr/0105)."""
 
@@ -258,6 +271,8 @@ class Attestation:
     groups: Annotated[Groups | None, Field()] = field(default=None, hash=False)
     """Of records: how few people share their quasi-identifiers; None: of a table, or not said. Of a
     change set it is said of the extract that it leads to, which whoever has it has beside it."""
+    registered: Annotated[Registered | None, Field()] = field(default=None, hash=False)
+    """Whose patients alone are in it; None: it is not for a practice."""
     changes: AttestedChanges | None = None
     """The file is a change set; None: it has the records themselves, or a table."""
 

@@ -178,6 +178,9 @@ class Permit:
     min_group_size: int | None = None
     """How many people of a file at least share what could single them out; None: no limit."""
 
+    registered_with: tuple[str, ...] = ()
+    """The practice whose patients alone may be in it, by its codes; none: whoever's."""
+
     @property
     def identified(self) -> tuple[str, ...]:
         """Return the fields that leave as people's identity."""
@@ -215,6 +218,7 @@ class Permit:
             "filters": len({f.column for f in self.filters}) != len(self.filters),
             "min_group_size": self.min_group_size is not None
             and (self.table is not None or self.min_group_size < GROUP_SIZE_LEAST),
+            "registered_with": bool(self.registered_with) and self.table is not None,
             "route": (self.route is not None) != bool(self.identified)
             or (self.route is not None and self.line.classification != Classification.IDENTIFIABLE),
             "formats": not self.formats

@@ -148,10 +148,16 @@ class Evaluation:
         if agreement is None or agreement["reference"] != asked["agreement"]:
             return {("AGREEMENT_NOT_FOUND", None)}
         parties = self.controllers() + self.processors()
-        if self.organisation not in parties and not self.asks_as_practice():
+        lines = [x for x in self.snapshot()["lines"] if self.is_line(x)]
+        is_practice = self.asks_as_practice() or any(
+            self.is_for_a_practice(x)
+            and not self.what_a_line_lacks(x)
+            and self.organisation in self.owners(x)
+            for x in lines
+        )
+        if self.organisation not in parties and not is_practice:
             return {("AGREEMENT_NOT_FOUND", None)}
         general = self.of_the_agreement()
-        lines = [x for x in self.snapshot()["lines"] if self.is_line(x)]
         if not lines:
             return general | {("LINE_NOT_IN_DSA", None)}
         # Of several lines of one key, the one that is least refused counts.
@@ -298,6 +304,38 @@ class Evaluation:
         """[8.4] Ruling 29: a practice asks for its own patients and is no party."""
         kinds = {o["kind"] for o in self.world["organisations"] if o["ods"] == self.organisation}
         return self.action == "reidentify" and "GP_PRACTICE" in kinds
+
+    def is_for_a_practice(self, line: Json) -> bool:
+        """Ruling 29: a recipient by the line, and no party."""
+        where = line.get("recipient_environment")
+        return isinstance(where, dict) and where.get("kind") == "gp_practice"
+
+    def owners(self, line: Json) -> set[str]:
+        where = line["recipient_environment"].get("organisation")
+        if not isinstance(where, str):
+            return set()
+        return {self.own(where), *self.holders(self.own(where))}
+
+    def own_patients(self, line: Json) -> Found:
+        """Ruling 29: a practice that is assured is given records of its registered patients."""
+        found: Found = set()
+        if not self.is_for_a_practice(line) or self.action == "reidentify":
+            return found
+        practice = self.landing(line)
+        kinds = {o["kind"] for o in self.world["organisations"] if o["ods"] == practice}
+        if "GP_PRACTICE" not in kinds:
+            found.add(("DIRECT_CARE_ONLY", practice))
+        if not self.is_assured_at_all(practice):
+            found.add(("ASSURANCE_LAPSED", practice))
+        of_records = self.classification in ("IDENTIFIABLE", "PSEUDO_ANONYMISED")
+        if self.file and of_records:
+            said = self.file.get("registered")
+            if not said or not set(said) <= self.codes_of_practice(line):
+                found.add(("OUT_OF_POPULATION", practice))
+        return found
+
+    def codes_of_practice(self, line: Json) -> set[str]:
+        return {code for owner in self.owners(line) for code in self.family(owner)}
 
     def direct_care(self) -> Found:
         """[8.4] A practice, open and assured today, about records of risk stratification."""
@@ -594,6 +632,7 @@ class Evaluation:
             | self.singled_out(line)
             | self.for_an_invoice()
             | self.scores_of_a_supplier(line)
+            | self.own_patients(line)
             | self.by_maps_that_stand(line)
             | self.domain_matches(line)
             | self.disclosed(line)
@@ -1364,6 +1403,8 @@ class Evaluation:
         landing = self.holders(self.landing(line))
         asking = set() if self.action == "reidentify" else {self.organisation}
         handling = {*asking, *landing} - set(self.controllers())
+        if self.is_for_a_practice(line):
+            handling = set()  # it cares for its own patients, and processes for nobody
         found: Found = set()
         for code in self.commissioners(line):
             behind = {code, *self.holders(code)} | {self.entity(code) or code}
@@ -1688,7 +1729,7 @@ class Evaluation:
         kinds = {entry["reasons"][r] for r in usable}
         listed = {f["name"]: f["treatment"] for f in line["fields"]}
         is_controller = self.organisation in self.controllers()
-        is_practice = self.action == "reidentify"
+        is_practice = self.action == "reidentify" or self.is_for_a_practice(line)
         return {
             "version": self.version["number"],
             "line": line["number"],

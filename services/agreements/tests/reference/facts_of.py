@@ -83,6 +83,7 @@ from statements.attestation import (
     Groups,
     OptOut,
     Population,
+    Registered,
     RulesVersion,
     Scan,
 )
@@ -552,6 +553,9 @@ def _file(file: Json) -> Attestation:
         if file.get("changes") is None
         else AttestedChanges(since=file["changes"], since_file="sha256:1", key=("Token",)),
         caps=Caps(rule="caps/4", columns=file["caps"]) if file["caps"] else None,
+        registered=None
+        if file.get("registered") is None
+        else Registered(codes=tuple(file["registered"]), list_date=NOON.date(), lists=("r1",)),
         groups=None
         if file.get("groups") is None
         else Groups(columns=("Sex",), people=90, smallest=file["groups"]["smallest"], unique=0),

@@ -178,6 +178,30 @@ def test_scores_come_back_where_the_reference_lets_them(case):
     agrees_with_the_reference(*case)
 
 
+def has_line_for_a_practice(_draw, world, _question):
+    plain.with_line_for_a_practice(plain.with_risk_stratification(world))
+
+
+OWN_PATIENTS = cases(
+    spoiled_at_most=3,
+    questions=st.just(plain.request_by_practice),
+    first=(has_line_for_a_practice,),
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(OWN_PATIENTS)
+@example(
+    (
+        plain.with_line_for_a_practice(plain.with_risk_stratification(plain.sound())),
+        plain.request_by_practice(),
+        plain.NOON,
+    )
+)
+def test_a_practice_is_given_what_the_reference_gives_it(case):
+    agrees_with_the_reference(*case)
+
+
 LIMITED = cases(spoiled_at_most=0, first=(few_share,))
 
 

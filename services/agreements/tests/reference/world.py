@@ -32,6 +32,8 @@ RISK_CAG = "CAG 7-04(a)/2013"
 RISK_ENVIRONMENT = "00000000-0000-7000-8000-0000000000e3"
 RISK_CLIENT = "rs-0df"
 PRACTICE, MERGED_PRACTICE = "J81002", "J81009"
+PRACTICE_CLIENT = "practice-1"
+PRACTICE_ENVIRONMENT = "00000000-0000-7000-8000-0000000000e4"
 
 Json = dict[str, Any]
 
@@ -587,6 +589,50 @@ def with_practices(world: Json) -> Json:
     ]
     world["assurance"] += [assurance(PRACTICE), assurance(MERGED_PRACTICE)]
     return world
+
+
+def with_line_for_a_practice(world: Json, **changes: Any) -> Json:
+    """A line by which a practice, that is no party, is given scores or records of its patients."""
+    with_practices(world)
+    for drafted in (world["agreement"] or {"versions": []})["versions"]:
+        drafted["snapshot"]["lines"].append(
+            identifiable_line(
+                **(
+                    {
+                        "number": 5,
+                        "purpose": "RS",
+                        "fields": [{"name": "Sex", "treatment": "as_is", "reason": "to care"}],
+                        "recipient_environment": {
+                            "organisation": PRACTICE,
+                            "kind": "gp_practice",
+                        },
+                        "confidentiality": {"route": "section_251", "section_251": RISK_CAG},
+                    }
+                    | changes
+                )
+            )
+        )
+    world["environments"].append(
+        {
+            "id": PRACTICE_ENVIRONMENT,
+            "organisation": PRACTICE,
+            "kind": "gp_practice",
+            "clients": [PRACTICE_CLIENT],
+        }
+    )
+    return world
+
+
+def request_by_practice(**changes: Any) -> Json:
+    """By the line of `with_line_for_a_practice`."""
+    asked: Json = {
+        "client": PRACTICE_CLIENT,
+        "organisation": PRACTICE,
+        "purpose": "RS",
+        "classification": "IDENTIFIABLE",
+        "fields": ["Sex"],
+    }
+    return request(**(asked | changes))
 
 
 def copied(world: Json) -> Json:

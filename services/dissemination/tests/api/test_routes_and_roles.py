@@ -9,7 +9,7 @@ from common.security.roles import Role
 from common.web.auth import Public, route_permissions
 from dissemination import main
 
-CUSTOMERS = {Role.CSU_SYSTEM, Role.CSU_ADVISER}
+CUSTOMERS = {Role.CSU_SYSTEM, Role.CSU_ADVISER, Role.GP_PRACTICE}
 BODY = {Role.AUDITOR, Role.BREACH_HANDLER, Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER}
 PUBLIC = None
 

@@ -58,6 +58,7 @@ from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import Maps, Publications, SubmissionRights
 from pseudonymisation.people.adapters.agreements import HttpDirectCare, HttpReleases
 from pseudonymisation.people.adapters.landed_people import LandedPeople
+from pseudonymisation.people.adapters.registered_practices import RegisteredPractices
 from pseudonymisation.people.adapters.released_files import ReleasedFiles
 from pseudonymisation.people.adapters.rules import (
     invoice_match_rule,
@@ -306,6 +307,12 @@ class Parts(service.Parts):
             store=self.releases,
             attest=lambda claims: keys.issue(
                 self.signer, keys.ATTESTATION, claims, at=self.legal_clock.now()
+            ),
+            registrations=RegisteredPractices(
+                uow=self.people.uow,
+                clock=self.legal_clock,
+                keys=self.keys,
+                rule=reidentification_rule,
             ),
             keys_kept=timedelta(days=self.settings.keep_domain_keys_days),
             claims=ClaimTimes(duration=timedelta(seconds=self.settings.preparation_claim_seconds)),

@@ -10,8 +10,9 @@ from common.web.auth import Permission
 from common.web.context import from_state, permitted
 from dissemination.use_cases.context import Context
 
-CUSTOMERS = frozenset({Role.CSU_SYSTEM, Role.CSU_ADVISER})
-"""Who acts for an organisation; whether that one may have it is agreements' to say."""
+CUSTOMERS = frozenset({Role.CSU_SYSTEM, Role.CSU_ADVISER, Role.GP_PRACTICE})
+"""Who acts for an organisation; whether that one may have it is agreements' to say. A practice is
+given what a line has for it, of its own patients."""
 
 BODY = frozenset({Role.AUDITOR, Role.BREACH_HANDLER, Role.DSCRO_OPERATOR, Role.DSCRO_APPROVER})
 

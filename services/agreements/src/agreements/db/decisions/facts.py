@@ -84,6 +84,7 @@ from common.replacement import State
 from common.unreadable import UNREADABLE
 from statements import document
 from statements.document import Document, Terms
+from statements.vocabulary import EnvironmentKind
 
 CACHED_MAX = 2048
 THE_CHAIN = "seal"
@@ -208,7 +209,12 @@ class _Loader:
         named = self._read_as({p.ods for v in versions for p in v.parties})
         parties = _related(named, instruments)
         commissioners = self._read_as({code for x in lines for code in x.commissioners})
-        others = self._read_as({beside} - {""})
+        practices = {
+            x.environment_organisation
+            for x in lines
+            if x.environment_kind == EnvironmentKind.GP_PRACTICE
+        }
+        others = self._read_as(({beside} - {""}) | practices)
         codes = _related({*parties, *commissioners, *environment_owners, *others}, instruments)
         organisations = self._organisations(codes)
         entities = {o.legal_entity for rows in organisations.values() for o in rows}

@@ -33,7 +33,7 @@ from statements.document import Document, Terms
 from statements.filters import Filters, narrowed
 from statements.permit import DomainFacts
 from statements.tables import AttestedTable, TableRequest
-from statements.vocabulary import LineKey
+from statements.vocabulary import AGGREGATES, EnvironmentKind, LineKey
 
 NATIONAL = "national"
 OWN = "own"
@@ -135,6 +135,21 @@ class Case:
         return isinstance(self.question, Reidentify) and any(
             o.kind is OrganisationKind.GP_PRACTICE for o in known
         )
+
+    @cached_property
+    def is_practice_of_a_line(self) -> bool:
+        """Return whether a line gives whoever asks, who is no party, records of own patients."""
+        return any(
+            line.environment_kind == EnvironmentKind.GP_PRACTICE
+            and self.asker.organisation in self.owners_of(line)
+            for line in self.document.lines_of(self.key)
+            if isinstance(line, Terms)
+        )
+
+    def owners_of(self, line: Terms) -> frozenset[str]:
+        """Return whose the environment is in which a line's data land."""
+        owner = self.organisations.own(line.environment_organisation)
+        return frozenset({owner, *self.organisations.holders(owner)})
 
     def _holders_of(self, capacity: Capacity) -> tuple[str, ...]:
         named = [
@@ -268,9 +283,32 @@ class LineCase(Case):
             return holders
         return holders | {self.asker.organisation}
 
+    @property
+    def is_for_a_practice(self) -> bool:
+        """Return whether the line's data land with a practice: recipient, and no party."""
+        return self.line.environment_kind == EnvironmentKind.GP_PRACTICE
+
+    @cached_property
+    def registered_with(self) -> tuple[str, ...]:
+        """Return whose patients alone are given: the practice by its codes; none: whoever's."""
+        if not self.is_for_a_practice or self.key.classification in AGGREGATES:
+            return ()
+        found = {
+            code
+            for owner in self.owners_of(self.line)
+            for former in self.organisations.family(owner)
+            for code in self.organisations.counted(former)
+        }
+        return tuple(sorted(found))
+
     @cached_property
     def processing(self) -> frozenset[str]:
-        """Return the recipients who are not controllers, and so process for one."""
+        """Return the recipients who are not controllers, and so process for one.
+
+        A practice cares for its own patients, and processes for nobody (ruling 29).
+        """
+        if self.is_for_a_practice:
+            return frozenset()
         return self.recipients - frozenset(self.controllers)
 
     @cached_property

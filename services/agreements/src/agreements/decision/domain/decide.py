@@ -58,6 +58,8 @@ class Permission:
     practice_maps: tuple[str, ...]
     postcode_maps: tuple[str, ...]
     domain: DomainFacts
+    registered_with: tuple[str, ...]
+    """The practice whose patients alone are given; none: whoever's."""
     list_days_max: int
     opt_out_by: Literal["list", "check"]
     """How the haven is to know who objected, where that is upheld."""
@@ -153,7 +155,11 @@ def _case(question: AboutALine, facts: AgreementFacts, present: Present) -> Case
         document=facts.documents[version.id],
         is_governing=governing is not None,
     )
-    may_know = case.asker.organisation in case.parties or case.is_practice_that_asks
+    may_know = (
+        case.asker.organisation in case.parties
+        or case.is_practice_that_asks
+        or case.is_practice_of_a_line
+    )
     return case if may_know else None
 
 
@@ -189,7 +195,7 @@ def _judged(case: Case, line: Terms | IncompleteTerms) -> Decision:
 
 def _permission(case: LineCase) -> Permission:
     capacity = PROCESSOR
-    if isinstance(case.question, Reidentify):
+    if isinstance(case.question, Reidentify) or case.is_for_a_practice:
         capacity = PRACTICE
     elif case.asker.organisation in case.controllers:
         capacity = CONTROLLER
@@ -215,6 +221,7 @@ def _permission(case: LineCase) -> Permission:
         practice_maps=case.maps_of("practice"),
         postcode_maps=case.maps_of("postcode"),
         domain=case.domain,
+        registered_with=case.registered_with,
         list_days_max=case.facts.rules.list_days_max(case.day) or 0,
         opt_out_by=case.opt_out_by,
         grounds=tuple(_grounds(case)),

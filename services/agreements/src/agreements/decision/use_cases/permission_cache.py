@@ -76,6 +76,7 @@ class PermissionTexts:
             table=allowed.table,
             route=line.route if has_identity else None,
             min_group_size=line.min_group_size,
+            registered_with=allowed.registered_with,
         )
 
     @cached_property

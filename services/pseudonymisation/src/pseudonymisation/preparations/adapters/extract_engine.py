@@ -176,6 +176,11 @@ class DuckDbExtractEngine:
             has_token=not work.data_set.is_about_nobody,
             opted_out=tuple(_list(landed, *listed) for listed in work.opted_out),
             cleared=tuple(_list(landed, *listed) for listed in work.cleared),
+            registered=tuple(
+                Source(landed.path(one.object_key), f"r{one.id.hex}", key)
+                for one, key in work.registered
+            ),
+            registered_with=permit.registered_with,
             domain_id=permit.domain.id,
             keys=ExtractKeys(
                 haven=work.haven_key,

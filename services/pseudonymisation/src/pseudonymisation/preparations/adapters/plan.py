@@ -75,6 +75,10 @@ class Plan:
     """Lists: whoever is on any of them is left out."""
     cleared: tuple[Source, ...]
     """Whoever is not on all of them is left out, where a national check says who may be used."""
+    registered: tuple[Source, ...] = ()
+    """Lists of registrations: whoever is not on each of them with the practice is left out."""
+    registered_with: tuple[str, ...] = ()
+    """The practice, by its codes; none: whoever's patients."""
     domain_id: str
     keys: ExtractKeys
     capped: Mapping[str, str] = field(default_factory=dict)
@@ -102,3 +106,5 @@ class Plan:
     def __post_init__(self) -> None:
         if self.opt_outs_apply and not (self.opted_out or self.cleared):
             raise ValueError("opt-outs cannot be upheld without a list")
+        if bool(self.registered_with) != bool(self.registered):
+            raise ValueError("whose patients people are is said by lists of registrations")

@@ -65,7 +65,7 @@ def prepare(
         EngineFailed: where the engine gave up
 
     """
-    sources = [*plan.editions, *plan.opted_out, *plan.cleared]
+    sources = [*plan.editions, *plan.opted_out, *plan.cleared, *plan.registered]
     directories = sorted({source.path.parent for source in sources} | {target.parent})
     with (
         without_engine_words(),

@@ -13,7 +13,11 @@ from pydantic import JsonValue
 
 from catalogue import Assumed, DataSet, FieldClass, Treatment, caps
 from pseudonymisation.preparations.domain.capping import capping, told
-from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
+from pseudonymisation.preparations.domain.preparation import (
+    PinnedEdition,
+    PinnedOptOutList,
+    PinnedRegistrations,
+)
 from statements.attestation import (
     CHANGE,
     AssumedRule,
@@ -26,6 +30,7 @@ from statements.attestation import (
     Groups,
     OptOut,
     Population,
+    Registered,
     Scan,
 )
 from statements.line import MapVersions
@@ -106,6 +111,7 @@ def claims(
     assumed: Assumed = NONE_ASSUMED,
     has_token: bool = True,
     changes: AttestedChanges | None = None,
+    registrations: Sequence[PinnedRegistrations] = (),
 ) -> dict[str, JsonValue]:
     """Return what is in one file; whoever signs adds issuer, audience and times.
 
@@ -165,7 +171,18 @@ def claims(
         assumed=tuple(AssumedRule(rule=rule, parts=parts) for rule, parts in assumed.items()),
         groups=outcome.groups,
         changes=changes,
+        registered=_registered(permit, registrations),
     ).claims()
+
+
+def _registered(permit: Permit, lists: Sequence[PinnedRegistrations]) -> Registered | None:
+    if not permit.registered_with:
+        return None
+    return Registered(
+        codes=permit.registered_with,
+        list_date=lists[0].list_date,
+        lists=tuple(str(one.id) for one in lists),
+    )
 
 
 def lists_of(opt_outs: Sequence[PinnedOptOutList]) -> tuple[str, ...]:

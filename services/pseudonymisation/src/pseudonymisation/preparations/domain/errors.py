@@ -79,6 +79,7 @@ class FailureCode(StrEnum):
     EDITIONS_NOT_AS_LOGGED = "EDITIONS_NOT_AS_LOGGED"
     DOMAIN_CLOSED = "DOMAIN_CLOSED"
     GROUP_TOO_SMALL = "GROUP_TOO_SMALL"
+    REGISTRATIONS_OUT_OF_DATE = "REGISTRATIONS_OUT_OF_DATE"
     KEY_UNAVAILABLE = "KEY_UNAVAILABLE"
     IDENTITY_WITHOUT_ROUTE = "IDENTITY_WITHOUT_ROUTE"
     EDITION_DESTROYED = "EDITION_DESTROYED"
@@ -115,6 +116,8 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     FailureCode.GROUP_TOO_SMALL: "Fewer people than the agreement's line demands share the same"
     " values of these columns, so that somebody could be singled out. Ask for fewer of them, or for"
     " more months or people. The columns:",
+    FailureCode.REGISTRATIONS_OUT_OF_DATE: "No list of who is registered with which practice is in"
+    " force and recent enough. Ask the DSCRO to take one in, then ask again.",
     FailureCode.KEY_UNAVAILABLE: "A key could not be read. Ask again later.",
     FailureCode.IDENTITY_WITHOUT_ROUTE: "The data set gives no identity by the permit's legal route"
     " any more. Ask for it without the columns of identity.",

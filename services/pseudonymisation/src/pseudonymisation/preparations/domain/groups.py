@@ -11,6 +11,7 @@ from catalogue import DataSet, caps
 from catalogue.relations import qualified, split
 from pseudonymisation.preparations.domain.attestation import TOKEN_COLUMN, ExtractOutcome
 from pseudonymisation.preparations.domain.capping import capping
+from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from statements.permit import Permit, PermittedCaps
 
 
@@ -71,6 +72,17 @@ def files_of(permit: Permit, data_set: DataSet) -> Iterator[FileOf]:
                 caps=_caps({split(n)[1]: cap for n, cap in of_group.items()}),
             ),
         )
+
+
+def require_large_groups(permit: Permit, outcome: ExtractOutcome) -> None:
+    """Refuse a file in which fewer people than the line demands share what could single them out.
+
+    Before it is stored. A file that has nobody has no group. Raise NotPrepared.
+    """
+    least, groups = permit.min_group_size, outcome.groups
+    if least is None or groups is None or groups.smallest is None or groups.smallest >= least:
+        return
+    raise NotPrepared(FailureCode.GROUP_TOO_SMALL, ", ".join(groups.columns))
 
 
 def _caps(columns: dict[str, str]) -> PermittedCaps | None:

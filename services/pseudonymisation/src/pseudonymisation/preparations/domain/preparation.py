@@ -105,6 +105,15 @@ class PinnedOptOutList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedRegistrations:
+    """A list of who is registered with which practice, as it is read for one file."""
+
+    id: UUID
+    list_date: date
+    object_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedFile:
     """One file in the release store, closed, and what the haven attests of it."""
 

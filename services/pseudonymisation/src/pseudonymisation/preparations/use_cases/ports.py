@@ -17,6 +17,7 @@ from pseudonymisation.preparations.domain.groups import FileOf
 from pseudonymisation.preparations.domain.preparation import (
     PinnedEdition,
     PinnedOptOutList,
+    PinnedRegistrations,
     Preparation,
 )
 from pseudonymisation.preparations.domain.shown import (
@@ -201,6 +202,8 @@ class ExtractOrder:
     """Only where the line lists codes of staff as they are (ruling 13)."""
     identity_keys: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict, repr=False)
     """By field that leaves as the identity: the keys of its short cells and of its long ones."""
+    registered: tuple[tuple[PinnedRegistrations, bytes], ...] = field(default=(), repr=False)
+    """Of a practice's file: each of these lists has to have somebody with it."""
     shown: ShownBefore = field(default_factory=ShownBefore)
     """Of a table: what its recipient has already."""
     beside: tuple[tuple[PinnedEdition, bytes], ...] = field(default=(), repr=False)
@@ -216,6 +219,18 @@ class ExtractOrder:
             if split(name)[0] == one.group
         }
         return replace(self, data_set=one.data_set, permit=one.inside, identity_keys=keys)
+
+
+class Registrations(Protocol):
+    """Who is registered with which practice at this moment."""
+
+    def lists(self) -> tuple[tuple[PinnedRegistrations, bytes], ...]:
+        """Return the list in force and those that wait, each with what opens it.
+
+        Raises:
+            NotPrepared: where none is in force, or it is too old, or not what was logged
+
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from common.jobs import Claim, ClaimTimes, Report, SignOfLife, holding
 from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
 from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.preparations.domain import attestation
-from pseudonymisation.preparations.domain.attestation import ExtractOutcome
 from pseudonymisation.preparations.domain.errors import (
     DomainClosed,
     FailureCode,
@@ -32,7 +31,7 @@ from pseudonymisation.preparations.domain.errors import (
     ReleaseStoreUnavailable,
     ShownMeanwhile,
 )
-from pseudonymisation.preparations.domain.groups import FileOf, files_of
+from pseudonymisation.preparations.domain.groups import FileOf, files_of, require_large_groups
 from pseudonymisation.preparations.domain.permit import require_releasable
 from pseudonymisation.preparations.domain.preparation import (
     OBJECTS,
@@ -51,6 +50,7 @@ from pseudonymisation.preparations.use_cases.ports import (
     HavenKeys,
     PreparationUnitOfWork,
     PreparedFiles,
+    Registrations,
     ReleaseStore,
 )
 from statements.attestation import AttestedChanges, AttestedFile
@@ -79,6 +79,7 @@ class PreparationJobs:
     engine: ExtractEngine
     store: ReleaseStore
     attest: Attester
+    registrations: Registrations
     keys_kept: timedelta
     """How long the key of a domain is kept after all that was made in it was destroyed."""
     claims: ClaimTimes = field(default_factory=lambda: ClaimTimes(duration=timedelta(seconds=15)))
@@ -162,14 +163,14 @@ class PreparationJobs:
             order = work.of(one)
             with self.engine.make(order, attempt=claim.attempt, report=report) as made:
                 report(made.outcome.rows, made.outcome.rows)
-                _require_large_groups(preparation, one.attested(made.outcome))
+                require_large_groups(preparation.permit, one.attested(made.outcome))
                 shown = made.shown
                 try:
                     whats: list[tuple[PreparedFiles, AttestedChanges | None]] = [(made, None)]
                     if change_set is not None:
                         whats += [change_set.of(one, data_set, order, made, opt_outs, claim)]
                     files += [
-                        self._file(claim.job, data_set, one, what, format_, opt_outs, changes)
+                        self._file(claim.job, one, what, format_, work, opt_outs, changes)
                         for what, changes in whats
                         for format_ in preparation.permit.formats
                     ]
@@ -191,10 +192,10 @@ class PreparationJobs:
     def _file(
         self,
         preparation: Preparation,
-        data_set: DataSet,
         one: FileOf,
         made: PreparedFiles,
         format_: str,
+        work: ExtractOrder,
         opt_outs: tuple[PinnedOptOutList, ...],
         changes: AttestedChanges | None = None,
     ) -> PreparedFile:
@@ -214,14 +215,15 @@ class PreparationJobs:
             attestation.claims(
                 file,
                 permit=one.permit,
-                data_set=data_set,
+                data_set=work.data_set,
                 editions=preparation.editions,
                 opt_outs=opt_outs,
                 outcome=one.attested(made.outcome),
                 has_token=not one.data_set.is_about_nobody,
                 changes=changes,
                 form=self._form,
-                assumed={**self._assumed(preparation, data_set), **made.outcome.assumed},
+                assumed={**self._assumed(preparation, work.data_set), **made.outcome.assumed},
+                registrations=[listed for listed, _ in work.registered],
             )
         )
         return PreparedFile(
@@ -274,6 +276,7 @@ class PreparationJobs:
             if _opens_staff_codes(permit, data_set)
             else None,
             identity_keys=self._identity_keys(permit, data_set),
+            registered=self.registrations.lists() if permit.registered_with else (),
             **self._shown_before(preparation, data_set),
         ), opt_outs
 
@@ -472,18 +475,6 @@ def _opens_staff_codes(permit: Permit, data_set: DataSet) -> bool:
         for field in permit.fields
         if (released := data_set.releasables.get(field.name)) is not None
     )
-
-
-def _require_large_groups(preparation: Preparation, outcome: ExtractOutcome) -> None:
-    """Refuse a file in which fewer people than the line demands share what could single them out.
-
-    Before it is stored. A file that has nobody has no group.
-    """
-    least, groups = preparation.permit.min_group_size, outcome.groups
-    if least is None or groups is None or groups.smallest is None or groups.smallest >= least:
-        return
-    log.warning("group_too_small", preparation_id=str(preparation.id), smallest=groups.smallest)
-    raise NotPrepared(FailureCode.GROUP_TOO_SMALL, ", ".join(groups.columns))
 
 
 def _is_of(key: str, attempts: set[str]) -> bool:

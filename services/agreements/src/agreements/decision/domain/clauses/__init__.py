@@ -52,6 +52,7 @@ class Clause(StrEnum):
     IDENTITY = "identity"
     INVOICE = "invoice"
     SCORES = "scores"
+    PRACTICE = "practice"
     ROUTE = "route"
     SECTION_251 = "section_251"
     POWER = "power"
@@ -109,6 +110,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.IDENTITY: use_clauses.identity,
     Clause.INVOICE: use_clauses.invoice,
     Clause.SCORES: use_clauses.scores,
+    Clause.PRACTICE: direct_care_clauses.practice,
     Clause.ROUTE: line_clauses.route,
     Clause.SECTION_251: line_clauses.section_251,
     Clause.POWER: line_clauses.power,
