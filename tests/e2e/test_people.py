@@ -199,3 +199,46 @@ def test_the_command_prints_the_answer_as_csv(
     rows = list(csv.DictReader(done.stdout.splitlines()))
     assert [row["token"] for row in rows] == tokens[:10]
     assert {row["nhs_number"] for row in rows if row["outcome"] == "number"} <= registered
+
+
+def test_the_commands_ask_for_subject_access_and_print_the_releases_as_csv(
+    played: Scene, reference: str, tokens: list[str], registered: frozenset[str], tmp_path: Path
+) -> None:
+    practice = played.stage.actor("practice-j81002").pseudonymisation
+    rows = practice.reidentified(practice.reidentify(wanted(reference, tokens[:10])).id)
+    number = tmp_path / "number.txt"
+    number.write_text(next(str(row.nhs_number) for row in rows if row.outcome == "number"))
+
+    asked = _run(played, "subject-access", "ask", str(number), "--reason", "A data subject asked")
+    assert asked.returncode == 0, asked.stderr
+    told = _run(
+        played, "subject-access", "answer", asked.stdout.strip(), "--reason", "Identity was checked"
+    )
+
+    assert told.returncode == 0, told.stderr
+    found = list(csv.DictReader(told.stdout.splitlines()))
+    assert reference in {row["agreement"] for row in found}
+    assert number.read_text() not in asked.stdout + asked.stderr + told.stdout + told.stderr
+
+
+def test_the_command_that_matches_an_invoice_prints_what_refuses_it(
+    played: Scene, reference: str, tmp_path: Path
+) -> None:
+    numbers = tmp_path / "numbers.txt"
+    numbers.write_text("9990000018\n")
+    done = _run(
+        played, "match-invoice", reference, DATA_SET, str(numbers),
+        "--invoice", "R0A-0042", "--provider", "R0A", "--month", APRIL,
+        "--as", "csu-0df-analytics",
+    )  # fmt: skip
+
+    assert done.returncode != 0
+    assert "LINE_NOT_IN_DSA" in done.stderr
+
+
+def _run(played: Scene, *arguments: str) -> subprocess.CompletedProcess[str]:
+    urls = played.suite.urls
+    command = [sys.executable, "-m", "dsfc_cli.main", *arguments]
+    command += ["--directory", str(played.state), "--issuer", urls["issuer"]]
+    command += ["--pseudonymisation", urls["pseudonymisation"]]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

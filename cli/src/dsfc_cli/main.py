@@ -50,6 +50,14 @@ LAZY = {
         "dsfc_cli.reidentifying:command",
         "Ask which of the practice's own registered patients tokens are, and print CSV.",
     ),
+    "match-invoice": Lazy(
+        "dsfc_cli.matching:command",
+        "Say of NHS numbers whether the people were where an invoice says, in place of a file.",
+    ),
+    "subject-access": Lazy(
+        "dsfc_cli.subject_access:app",
+        "In which releases a person was: asked by one of information governance, told by another.",
+    ),
     "risk-scores": Lazy(
         "dsfc_cli.scoring:command",
         "Send scores of risk stratification back, by the tokens of a line.",

@@ -30,7 +30,7 @@ def command(
     model: Annotated[str, typer.Option(help="Name of the model.")],
     model_version: Annotated[str, typer.Option(help="Version of the model.")],
     classification: Annotated[str, typer.Option(help="Of the line.")] = "IDENTIFIABLE",
-    client: Annotated[str, typer.Option("--as", help="The supplier's client.")] = "rs-0cx",
+    client: Annotated[str, typer.Option("--as", help="The supplier's client.")] = "csu-0cx-risk",
     role: Role = None,
     key: KeyFile = None,
     directory: SuiteDirectory = SUITE,

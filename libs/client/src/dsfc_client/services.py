@@ -243,7 +243,9 @@ class Pseudonymisation(People):
         They identify people: keep the file where the records themselves are kept.
         """
         path = f"/v1/submissions/{submission_id}/quarantine/rows"
-        target.write_bytes(self.call("GET", path, timeout=WAIT_SECONDS_MAX).content)
+        accept = {"Accept": "text/csv"}
+        sent = self.call("GET", path, headers=accept, timeout=WAIT_SECONDS_MAX)
+        target.write_bytes(sent.content)
         return target
 
     def confirm_edition(self, edition_id: Id, reason: str) -> Any:
@@ -300,7 +302,9 @@ class Pseudonymisation(People):
     def check_request(self, check_id: Id, target: Path) -> Path:
         """Get the request file for the national service. It identifies people."""
         path = f"/v1/opt-out-checks/{check_id}/request"
-        target.write_bytes(self.call("GET", path, timeout=WAIT_SECONDS_MAX).content)
+        accept = {"Accept": "text/csv"}
+        sent = self.call("GET", path, headers=accept, timeout=WAIT_SECONDS_MAX)
+        target.write_bytes(sent.content)
         return target
 
     def answer_check(self, check_id: Id, reply: Path) -> OptOutCheck:

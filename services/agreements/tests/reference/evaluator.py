@@ -1192,10 +1192,8 @@ class Evaluation:
         applied, reason = line["opt_out"]["applied"], line["opt_out"]["reason"]
         if not applied:
             if self.classification == "IDENTIFIABLE":
-                if self.purpose == "IV":
-                    must = self.today <= date(2020, 9, 30)
-                elif self.purpose == "RS":
-                    must = True
+                if self.purpose in ("IV", "RS"):
+                    must = True  # ruling 27: no letter that waives them is on record
                 else:
                     consented = line["confidentiality"]["route"] == "consent"
                     must = not (reason == "consent" and consented) and not self.by_statute(line)

@@ -1787,3 +1787,12 @@ def test_a_number_that_is_parted_over_two_texts_is_found(title, justification, p
 def test_a_title_says_what_it_is_about():
     found = examine(title="Test")
     assert [(f.code, f.pointer) for f in found if f.refuses] == [("PLACEHOLDER", "/title")]
+
+
+def test_a_practice_receives_by_the_line_and_is_no_party():
+    """Ruling 29: it signs nothing. Where its data may land the ceilings say."""
+    environment = {"organisation": "J81002", "kind": "gp_practice"}
+    found = refusing(edited([7, "lines", 0, "recipient_environment"], environment))
+
+    assert "RECIPIENT_NOT_A_PARTY" not in found
+    assert found == ["ENVIRONMENT_NOT_ALLOWED"]  # for commissioning none lands with a practice

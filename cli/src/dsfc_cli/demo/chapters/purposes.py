@@ -23,6 +23,9 @@ PRACTICE: Final = "J81002"
 GP_PRACTICE: Final = "GP_Practice_Code"
 NUMBER, TOKEN = "NHS_Number", "Token"
 FIELDS: Final = {"Sex": "as_is", "FCE_HRG": "as_is", "Provider_Code": "as_is"}
+SCORES: Final = "RISK_SCORES"
+SCORE_FIELDS: Final = {"SCORE": "as_is", "MODEL": "as_is", "PRACTICE_CODE": "as_is"}
+OWN_APPROVAL: Final = "CAG 22/CAG/0051"
 MONTHS_LATER: Final = {MAY: "05", JUNE: "06"}
 
 
@@ -32,6 +35,8 @@ class Purposes:
 
     scene: Scene
     people: Sequence[str] = ()
+    practices: Mapping[str, str] = field(default_factory=dict)
+    """With which each is registered: the first with that of the chapter's GP."""
     references: dict[str, str] = field(default_factory=dict)
     """Agreement by purpose."""
     tokens: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -55,6 +60,7 @@ def tell(scene: Scene) -> None:
     _risk_stratification(told)
     _an_opt_out_between_two_months(told)
     _a_gp_and_nobody_else(told)
+    _scores_come_back(told)
     _was_i_in_it(told)
 
 
@@ -68,6 +74,7 @@ def _the_same_people(told: Purposes) -> None:
     ]
     told.people = list(dict.fromkeys(row[NUMBER] for row in of_april))[:PEOPLE]
     chosen = [row for row in of_april if row[NUMBER] in set(told.people)]
+    told.practices = {row[NUMBER]: row[GP_PRACTICE] for row in chosen} | {told.people[0]: PRACTICE}
     for month in (MAY, JUNE):
         rows = [_later(row, MONTHS_LATER[month]) for row in chosen]
         _submit(told, month, scene.written(f"{month}.csv", rows))
@@ -310,9 +317,12 @@ def _a_gp_and_nobody_else(told: Purposes) -> None:
     }
     loader.post("/v1/assurance", assured)
     registered = told.scene.output / "registrations.csv"
-    registered.write_text(f"{told.people[0]},{PRACTICE}\n")
+    registered.write_text("".join(f"{n},{told.practices[n]}\n" for n in told.people))
     operator = told.actor("dscro-operator").pseudonymisation
-    operator.import_registrations(registered, told.today, 1)
+    listed = operator.import_registrations(registered, told.today, len(told.people))
+    if listed.state == "waiting":
+        approver = told.actor("dscro-approver").pseudonymisation
+        approver.confirm_registrations(listed.id, "The practices sent it")
     tokens = sorted(told.tokens["RS"])
     asked = {
         "agreement": told.references["RS"],
@@ -346,6 +356,126 @@ def _a_gp_and_nobody_else(told: Purposes) -> None:
             asked | {"tokens": [own[0].token]}
         ),
     )
+
+
+def _scores_come_back(told: Purposes) -> None:
+    journey = told.scene.journey
+    journey.chapter("The supplier's scores come back, and go where they may")
+    agreement = _agreement_about_scores(told)
+    tokens = sorted(told.tokens["RS"])
+    lines = "".join(f"{token},{place}.5\n" for place, token in enumerate(tokens))
+    said = {
+        "agreement": told.references["RS"],
+        "data_set": DATA_SET,
+        "classification": "PSEUDO_ANONYMISED",
+        "as_at": f"{MAY}-31",
+        "model": "Combined Model",
+        "model_version": "2",
+    }
+    supplier = told.actor("csu-0cx-risk").pseudonymisation
+    journey.refused(
+        "One score of nobody refuses them all",
+        "TOKENS_UNKNOWN",
+        lambda: supplier.return_scores(f"{lines}{tokens[0][:4]}{'A' * 20},1\n".encode(), **said),
+        status=409,
+    )
+    sent = supplier.return_scores(lines.encode(), **said)
+    journey.claim("The scores of 99 people are taken", PEOPLE - 1, sent.people)
+    operator = told.actor("dscro-operator").pseudonymisation
+    journey.claim("They are landed", "accepted", operator.wait(sent.id).state)
+    _nobody_more_objected(told)
+    asked = {
+        "agreement": agreement,
+        "purpose": "RS",
+        "data_set": SCORES,
+        "periods": [MAY],
+        "formats": ["csv"],
+    }
+    commissioner = told.actor("csu-0df-analytics").dissemination
+    wanted = asked | {"classification": "PSEUDO_ANONYMISED", "fields": [*SCORE_FIELDS]}
+    of_commissioner = commissioner.wait(commissioner.request(wanted).id)
+    rows = _downloaded(told, commissioner, of_commissioner)
+    journey.claim(
+        "The commissioner has them without identity, less who opted out since",
+        (PEOPLE - 2, 0),
+        (len(rows), _numbers_in(rows, told.people)),
+    )
+    gp = told.actor("practice-j81002").dissemination
+    wanted = asked | {"classification": "IDENTIFIABLE", "fields": ["NHS_NUMBER", "SCORE"]}
+    of_gp = gp.wait(gp.request(wanted).id)
+    (own,) = _downloaded(told, gp, of_gp)
+    journey.claim("The GP has those of their own patients", told.people[0], own["NHS_NUMBER"])
+    journey.refused(
+        "The commissioner does not get the practice's file",
+        "ENVIRONMENT_MISMATCH",
+        lambda: commissioner.request(wanted),
+    )
+    listed = {line.file_id for line in commissioner.register()}
+    journey.claim(
+        "Each file has its line in the register",
+        True,
+        {str(file.id) for done in (of_commissioner, of_gp) for file in done.files}
+        <= {str(one) for one in listed},
+    )
+
+
+def _agreement_about_scores(told: Purposes) -> str:
+    """One line for the commissioner, one for the practice, that is no party (ruling 29)."""
+    scene = told.scene
+    loader = told.actor("body-reference-data").agreements
+    practices = scene.output / "practices.csv"
+    of_map = (scene.suite.directory / INPUT / "practices.csv").read_text("utf-8")
+    practices.write_text(f"{of_map}{PRACTICE},{COMMISSIONER}\n")
+    loader.import_map(practices, "practice", f"{MAY}-01")
+    told.actor("body-contracts").agreements.post(
+        "/v1/recipient-environments",
+        {"organisation": PRACTICE, "kind": "gp_practice", "clients": ["practice-j81002"]},
+    )
+    flow = Flow(
+        data_set=SCORES,
+        fields=SCORE_FIELDS,
+        first_month=MAY,
+        last_month=MAY,
+        purpose="RS",
+        reasons=("G",),
+        sensitivity="SENSITIVE",
+    )
+    of_practice = replace(
+        flow,
+        fields={"NHS_NUMBER": "identified", "SCORE": "as_is"},
+        classification="IDENTIFIABLE",
+    )
+    wanted = replace(_wanted(told, "RS", CSU), flows=[flow, of_practice], opt_outs_applied=True)
+    sections = sections_of(wanted)
+    line = sections[7]["lines"][1]
+    line["recipient_environment"] = {"organisation": PRACTICE, "kind": "gp_practice"}
+    line["dissemination_power"] = "s261_7"
+    sections[7]["identifiable_justification"] = (
+        "A GP calls patients in by their names, which the NHS number leads to."
+    )
+    sections[16]["lines"][1] = {
+        "line": 2,
+        "route": "section_251",
+        "section_251": {"reference": OWN_APPROVAL, "purpose": "RS", "expires": _end(sections)},
+    }
+    loader.post(
+        "/v1/section-251-approvals",
+        {
+            "reference": OWN_APPROVAL,
+            "purposes": ["RS"],
+            "valid_from": "2013-04-01",
+            "valid_to": _end(sections),
+        },
+    )
+    return scene.stage.in_force(wanted, "Scores of risk stratification", sections)
+
+
+def _nobody_more_objected(told: Purposes) -> None:
+    """Ask the national service about those who are scored; the reply clears them all."""
+    operator = told.actor("dscro-operator").pseudonymisation
+    check = operator.open_check(SCORES, [MAY], "RS")
+    asked = operator.check_request(check.id, told.scene.output / "check.dat")
+    operator.answer_check(check.id, asked)
 
 
 def _was_i_in_it(told: Purposes) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import to_jsonable_python
 
 import catalogue
@@ -15,7 +15,7 @@ from agreements.decision.domain import rules as domain
 from agreements.records.domain.terms.categories import Category
 from common.field import legal_bases
 from common.ids import digest_of
-from statements.vocabulary import EnvironmentKind
+from statements.vocabulary import Classification, EnvironmentKind
 
 Words = frozenset[str]
 NONE: Words = frozenset()
@@ -37,6 +37,15 @@ class CeilingRow(RuleRow):
     categories: frozenset[Category]
 
 
+class Letter(BaseModel):
+    """What of the Confidentiality Advisory Group a rule rests on (domain.md ruling 27)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reference: Annotated[str, Field(min_length=1)]
+    dated: date
+
+
 class OptOutRow(RuleRow):
     purpose: str | None = None
     data_set: str | None = None
@@ -44,7 +53,19 @@ class OptOutRow(RuleRow):
     applied: bool
     by: Literal["list", "check"] = "list"
     excused_by: Words = NONE
+    letter: Letter | None = None
     reason: str
+
+    @model_validator(mode="after")
+    def _rests_on_a_letter(self) -> Self:
+        """No day is guessed from which people who said no are known all the same."""
+        waives = not self.applied and self.classification in {None, Classification.IDENTIFIABLE}
+        is_before = self.letter is not None and (
+            self.first is None or self.first < self.letter.dated
+        )
+        if (waives and self.letter is None) or is_before:
+            raise ValueError("opt-outs are waived by a letter, from its date at the earliest")
+        return self
 
 
 class ListAgeRow(RuleRow):
@@ -126,7 +147,7 @@ def load() -> domain.Rules:
             | {"scan_rules": tuple(domain.ScanRule(**dict(r)) for r in vocabulary.scan_rules)}
         ),
         ceilings=_rows(content["ceilings"], CeilingRow, domain.Ceiling),
-        opt_outs=_rows(content["opt_outs"], OptOutRow, domain.OptOutRule),
+        opt_outs=_rows(content["opt_outs"], OptOutRow, _opt_out_rule),
         list_ages=_rows(content["list_ages"], ListAgeRow, domain.ListAge),
         powers=_rows(content["powers"], PowerRow, domain.Power),
         supports=_rows(content["section_251"], SupportRow, domain.Support),
@@ -152,6 +173,11 @@ def load() -> domain.Rules:
 
 def _read(name: str) -> Any:
     return yaml.safe_load((files("agreements") / "rules" / f"{name}.yaml").read_text("utf-8"))
+
+
+def _opt_out_rule(*, letter: Letter | None, **row: Any) -> domain.OptOutRule:
+    told = None if letter is None else f"{letter.reference} of {letter.dated}"
+    return domain.OptOutRule(letter=told, **row)
 
 
 def _rows(content: Any, row: type[R], build: Callable[..., D]) -> tuple[D, ...]:

@@ -55,6 +55,8 @@ class OptOutRule(Dated):
     excused_by: frozenset[str]
     """Reasons of a line for which a rule that says True need not be followed."""
     reason: str
+    letter: str | None = None
+    """The letter, with its date, on which a rule rests that waives them (ruling 27)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

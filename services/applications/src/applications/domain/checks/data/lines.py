@@ -10,7 +10,7 @@ from applications.domain.sections.data import LineAnswer, LineField, Minimisatio
 from applications.domain.sections.forms import Kind, Sensitivity
 from catalogue import DataSet, FieldClass, Treatment
 from catalogue.relations.linking import unlinked
-from statements.vocabulary import Classification
+from statements.vocabulary import Classification, EnvironmentKind
 
 
 def lines(case: Case) -> Iterator[Finding]:
@@ -303,7 +303,9 @@ def environments(case: Case) -> Iterator[Finding]:
     for pointer, line in case.answers.numbered_lines():
         environment = line.recipient_environment
         at = f"{pointer}/recipient_environment"
-        if environment.organisation not in parties:
+        # A practice receives by the line, of its own patients, and signs nothing (ruling 29).
+        is_practice = environment.kind == EnvironmentKind.GP_PRACTICE
+        if environment.organisation not in parties and not is_practice:
             yield refuse(
                 "RECIPIENT_NOT_A_PARTY",
                 7,
