@@ -92,8 +92,10 @@ def answer(
         found = dsfc.pseudonymisation.releases_of_person(request)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(
-        ["released_at", "found", "agreement", "purpose", "data_set", "periods", "recipients"]
-        + ["identified", "opt_outs_applied"]
+        [
+            *("released_at", "found", "agreement", "purpose", "data_set", "periods"),
+            *("recipients", "identified", "opt_outs_applied"),
+        ]
     )
     writer.writerows(
         [
