@@ -607,16 +607,34 @@ def test_consent_excuses_from_opt_outs_only_where_the_line_rests_on_consent(worl
     assert ("OPT_OUT_NOT_APPLIED", None) in codes(world, question)
 
 
-def test_the_opt_out_rule_of_invoices_depends_on_the_day(world):
+def test_opt_outs_are_upheld_of_invoices_until_the_day_of_a_letter(world):
+    """Ruling 27: no letter is on record, and no day is guessed; with one it is from its date."""
     iv = world["agreement"]["versions"][0]["snapshot"]["lines"][1]
     iv["opt_out"] = {"applied": False, "reason": "exemption"}
     question = plain.request(
         client="ceff-0df", purpose="IV", classification="IDENTIFIABLE", fields=["NHS_Number"]
     )
     code = ("OPT_OUT_NOT_APPLIED", None)
+    for year in (2014, 2020, 2026):
+        assert code in codes(world, question, london(year, 10, 1))
 
-    assert code in codes(world, question, london(2020, 10, 1) - timedelta(microseconds=1))
-    assert code not in codes(world, question, london(2020, 10, 1))
+    facts, letter = facts_of(world), date(2020, 11, 2)
+    rule = facts.rules.opt_out(
+        letter, purpose="IV", data_set="SUS_APC", classification="IDENTIFIABLE"
+    )
+    waived = dataclasses.replace(
+        rule, applied=False, first=letter, letter="CAG 7-07, of 2020-11-02"
+    )
+    facts = dataclasses.replace(
+        facts, rules=dataclasses.replace(facts.rules, opt_outs=(waived, *facts.rules.opt_outs))
+    )
+
+    def refused(at):
+        decision = decide(question_of(question), facts, present_of(world, at))
+        return {(r.code, r.subject) for r in decision}
+
+    assert code in refused(london(2020, 11, 2) - timedelta(microseconds=1))
+    assert code not in refused(london(2020, 11, 2))
 
 
 def test_a_classification_that_no_opt_out_rule_covers_denies(world, line):
