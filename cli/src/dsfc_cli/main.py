@@ -52,15 +52,15 @@ LAZY = {
     ),
     "match-invoice": Lazy(
         "dsfc_cli.matching:command",
-        "Say of NHS numbers whether the people were where an invoice says, in place of a file.",
+        "Print yes or no of each NHS number: whether the person was where an invoice says.",
     ),
     "subject-access": Lazy(
         "dsfc_cli.subject_access:app",
-        "In which releases a person was: asked by one of information governance, told by another.",
+        "In which releases a person was (UK GDPR article 15).",
     ),
     "risk-scores": Lazy(
         "dsfc_cli.scoring:command",
-        "Send scores of risk stratification back, by the tokens of a line.",
+        "Send scores of risk stratification back, by the tokens of a line, and print their id.",
     ),
     "orders": Lazy(
         "dsfc_cli.ordering:app",

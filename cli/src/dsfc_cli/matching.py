@@ -39,7 +39,9 @@ def command(
     issuer: IssuerUrl = URLS["issuer"],
     pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
-    """Print yes or no of each NHS number, in their order; no number is printed.
+    """Print yes or no of each NHS number: whether the person was where an invoice says.
+
+    In their order; no number is printed.
 
     Example: dsfc match-invoice DARS-NIC-123456-A1B2C SUS_APC numbers.txt
     --invoice RR8-2018-0042 --provider RR8 --month 2018-04
