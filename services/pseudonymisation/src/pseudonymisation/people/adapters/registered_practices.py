@@ -20,7 +20,7 @@ from pseudonymisation.preparations.domain.preparation import PinnedRegistrations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredPractices:
-    """`preparations.use_cases.ports.Registrations`, by the lists of the unit people."""
+    """`preparations.use_cases.ports.PracticeRegistrations`, by the lists of the unit people."""
 
     uow: PeopleUnitOfWork
     clock: Clock

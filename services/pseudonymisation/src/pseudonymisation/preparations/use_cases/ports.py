@@ -221,7 +221,7 @@ class ExtractOrder:
         return replace(self, data_set=one.data_set, permit=one.inside, identity_keys=keys)
 
 
-class Registrations(Protocol):
+class PracticeRegistrations(Protocol):
     """Who is registered with which practice at this moment."""
 
     def lists(self) -> tuple[tuple[PinnedRegistrations, bytes], ...]:

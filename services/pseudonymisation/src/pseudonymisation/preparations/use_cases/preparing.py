@@ -48,9 +48,9 @@ from pseudonymisation.preparations.use_cases.ports import (
     ExtractEngine,
     ExtractOrder,
     HavenKeys,
+    PracticeRegistrations,
     PreparationUnitOfWork,
     PreparedFiles,
-    Registrations,
     ReleaseStore,
 )
 from statements.attestation import AttestedChanges, AttestedFile
@@ -79,7 +79,7 @@ class PreparationJobs:
     engine: ExtractEngine
     store: ReleaseStore
     attest: Attester
-    registrations: Registrations
+    registrations: PracticeRegistrations
     keys_kept: timedelta
     """How long the key of a domain is kept after all that was made in it was destroyed."""
     claims: ClaimTimes = field(default_factory=lambda: ClaimTimes(duration=timedelta(seconds=15)))
