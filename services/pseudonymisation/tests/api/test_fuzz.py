@@ -73,6 +73,7 @@ def test_nothing_that_is_sent_is_a_surprise(intake):
     )
     known = {
         "request_id": about_somebody.json()["id"],
+        "scores_id": submission["id"],
         "registrations_id": registrations.json()["id"],
         "reidentification_id": asked.json()["id"],
         "submission_id": submission["id"],
