@@ -9,7 +9,7 @@ import pytest
 from common.ids import digest_of
 from statements.form import Malformed
 from statements.permit import DomainFacts, Permit
-from statements.request import ExtractRequest
+from statements.request import AgreementResource, ExtractRequest
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -146,3 +146,24 @@ def test_a_domain_is_named_by_the_digest_of_what_makes_it():
 
     assert domain.id == digest_of(domain.as_json())
     assert DomainFacts.stored(domain.as_json()) == domain
+
+
+def test_what_is_wanted_is_the_request_but_for_its_extract():
+    asked = {
+        "purpose": "COM",
+        "data_set": "SUS_APC",
+        "classification": "PSEUDO_ANONYMISED",
+        "periods": ["2018-04"],
+        "fields": ["Sex"],
+        "formats": ["parquet"],
+        "changes_since": "0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10",
+        "filters": [{"column": "Sex", "any_of": ["1"]}],
+    }
+    resource = AgreementResource.model_validate(
+        {"type": "agreement", "id": "DARS-NIC-12345-A1B2C", "properties": asked}
+    )
+    request = resource.request("an extract")
+
+    assert resource.wanted == replace(request, extract_id="")
+    assert request.claims() == {**asked, "agreement": resource.id, "extract_id": "an extract"}
+    assert resource.wanted is resource.wanted

@@ -51,9 +51,9 @@ class Form(Generic[T]):
             raise Malformed(["statement"]) from None
         return self.read(content)
 
-    def claims(self, statement: T, only: set[str] | None = None) -> dict[str, JsonValue]:
-        """Write it as JSON values; `only` these of its members, by their names in the model."""
+    def claims(self, statement: T) -> dict[str, JsonValue]:
+        """Write it as JSON values."""
         written = self._adapter.dump_python(
-            statement, mode="json", by_alias=True, exclude_defaults=True, include=only
+            statement, mode="json", by_alias=True, exclude_defaults=True
         )
         return cast("dict[str, JsonValue]", written)

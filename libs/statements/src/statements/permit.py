@@ -196,7 +196,19 @@ class Permit:
 
     def claims_of_its_own(self) -> dict[str, JsonValue]:
         """Return those of its claims that another permit of the same permission has otherwise."""
-        return FORM.claims(self, only=OF_ITS_OWN)
+        own: dict[str, JsonValue] = {
+            "jti": str(self.id),
+            "sub": self.client_id,
+            "req": self.request_digest,
+            "extract_id": self.extract_id,
+            "decision_id": str(self.decision_id),
+            "epoch": self.epoch,
+            "periods": [*self.periods],
+            "formats": [*self.formats],
+        }
+        if self.changes_since is not None:
+            own["changes_since"] = self.changes_since
+        return own
 
     def contradictions(self) -> Iterator[str]:
         """Name the members that contradict others, or themselves."""
@@ -232,10 +244,6 @@ class Permit:
         return named != columns_of(table.dimensions) or any(repeated(table.dimensions))
 
 
-OF_ITS_OWN: Final = {
-    *("id", "client_id", "request_digest", "extract_id", "decision_id", "epoch"),
-    *("periods", "formats", "changes_since"),
-}
 JUDGED: Final = frozenset({"iss", "aud", "azp", "iat", "exp"})
 FORM = Form(Permit)
 DOMAIN = Form(DomainFacts)

@@ -119,6 +119,15 @@ def test_the_log_has_the_text_of_all_that_was_allowed_and_given(permission, give
     assert texts.outcome_with({}) == texts.outcome == canonical(allowed).decode()
 
 
+@pytest.mark.parametrize("changes_since", [None, "0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10"])
+def test_what_a_permit_has_of_its_own_is_as_its_form_writes_it(given, changes_since):
+    said = replace(changed(given.said, 7), changes_since=changes_since)
+    own = said.claims_of_its_own()
+
+    assert own == {name: value for name, value in said.claims().items() if name in own}
+    assert ("changes_since" in own) == (changes_since is not None)
+
+
 def test_texts_are_of_one_permission_and_go_with_its_epoch(permission):
     cache = PermissionCache()
     cache.find("asked", epoch=1, at=plain.NOON)

@@ -68,12 +68,14 @@ class Request:
     def key(self) -> LineKey:
         return self.request.line
 
-    @property
-    def without_id(self) -> "Request":
-        """Return the same question about no extract in particular: it has the same answer."""
-        return Request(
-            asker=self.asker, request=replace(self.request, extract_id=""), landed=self.landed
-        )
+    def without_id(self, alike: ExtractRequest | None = None) -> "Request":
+        """Return the same question about no extract in particular: it has the same answer.
+
+        `alike`: the request of it, where it is at hand.
+        """
+        if alike is None:
+            alike = replace(self.request, extract_id="")
+        return Request(asker=self.asker, request=alike, landed=self.landed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

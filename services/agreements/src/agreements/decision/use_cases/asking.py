@@ -47,6 +47,9 @@ class AskRequest:
     """None where a standing order is carried out: then `earlier` says who asks."""
     request: ExtractRequest
     request_digest: str
+    alike: ExtractRequest | None = None
+    """The same about no extract in particular, where whoever asks has it at hand: one and the same
+    object for all that ask the like."""
     landed: Landed | None = None
     """What the haven would read today, where dissemination could ask it."""
     earlier: "Earlier | None" = None

@@ -34,7 +34,7 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
     request = ask.request
     asker = _asker(ask, batch, tx)
     question = Request(asker=asker, request=request, landed=ask.landed)
-    alike = question.without_id
+    alike = question.without_id(ask.alike)
     claims = {**texts_of(alike.request), "extract_id": request.extract_id}
     if ask.request_digest != digest(joined(claims).encode()):
         raise DigestDiffers("`request_digest` does not match the request.")

@@ -68,6 +68,11 @@ class DecisionBatch:
         """Decisions that questions of this batch go on from."""
         self.released: dict[str, ReleasedFile] = {}
         """Files that this batch released, by their ids."""
+        self._all_taken: dict[
+            tuple[int, str, tuple[str, ...]], tuple[AgreementFacts, Mapping[Reservation, str]]
+        ] = {}
+        """Treatments of places of which none is free: what was taken stays so. With whose facts
+        these are, so that no others have their identity."""
         self._cache = cache
         self._rules = tx.rules()
         self._last = tx.last_at()
@@ -84,12 +89,19 @@ class DecisionBatch:
         self, facts: AgreementFacts, data_set: str, months: Sequence[str]
     ) -> Mapping[Reservation, str]:
         """Return the opt-out treatments that were taken, in this batch too."""
+        asked = (id(facts), data_set, tuple(months))
+        known = self._all_taken.get(asked)
+        if known is not None:
+            return known[1]
         environments = [e.id for e in facts.environments]
         reserved = dict(self.tx.reserved(environments, data_set, months))
         taken = self.written.reserved
-        for place in [(e, data_set, m) for e in environments for m in months]:
+        places = {(e, data_set, m) for e in environments for m in months}
+        for place in places:
             if place in taken:
                 reserved[place] = taken[place][0]
+        if reserved.keys() == places:
+            self._all_taken[asked] = facts, reserved
         return reserved
 
     def present(

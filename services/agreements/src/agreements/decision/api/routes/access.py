@@ -123,6 +123,7 @@ async def evaluate(
                     earlier=_earlier(question.subject),
                     places_order=context.places_order,
                     request=resource.request(context.extract_id),
+                    alike=resource.wanted,
                     request_digest=context.request_digest,
                     landed=_landed(context.landed),
                 )
