@@ -13,7 +13,7 @@ from typing import Any
 import pybase64
 from jose import jws
 from jose.exceptions import JOSEError
-from jose.utils import base64url_decode, base64url_encode
+from jose.utils import base64url_decode
 
 from common.errors import Forbidden
 from common.security.jwks import KeySet
