@@ -12,7 +12,7 @@ from tests.repository import ROOT, tracked
 
 UNITS = {
     "applications": (".",),
-    "agreements": ("records", "decision"),
+    "agreements": ("records", "decision", "flows"),
     "pseudonymisation": ("intake", "preparations", "quality", "people"),
     "dissemination": (".",),
 }

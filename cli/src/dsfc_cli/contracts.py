@@ -180,6 +180,11 @@ def _lives() -> Mapping[str, Sequence[tuple[str, str, str]]]:
             "NEXT",
         ),
         (
+            "Local flow (agreements)",
+            "agreements.flows.domain.local_flow",
+            "NEXT",
+        ),
+        (
             "Submission (pseudonymisation)",
             "pseudonymisation.intake.domain.submission",
             "TRANSITIONS",
@@ -275,14 +280,14 @@ def _status(error: type[errors.AppError], table: Mapping[type[errors.AppError], 
 def _subclasses(kind: type[errors.AppError]) -> Iterator[type[errors.AppError]]:
     """Ours, and not those that a test declares."""
     for child in kind.__subclasses__():
-        if child.__module__.partition(".")[0] in ("common", *SERVICES):
+        if child.__module__.partition(".")[0] in ("common", "catalogue", *SERVICES):
             yield child
         yield from _subclasses(child)
 
 
 def _import_all() -> None:
     """Import every module of every service, so that what is declared anywhere is known."""
-    for package in ("common", *SERVICES):
+    for package in ("common", "catalogue", *SERVICES):
         path = importlib.import_module(package).__path__
         for module in pkgutil.walk_packages(path, f"{package}."):
             if ".migrations" not in module.name and ".testing" not in module.name:

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from importlib.resources import files
 
 import pytest
 from hypothesis import given
@@ -16,6 +15,7 @@ from catalogue import DataSet, InvalidDataSet, UnknownDataSet
 from catalogue.flows import (
     CatalogueWithFlows,
     Versions,
+    example,
     flow_rules,
     is_local_flow,
     of_canonical,
@@ -24,7 +24,7 @@ from catalogue.flows import (
 from catalogue.patterns import fits, problems
 from catalogue.store import digest_of
 
-EXAMPLE = (files("catalogue") / "flows" / "example.yaml").read_text("utf-8")
+EXAMPLE = example()
 COLUMN = "  - {name: Call_Category,"
 
 

@@ -32,6 +32,7 @@ from dsfc_client._errors import (
     Refused,
 )
 from dsfc_client._http import Wire
+from dsfc_client._local_flows import LocalFlow
 from dsfc_client._profile import Profile, ProfileClient, ProfileInvalid
 from dsfc_client._tokens import Credentials, TokenSource
 from dsfc_client._uploads import media_type_of
@@ -188,6 +189,7 @@ __all__ = [
     "Finding",
     "Hold",
     "LandingLine",
+    "LocalFlow",
     "Manifest",
     "NotFound",
     "OptOutCheck",

@@ -13,6 +13,7 @@ from dsfc_client._agreement_life import AgreementLife
 from dsfc_client._breaches import Breaches
 from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._http import Service
+from dsfc_client._local_flows import LocalFlows
 from dsfc_client._ordering import Id, Json, Ordering
 from dsfc_client._oversight import Oversight
 from dsfc_client._people import People
@@ -135,6 +136,7 @@ class Applications(Service):
 
 
 class Agreements(AgreementLife, Breaches, Oversight, ReferenceData):
+class Agreements(AgreementLife, Breaches, LocalFlows, ReferenceData):
     """Organisations, contracts, agreements, relationships, breaches; the decision."""
 
     def agreement(self, reference: str) -> Agreement:

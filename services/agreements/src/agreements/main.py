@@ -20,6 +20,8 @@ from agreements.decision.adapters import rules
 from agreements.decision.adapters.attestations import SignedAttestations
 from agreements.decision.api.routes import access
 from agreements.decision.use_cases.decider import Decider
+from agreements.flows.api.routes import router as flows_router
+from agreements.flows.use_cases import context as flows
 from agreements.records.adapters import events, reference
 from agreements.records.adapters.applications import HttpSnapshots
 from agreements.records.adapters.dissemination import HttpReleases
@@ -86,6 +88,11 @@ class Parts(service.Parts):
     def world(self) -> World:
         return World(uow=self.uow, clock=self.legal_clock, reference=reference.load())
 
+    @cached_property
+    def flows(self) -> flows.FlowWorld:
+        uow, clock = self.uow, self.legal_clock
+        return flows.FlowWorld(uow=uow, clock=clock, reference=reference.load(), flows=uow)
+
     def context(self, role: Role) -> Context:
         """Return the context of what happens without a caller: an event, the passing of time."""
         return self.world.on_behalf_of(
@@ -97,6 +104,7 @@ class Parts(service.Parts):
             **super().state(),
             "uow": self.uow,
             "context": self.world,
+            "flows": self.flows,
             "reference": reference.load(),
             "rules": rules.load(),
             "decider": self.decider,
@@ -125,7 +133,7 @@ def create_app(
         lambda: Parts(settings, clock, verifier, haven_keys=haven_keys),
         title="Agreements",
         summary=SUMMARY,
-        routers=[access.gate, access.router, access.well_known, router],
+        routers=[access.gate, access.router, access.well_known, router, flows_router],
         state=lambda _: {"pause": pause},
     )
 

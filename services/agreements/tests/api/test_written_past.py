@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from agreements.db.seals.sealed import SEALED
 from agreements.records.use_cases.oversight import lapses
+from agreements.flows.api.schemas.local_flows import EXAMPLE
 from common.security.roles import Role
 from services.agreements.tests.api.test_breaches import REPORT
 from services.agreements.tests.api.test_organisations import TRANSFER, imported
@@ -16,6 +17,7 @@ from services.agreements.tests.api.test_relationships import consent, published
 from services.agreements.tests.facts import CCG, CSU, OTHER_CSU, REFERENCE
 from services.agreements.tests.service import APPROVER, ORGANISATIONS
 
+FLOW = "LPF_AMBULANCE_CONVEYANCES"
 AGREEMENT = f"/v1/agreements/{REFERENCE}"
 OF_AGREEMENTS = {
     *("agreement", "agreement_version", "agreement_party", "agreement_line", "signature"),
@@ -50,6 +52,10 @@ SHOWN = {
     "/v1/maps/{map_id}/entries": MAPS,
     "/v1/recipient-environments": ENVIRONMENTS,
     "/v1/imports": {"import"},
+    "/v1/local-flows": {"local_flow"},
+    "/v1/local-flows/versions": {"local_flow"},
+    "/v1/local-flows/{flow_id}": {"local_flow"},
+    "/v1/local-flows/files/{digest}": {"local_flow"},
     "/v1/assurance": {"assurance"},
     "/v1/ico-registrations": {"ico_registration"},
     "/v1/section-251-approvals": {"section_251_approval"},
@@ -106,6 +112,7 @@ LISTS = {
     "/v1/maps": "map_snapshot",
     "/v1/recipient-environments": "recipient_environment",
     "/v1/imports": "import",
+    "/v1/local-flows": "local_flow",
     "/v1/section-251-approvals": "section_251_approval",
     "/v1/environment-registers/{kind}": "listed_environment",
     "/v1/publications": "publication",
@@ -120,6 +127,7 @@ QUERIES = {
         "following": "0CX",
         "effective_from": "2019-04-01",
     },
+    "/v1/local-flows/versions": {"data_set": FLOW},
     "/v1/registers/relationships/differences": {"earlier": 1, "later": 1},
     "/v1/transfer-instruments/preview": {
         "predecessor": CCG,
@@ -206,6 +214,12 @@ def whole(seeded):
         done(seeded.post(f"/v1/audits/{audit['id']}/report", Role.AUDITOR, REPORTED))
         done(seeded.post(f"/v1/audits/{audit['id']}/publication", Role.REGISTER_PUBLISHER))
     assert lapses.warn(ctx=seeded.parts.context(Role.SYSTEM_CLOCK))
+    for number in ("1.0", "1.1"):
+        flow = EXAMPLE.replace('"1.0"', f'"{number}"')
+        body = {"content": flow, "dscro": "yorkshire", "evidence": "Schedule 6"}
+        layout = done(seeded.post("/v1/local-flows", Role.DSCRO_OPERATOR, body, who="one"))
+        path = f"/v1/local-flows/{layout['id']}/approval"
+        done(seeded.post(path, Role.DSCRO_APPROVER, {"reason": "It was seen."}, who="two"))
     for valid_from in ("2018-04-01", "2019-04-01"):
         entries = f"practice,commissioner\nC85001,{CCG}\n"
         query = {"kind": "practice", "valid_from": valid_from}
@@ -216,6 +230,8 @@ def whole(seeded):
         "relationship_id": relationship["id"],
         "ods": CCG,
         "map_id": the_map["id"],
+        "flow_id": layout["id"],
+        "digest": layout["digest"],
         "kind": "ceff",
         "audit_id": audit["id"],
         "subject": APPROVER,

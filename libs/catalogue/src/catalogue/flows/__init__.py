@@ -2,7 +2,7 @@
 
 from catalogue.flows.knowing import CatalogueWithFlows, LocalFlows, Versions
 from catalogue.flows.reading import FlowFile, of_canonical, read_flow
-from catalogue.flows.rules import FlowRules, flow_rules, is_local_flow
+from catalogue.flows.rules import FlowRules, example, flow_rules, is_local_flow
 
 __all__ = [
     "CatalogueWithFlows",
@@ -10,6 +10,7 @@ __all__ = [
     "FlowRules",
     "LocalFlows",
     "Versions",
+    "example",
     "flow_rules",
     "is_local_flow",
     "of_canonical",

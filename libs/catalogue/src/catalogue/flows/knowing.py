@@ -35,6 +35,22 @@ class LocalFlows(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class AtHand:
+    """Local flows that were had before, whatever became of them: for what was landed by them."""
+
+    flows: LocalFlows
+
+    def versions(self, name: str) -> Versions:
+        return {one.version: one.digest for one in self.kept() if one.data_set == name}
+
+    def by_digest(self, digest: str) -> DataSet | None:
+        return self.flows.by_digest(digest)
+
+    def kept(self) -> Iterable[DataSet]:
+        return self.flows.kept()
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueWithFlows(Catalogue):
     """Every fixed file, and beside them the local flows that two people stand for."""
 
@@ -72,6 +88,9 @@ class CatalogueWithFlows(Catalogue):
         found = [one for digest in digests if (one := flows.by_digest(digest)) is not None]
         return replace(self, data_sets=(*self.data_sets, *found))
 
+    def at_hand(self) -> "CatalogueWithFlows":
+        """Return the catalogue by which what is there is read, also when agreements is away."""
+        return self if self.flows is None else replace(self, flows=AtHand(self.flows))
+
     def fixed(self) -> Catalogue:
-        """Return what is at hand alone; it asks nobody."""
         return Catalogue(self.data_sets, self.landing_rules)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
+from importlib.resources import files
 from typing import Annotated
 
 from pydantic import Field
@@ -53,3 +54,8 @@ def flow_rules() -> FlowRules:
 def is_local_flow(name: str) -> bool:
     """Say whether a data set of this name is a local flow, whether or not anybody knows it."""
     return name.startswith(flow_rules().name_begins_with)
+
+
+def example() -> str:
+    """Return a file to begin with, which is one that could be registered."""
+    return (files("catalogue") / "flows" / "example.yaml").read_text("utf-8")

@@ -98,6 +98,15 @@ audit_frontier = Table(
 )
 """The roots of the complete subtrees, largest first, 32 bytes each: all that appending needs."""
 
+catalogue_file = Table(
+    "catalogue_file",
+    metadata,
+    Column("digest", String(71), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("kept_at", UTCDateTime, nullable=False),
+)
+"""Files of local flows by the digest of their bytes, which is looked at whenever one is read."""
+
 dead_letter = Table(
     "dead_letter",
     metadata,

@@ -5,13 +5,18 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from agreements.flows.domain.events import LocalFlowChanged
 from agreements.records.domain.events import Event, FileDestroyed, HoldingEvent
 from common.db import outbox
 from common.messaging import schemas
 
 
 def enqueue(
-    session: Session, pending: Iterable[Event], *, aggregate_id: UUID, aggregate_version: int
+    session: Session,
+    pending: Iterable[Event | LocalFlowChanged],
+    *,
+    aggregate_id: UUID,
+    aggregate_version: int,
 ) -> None:
     for event in pending:
         outbox.enqueue(

@@ -23,6 +23,8 @@ from agreements.db.destruction.tables import (
 )
 from agreements.db.epoch import await_others, instant, stamp
 from agreements.db.events import enqueue
+from agreements.db.flows.files import SqlDataSetFiles, SqlFlowFiles, SqlLocalFlows
+from agreements.db.flows.tables import LocalFlowRow
 from agreements.db.import_tables import RecallRow
 from agreements.db.imports import SqlEditions, SqlImports
 from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
@@ -53,6 +55,7 @@ from agreements.db.tables import (
     SubmissionRightRow,
     TaskRow,
 )
+from agreements.flows.domain.local_flow import LocalFlow
 from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.destruction.certificate import (
@@ -357,6 +360,18 @@ class SqlTransaction:
     @cached_property
     def submission_rights(self) -> SqlFacts[SubmissionRight]:
         return SqlFacts(self.session, SubmissionRightRow, SubmissionRight)
+
+    @cached_property
+    def local_flows(self) -> SqlLocalFlows:
+        return SqlLocalFlows(self.session, LocalFlowRow, LocalFlow)
+
+    @cached_property
+    def flow_files(self) -> SqlFlowFiles:
+        return SqlFlowFiles(self.session)
+
+    @cached_property
+    def data_sets(self) -> SqlDataSetFiles:
+        return SqlDataSetFiles(self.local_flows, self.flow_files)
 
     @cached_property
     def breaches(self) -> SqlBreaches:

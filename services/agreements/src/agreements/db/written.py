@@ -144,6 +144,7 @@ MENDABLE: Mapping[str, frozenset[str]] = {
     "destruction_acceptance": frozenset({"reason"}),
     "submission_right": frozenset({"evidence", "reason"}),
     "audit": frozenset({"summary", "follow_up"}),
+    "local_flow": frozenset({"evidence", "reason"}),
 }
 """Texts that people wrote and nobody signed. Documents are signed: an amendment mends them."""
 

@@ -3,6 +3,7 @@
 from agreements.db import import_tables, relationship_tables, tables
 from agreements.db.decisions import tables as decision_tables
 from agreements.db.destruction import tables as destruction_tables
+from agreements.db.flows import tables as flow_tables
 from agreements.db.issuing import tables as issuing_tables
 from agreements.db.parties import tables as party_tables
 from agreements.db.seals import tables as seal_tables
@@ -14,6 +15,7 @@ assert (
     is destruction_tables.metadata
     is import_tables.metadata
     is issuing_tables.metadata
+    is flow_tables.metadata
     is party_tables.metadata
     is relationship_tables.metadata
     is seal_tables.metadata

@@ -22,6 +22,7 @@ from agreements.db.destruction.tables import (
     DestructionAcceptanceRow,
     DestructionCertificateRow,
 )
+from agreements.db.flows.tables import LocalFlowRow
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
 from agreements.db.oversight.tables import AuditRow, LapseWarningRow, StaffRecordRow
@@ -107,6 +108,7 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(t.Section251ApprovalRow, "reference"),
         Sealed(t.PublicationRow, "data_set"),
         Sealed(t.SubmissionRightRow, "submitter"),
+        Sealed(LocalFlowRow, "digest"),
         Sealed(ImportRow, None),
         Sealed(MapStandingRow, None),
         Sealed(RecallRow, None),
@@ -131,6 +133,7 @@ UNSEALED: Mapping[str, str] = {
     "fact_change": "it only says when an epoch was made; no decision reads it",
     "map_chunk": "the map's digest is in its sealed row",
     "import_content": "its digest is in the import's sealed row",
+    "catalogue_file": "its digest is in the local flow's sealed row",
     "seal": "the seals themselves",
     "decision": "its digest is in the audit tree",
     "decision_seal": "the seals of what decisions wrote",

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from agreements.db.errors import SealBroken
 from agreements.db.seals.chain import Book
 from agreements.db.seals.sealed import SEALED, Sealed, digest_of_rows, read
+from agreements.flows.domain.local_flow import LocalFlow
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.breach import Breach
 from agreements.records.domain.contract import Contract
@@ -115,6 +116,7 @@ REGISTERS: Mapping[type[object], Registers] = {
     StaffRecord: lambda record: [SealedRegister("staff_record", record.subject)],
     Audit: lambda audit: [SealedRegister("audit", audit.reference)],
     LapseWarning: lambda warning: [SealedRegister("lapse_warning", warning.subject_id)],
+    LocalFlow: lambda flow: [SealedRegister("local_flow", flow.digest)],
     MapSnapshot: lambda _: [SealedRegister("map_snapshot"), SealedRegister("map_standing")],
     Import: lambda _: [SealedRegister("import")],
 }

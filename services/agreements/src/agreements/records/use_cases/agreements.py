@@ -24,7 +24,7 @@ from agreements.records.use_cases.context import (
     scope,
 )
 from agreements.records.use_cases.contracts import FactsAbout
-from agreements.records.use_cases.drafting import require_true
+from agreements.records.use_cases.drafting import require_true, use_files
 from agreements.records.use_cases.ports import RecordedHolding, Slice, Transaction
 from common import unreadable
 from common.audit.entries import Entry
@@ -72,6 +72,7 @@ def draft(approved: ApprovedApplication, *, is_new: IsNew, ctx: Context) -> None
             drafted = known.add_version(next_version(approved, new_id=new_id))
             if drafted is known:
                 return
+        use_files(tx, approved, ctx)
         save(
             tx,
             drafted,

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
+from functools import cache, partial
 
 import catalogue
 from agreements.records.domain.drafting import ApprovedApplication
 from agreements.records.domain.errors import SnapshotRefused
 from agreements.records.domain.terms.data_sets import DataSetFacts, of
 from agreements.records.domain.truth import Records, untrue
+from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.ports import Transaction
 from common.field import legal_bases
 
@@ -32,7 +33,7 @@ def require_true(tx: Transaction, approved: ApprovedApplication, day: date) -> N
             for ods in parties
         },
         bases=legal_bases.load(),
-        data_sets=_data_sets(),
+        data_sets={**_data_sets(), **tx.data_sets.facts(_named_files(approved))},
         caps=catalogue.caps(),
     )
     found = tuple(untrue(approved, known))
@@ -42,6 +43,18 @@ def require_true(tx: Transaction, approved: ApprovedApplication, day: date) -> N
             f"The snapshot states what is not so: {said}.",
             findings=[{"code": code, "pointer": pointer} for code, pointer in found],
         )
+
+
+def use_files(tx: Transaction, approved: ApprovedApplication, ctx: Context) -> None:
+    """Remember which local flows the agreement names: they stay as they are."""
+    if files := _named_files(approved):
+        tx.data_sets.use(files, partial(ctx.entry, at=tx.at), at=tx.at)
+
+
+def _named_files(approved: ApprovedApplication) -> frozenset[str]:
+    """Name the files of lines that are not built in."""
+    named = {str(line.content.get("catalogue_digest")) for line in approved.lines}
+    return frozenset(named - _data_sets().keys())
 
 
 @cache

@@ -384,12 +384,13 @@ def notice(ods: str, *, ctx: World) -> Notice:
         if not listed:
             raise OrganisationNotFound(f"No organisation {ods} is in the loaded lists.")
         spelled = codes.spellings(tx, ods, day, ctx.reference)
+        titles = {**_titles(), **tx.data_sets.titles()}
         for one in _agreements_of(tx, spelled):
             version = one.governing(at)
             made: list[Use] = []
             if version is not None and _state(tx, one, at, ctx) in IN_FORCE:
                 for name in sorted(spelled & set(version.controllers())):
-                    made += uses(one, version, name, titles=_titles())
+                    made += uses(one, version, name, titles=titles)
             found.append((one, tuple(made)))
     on_the_day = [o for o in listed if o.valid_from <= day <= (o.valid_to or day)]
     shown = compared(found, by=lambda one: [one[0]], ctx=ctx)
