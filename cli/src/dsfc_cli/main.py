@@ -81,6 +81,10 @@ LAZY = {
         "Make a synthetic postcode directory in the layout of the ONS, of any size.",
     ),
     "catalogue": Lazy("dsfc_cli.catalogued:app", "The data sets, as data."),
+    "local-flows": Lazy(
+        "dsfc_cli.local_flows:app",
+        "Local flows: layouts that one person registers and another approves.",
+    ),
     "audit": Lazy("dsfc_cli.audit:app", "The audit logs."),
     "waiting": Lazy(
         "dsfc_cli.waiting:app",

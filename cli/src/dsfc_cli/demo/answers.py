@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import catalogue
+from catalogue.flows import flow_rules, is_local_flow
 
 Sections = dict[int, dict[str, Any]]
 
@@ -73,7 +74,10 @@ def _rule_of(wanted: Wanted) -> str:
     """Name the disclosure rule of the first data set: an output names one of those asked for."""
     if not wanted.flows:
         return "HES"
-    return catalogue.load().get(wanted.flows[0].data_set).disclosure_rule
+    named = wanted.flows[0].data_set
+    if is_local_flow(named):
+        return flow_rules().disclosure_rules[0]
+    return catalogue.load().get(named).disclosure_rule
 
 
 def toolkit(today: date) -> str:

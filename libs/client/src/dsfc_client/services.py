@@ -135,8 +135,7 @@ class Applications(Service):
         return self.get(f"/v1/applications/{application_id}/history")
 
 
-class Agreements(AgreementLife, Breaches, Oversight, ReferenceData):
-class Agreements(AgreementLife, Breaches, LocalFlows, ReferenceData):
+class Agreements(AgreementLife, Breaches, LocalFlows, Oversight, ReferenceData):
     """Organisations, contracts, agreements, relationships, breaches; the decision."""
 
     def agreement(self, reference: str) -> Agreement:

@@ -340,7 +340,7 @@ class Elsewhere:
         headers = self.service.headers(Role.SERVICE_PSEUDONYMISATION)
         token = headers["Authorization"].removeprefix("Bearer ")
         remote = Remote(client, lambda: token)
-        return with_flows(remote, self.engine, self.service.clock.now)
+        return with_flows(lambda: remote, self.engine, self.service.clock.now)
 
     def _passed_on(self, request):
         """Hand a request to the service itself; on the way its answer may be lost or altered."""

@@ -5,8 +5,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from agreements.db.seals.sealed import SEALED
-from agreements.records.use_cases.oversight import lapses
 from agreements.flows.api.schemas.local_flows import EXAMPLE
+from agreements.records.use_cases.oversight import lapses
 from common.security.roles import Role
 from services.agreements.tests.api.test_breaches import REPORT
 from services.agreements.tests.api.test_organisations import TRANSFER, imported

@@ -8,7 +8,6 @@ from functools import cached_property
 from fastapi import FastAPI
 from sqlmodel import Session
 
-import catalogue
 from applications.adapters import events, reference
 from applications.adapters.agreements import HttpAgreements
 from applications.api.routes.applications import reference_router, router
@@ -17,6 +16,8 @@ from applications.db.tables import metadata
 from applications.settings import Settings
 from applications.use_cases.context import World
 from applications.use_cases.ports import Agreements
+from catalogue import Catalogue
+from catalogue.flows.fetching import with_flows
 from common import service
 from common.clock import Clock
 from common.db.mending import Mending
@@ -47,13 +48,21 @@ class Parts(service.Parts):
         return self.given_agreements or HttpAgreements(self.remote("agreements"), self.tokens)
 
     @cached_property
+    def catalogue(self) -> Catalogue:
+        return with_flows(
+            lambda: self.as_ourselves("agreements", self.remote("agreements")),
+            self.engine,
+            self.legal_clock.now,
+        )
+
+    @cached_property
     def world(self) -> World:
         return World(
             uow=unit_of_work(self.engine, self.settings.checkpoint_dir),
             clock=self.legal_clock,
             agreements=self.agreements,
             rules=reference.load(),
-            data_sets=catalogue.load(),
+            data_sets=self.catalogue,
             codes=self.codes,
             data_quality_url=self.settings.statement_url,
         )

@@ -10,7 +10,8 @@ from typing import Any
 from fastapi import FastAPI
 from sqlmodel import Session
 
-import catalogue
+from catalogue import Catalogue
+from catalogue.flows.fetching import with_flows
 from common import service
 from common.clock import Clock, SystemClock
 from common.db.mending import Mending
@@ -65,6 +66,14 @@ class Parts(service.Parts):
         return self.closing(store, ObstoreReleases.close)
 
     @cached_property
+    def catalogue(self) -> Catalogue:
+        return with_flows(
+            lambda: self.as_ourselves("agreements", self.remote("agreements")),
+            self.engine,
+            self.legal_clock.now,
+        )
+
+    @cached_property
     def context(self) -> Context:
         settings, timer = self.settings, SystemClock()
         agreements = self.remote("agreements", timeout_seconds=settings.decision_timeout_seconds)
@@ -98,7 +107,7 @@ class Parts(service.Parts):
         return {
             **super().state(),
             "context": self.context,
-            "catalogue": catalogue.load(),
+            "catalogue": self.catalogue,
             "checks": TableChecks(
                 at_once=settings.table_checks_max,
                 seconds=settings.table_check_seconds,
@@ -160,6 +169,9 @@ def jobs(parts: Parts) -> Sequence[Worker]:
         Turns(
             "order-rounds",
             partial(order_rounds.turn, known=catalogue.load(), ctx=parts.context),
+        OrderRounds(
+            parts.context,
+            parts.catalogue,
             parts.wakes[ORDERS],
             poll_seconds=settings.order_poll_seconds,
         ),

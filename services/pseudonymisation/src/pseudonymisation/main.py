@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-import catalogue
+from catalogue.flows import CatalogueWithFlows
+from catalogue.flows.fetching import with_flows
 from common import http, service
 from common.clock import Clock
 from common.errors import KeyUnavailable
@@ -117,8 +118,12 @@ class Parts(service.Parts):
     permit_keys: Callable[[], Jwks] | None = None
 
     @cached_property
-    def catalogue(self) -> catalogue.Catalogue:
-        return catalogue.load()
+    def catalogue(self) -> CatalogueWithFlows:
+        return with_flows(
+            lambda: self.as_ourselves("agreements", self.agreements),
+            self.engine,
+            self.legal_clock.now,
+        )
 
     @cached_property
     def agreements(self) -> http.Client:
@@ -224,7 +229,7 @@ class Parts(service.Parts):
         return QualityContext(
             uow=quality_unit_of_work(self.engine, self.logged),
             clock=self.legal_clock,
-            catalogue=self.catalogue,
+            catalogue=self.catalogue.at_hand(),
             codes=self.codes,
             publications=self.publications,
             small_numbers=quality_rules.small_numbers(),
@@ -245,13 +250,13 @@ class Parts(service.Parts):
                 limits=self.engine_limits,
             ),
             agreements=self.given_direct_care or HttpDirectCare(self.agreements, self.tokens),
-            catalogue=self.catalogue,
+            catalogue=self.catalogue.at_hand(),
             landed_rows=LandedPeople(
                 objects=self.objects,
                 keys=self.keys,
                 scratch=self.scratch / "people",
                 limits=self.engine_limits,
-                catalogue=self.catalogue,
+                catalogue=self.catalogue.at_hand(),
             ),
             prepared_rows=ReleasedFiles(store=self.releases, keys=self.keys),
             releases=self.given_releases or HttpReleases(self.agreements, self.tokens),

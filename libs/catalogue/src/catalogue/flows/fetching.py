@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -17,11 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+import catalogue
 from catalogue.flows.knowing import CatalogueWithFlows, Versions
 from catalogue.flows.reading import of_canonical
 from catalogue.flows.rules import is_local_flow
 from catalogue.model import DataSet
-from catalogue.store import InvalidDataSet, load
+from catalogue.store import InvalidDataSet
 from common.db import catalogue_files
 from common.errors import Unavailable
 from common.http import Remote, RemoteProblem, RemoteUnavailable
@@ -57,8 +59,11 @@ class _Versions(BaseModel):
 class FetchedFlows:
     """Local flows as agreements serves them; for all threads of a process."""
 
-    def __init__(self, remote: Remote, engine: Engine, now: Callable[[], datetime]) -> None:
-        self._remote = remote
+    def __init__(
+        self, remote: Callable[[], Remote], engine: Engine, now: Callable[[], datetime]
+    ) -> None:
+        """Take `remote` when something is asked first: most of what is known needs nobody."""
+        self._remote = cache(remote)
         self._engine = engine
         self._now = now
         self._read: dict[str, DataSet] = {}
@@ -127,7 +132,7 @@ class FetchedFlows:
 
     def _asked(self, path: str, params: dict[str, str]) -> Any:
         try:
-            return self._remote.call("GET", path, params=params).content
+            return self._remote().call("GET", path, params=params).content
         except RemoteProblem as problem:
             if problem.status == HTTPStatus.NOT_FOUND:
                 raise _NotThere from None
@@ -140,8 +145,10 @@ class _NotThere(LookupError):
     """Agreements serves no such thing."""
 
 
-def with_flows(remote: Remote, engine: Engine, now: Callable[[], datetime]) -> CatalogueWithFlows:
+def with_flows(
+    remote: Callable[[], Remote], engine: Engine, now: Callable[[], datetime]
+) -> CatalogueWithFlows:
     """Return the catalogue of a service: what is built in, and what agreements serves."""
-    fixed = load()
+    fixed = catalogue.load()
     flows = FetchedFlows(remote, engine, now)
     return CatalogueWithFlows(fixed.data_sets, fixed.landing_rules, flows)

@@ -21,6 +21,7 @@ from applications.domain.standards import Difference
 from applications.use_cases import snapshots
 from applications.use_cases.context import Context
 from applications.use_cases.ports import FactsWanted
+from catalogue import Catalogue
 from common.errors import Unavailable
 from statements.vocabulary import Classification
 
@@ -120,13 +121,24 @@ def propose(
             revision=application.revision + 1,
             kind=application.kind,
             title=application.title,
-            data_sets=ctx.world.data_sets,
+            data_sets=_catalogue(application, ctx=ctx),
             facts=facts,
             rules=ctx.rules,
             day=ctx.today(),
         )
     except (ValidationError, LookupError):
         return None
+
+
+def _catalogue(application: Application, *, ctx: Context) -> Catalogue:
+    """Return the catalogue with the local flows of the lines, as they are approved now.
+
+    Raises:
+        Unavailable: a line names a local flow, and agreements does not answer.
+
+    """
+    names = {line.data_set for line in application.answers.lines}
+    return ctx.world.data_sets.having(names).fixed()
 
 
 def examine(
@@ -153,7 +165,9 @@ def examine(
             queries=application.queries,
             day=day,
             rules=ctx.rules,
-            data_sets=ctx.world.data_sets,
+            data_sets=(
+                ctx.world.data_sets.fixed() if facts is None else _catalogue(application, ctx=ctx)
+            ),
             facts=facts,
             codes_read=corrected or {},
             base=base_of(application, ctx=ctx) if is_compared else None,

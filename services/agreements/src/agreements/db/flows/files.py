@@ -13,7 +13,7 @@ from agreements.db.store import SqlFacts
 from agreements.flows.adapters.catalogue import facts_of, title_of
 from agreements.flows.domain.local_flow import FlowState, LocalFlow
 from agreements.records.domain.terms.data_sets import DataSetFacts
-from agreements.records.use_cases.ports import EntryFor
+from agreements.records.use_cases.lists.data_set_files import EntryFor
 from catalogue import InvalidDataSet
 from common.audit import Entry
 from common.db import catalogue_files

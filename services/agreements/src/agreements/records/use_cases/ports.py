@@ -4,7 +4,7 @@ Every save takes the audit entry: what is stored without one is not stored (desi
 S4). State, events, fact epoch and audit leaf are one transaction.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -50,8 +50,8 @@ from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
-from agreements.records.domain.terms.data_sets import DataSetFacts
 from agreements.records.domain.terms.onward import OnwardShare
+from agreements.records.use_cases.lists.data_set_files import DataSetFiles
 from common.audit.entries import Entry
 from common.idempotency import IdempotencyKeys
 from common.replacement import State
@@ -116,25 +116,6 @@ class FactStore(Protocol[F]):
 
     def retract(self, *facts: F, audit: Entry) -> None:
         """Hold these true no longer, with nothing in their place."""
-
-
-class EntryFor(Protocol):
-    """Makes the audit entry of what a caller does to something else beside."""
-
-    def __call__(self, action: str, resource: str, **detail: str) -> Entry: ...
-
-
-class DataSetFiles(Protocol):
-    """Data sets whose file is kept here, since a DSCRO registered it: local flows."""
-
-    def facts(self, digests: Iterable[str]) -> Mapping[str, DataSetFacts]:
-        """Return what is known of those of these files that are approved."""
-
-    def titles(self) -> Mapping[str, str]:
-        """Return what people call each of them, by digest."""
-
-    def use(self, digests: Iterable[str], entry: EntryFor, *, at: datetime) -> None:
-        """Remember that an agreement names these files, so that none is withdrawn any more."""
 
 
 class Instruments(Protocol):

@@ -9,6 +9,7 @@ from applications.domain.rules import Ceiling
 from applications.domain.sections.data import LineAnswer, LineField, Minimisation
 from applications.domain.sections.forms import Kind, Sensitivity
 from catalogue import DataSet, FieldClass, Treatment
+from catalogue.flows import is_local_flow
 from catalogue.relations.linking import unlinked
 from statements.vocabulary import Classification, EnvironmentKind
 
@@ -39,6 +40,8 @@ def catalogue(case: Case) -> Iterator[Finding]:
     """Check that the data set exists, in the version and for the months asked for."""
     for pointer, line in case.answers.numbered_lines():
         data_set = case.data_set(line)
+        if data_set is None and case.facts is None and is_local_flow(line.data_set):
+            continue  # agreements keeps it, and does not answer
         if data_set is None:
             yield refuse(
                 "DATA_SET_UNKNOWN",

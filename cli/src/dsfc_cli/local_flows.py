@@ -1,0 +1,178 @@
+"""`dsfc local-flows`: checks, registers, shows and decides on layouts of local flows."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from catalogue import InvalidDataSet
+from catalogue.flows import example, flow_rules, read_flow
+from dsfc_cli.calling import SUITE, Caller, IssuerUrl, KeyFile, ProfileFile, Role, SuiteDirectory
+from dsfc_client import URLS, LocalFlow
+
+app = typer.Typer(no_args_is_help=True)
+out = Console()
+
+FlowFile = Annotated[
+    Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The layout, in YAML.")
+]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Of the local flow.")]
+Reason = Annotated[str, typer.Option(help="Why, in a sentence.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+AgreementsUrl = Annotated[str, typer.Option(help="Where agreements is.")]
+
+
+@app.callback()
+def local_flows(
+    context: typer.Context,
+    client: Annotated[
+        str, typer.Option("--as", help="Who asks: a client of the issuer.")
+    ] = "dscro-operator",
+    role: Role = None,
+    key: KeyFile = None,
+    profile: ProfileFile = None,
+    directory: SuiteDirectory = SUITE,
+    issuer: IssuerUrl = URLS["issuer"],
+    agreements: AgreementsUrl = URLS["agreements"],
+) -> None:
+    """Local flows: layouts that one person registers and another approves.
+
+    Example: dsfc local-flows check LPF_AMBULANCE-1.0.yaml
+    """
+    context.obj = Caller(
+        client=client,
+        role=role,
+        key=key,
+        profile=profile,
+        directory=directory,
+        urls={**URLS, "issuer": issuer, "agreements": agreements},
+    )
+
+
+@app.command("example")
+def show_example() -> None:
+    """Print a layout to begin with, and the categories that there are.
+
+    Example: dsfc local-flows example > LPF_MINE-1.0.yaml
+    """
+    named = ", ".join(flow_rules().categories)
+    typer.echo(f"# A category is one of {named}.\n{example()}", nl=False)
+
+
+@app.command("check")
+def check_file(file: FlowFile) -> None:
+    """Say what is wrong with a layout, as registering it would; else print its digest.
+
+    Example: dsfc local-flows check LPF_AMBULANCE-1.0.yaml
+    """
+    typer.echo(_read(file))
+
+
+@app.command("register")
+def register(
+    context: typer.Context,
+    file: FlowFile,
+    dscro: Annotated[str, typer.Option(help="Whose flow it is.")],
+    evidence: Annotated[str, typer.Option(help="Where the agreement on it can be read.")],
+) -> None:
+    """Register a layout, and print its id. It permits nothing before a second person approves it.
+
+    Example: dsfc local-flows register FILE --dscro yorkshire --evidence "Schedule 6"
+    """
+    _read(file)
+    with _caller(context).connected() as dsfc:
+        content = file.read_text("utf-8")
+        flow = dsfc.agreements.register_local_flow(content, dscro=dscro, evidence=evidence)
+    typer.echo(flow.id)
+
+
+@app.command("list")
+def list_flows(
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option(help="Only those: registered, approved …")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List local flows, and how each stands.
+
+    Example: dsfc local-flows list --state registered
+    """
+    with _caller(context).connected() as dsfc:
+        filters = {} if state is None else {"state": state}
+        found = list(dsfc.agreements.local_flows(**filters))
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        return
+    table = Table("id", "data set", "version", "category", "DSCRO", "state")
+    for one in found:
+        named = (one.data_set, one.catalogue_version, one.category, one.dscro)
+        table.add_row(str(one.id), *named, one.state)
+    out.print(table)
+
+
+@app.command("show")
+def show_flow(context: typer.Context, flow_id: Id) -> None:
+    """Print a layout as it is kept: canonical JSON, over which its digest is.
+
+    Example: dsfc local-flows show 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    """
+    with _caller(context).connected() as dsfc:
+        typer.echo(dsfc.agreements.local_flow(flow_id).content)
+
+
+@app.command("approve")
+def approve(context: typer.Context, flow_id: Id, reason: Reason) -> None:
+    """Approve a layout as the second person. From then on it never changes.
+
+    Example: dsfc local-flows --as dscro-approver approve 0195f3a8-… --reason "It is schedule 6."
+    """
+    with _caller(context).connected() as dsfc:
+        _told(dsfc.agreements.approve_local_flow(flow_id, reason))
+
+
+@app.command("refuse")
+def refuse(context: typer.Context, flow_id: Id, reason: Reason) -> None:
+    """Refuse a layout as the second person.
+
+    Example: dsfc local-flows --as dscro-approver refuse 0195f3a8-… --reason "A column is missing."
+    """
+    with _caller(context).connected() as dsfc:
+        _told(dsfc.agreements.refuse_local_flow(flow_id, reason))
+
+
+@app.command("withdraw")
+def withdraw(context: typer.Context, flow_id: Id, reason: Reason) -> None:
+    """Withdraw a layout that no agreement names.
+
+    Example: dsfc local-flows withdraw 0195f3a8-… --reason "The contract was not signed."
+    """
+    with _caller(context).connected() as dsfc:
+        _told(dsfc.agreements.withdraw_local_flow(flow_id, reason))
+
+
+def _read(file: Path) -> str:
+    """Return the digest of a layout. Raise InvalidDataSet with every problem found."""
+    size, most = file.stat().st_size, flow_rules().bounds.bytes
+    if size > most:
+        raise typer.BadParameter(f"{file} has more than {most} bytes.")
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file} is not UTF-8.") from None
+    try:
+        return read_flow(text, name=file.name).data_set.digest
+    except InvalidDataSet as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
+
+
+def _caller(context: typer.Context) -> Caller:
+    caller: Caller = context.obj
+    return caller
+
+
+def _told(flow: LocalFlow) -> None:
+    typer.echo(f"{flow.id} {flow.data_set} {flow.catalogue_version} {flow.state}")
