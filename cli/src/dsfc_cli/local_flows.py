@@ -10,11 +10,14 @@ from rich.table import Table
 
 from catalogue import InvalidDataSet
 from catalogue.flows import example, flow_rules, read_flow
+from catalogue.store import placed
 from dsfc_cli.calling import SUITE, Caller, IssuerUrl, KeyFile, ProfileFile, Role, SuiteDirectory
 from dsfc_client import URLS, LocalFlow
 
 app = typer.Typer(no_args_is_help=True)
 out = Console()
+PROBLEMS_MAX = 20
+"""So many are told of a file at once, each with its line."""
 
 FlowFile = Annotated[
     Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The layout, in YAML.")
@@ -164,7 +167,8 @@ def _read(file: Path) -> str:
     try:
         return read_flow(text, name=file.name).data_set.digest
     except InvalidDataSet as error:
-        for problem in error.problems:
+        found = error.problems[:PROBLEMS_MAX]
+        for problem in placed(text, found) if all(p.pointer for p in found) else found:
             typer.echo(str(problem), err=True)
         raise typer.Exit(1) from None
 

@@ -1335,6 +1335,15 @@ def test_without_facts_the_rest_is_still_said():
     assert codes(found) == ["FACTS_UNAVAILABLE", "START_IN_PAST"]
 
 
+def test_a_local_flow_is_not_called_unknown_while_nobody_can_say_what_it_is():
+    raw = edited([7, "lines", 0, "data_set"], "LPF_AMBULANCE")
+
+    assert "DATA_SET_UNKNOWN" in codes(examine(raw))
+    found = codes(checks.examine(replace(case(raw), facts=None)))
+    assert "DATA_SET_UNKNOWN" not in found
+    assert "FACTS_UNAVAILABLE" in found
+
+
 def test_the_body_as_a_party_needs_neither_contract_nor_assurance():
     body = OrganisationFact(ods=BODY, name="NHS England", legal_entity=BODY)
     raw = complete()
