@@ -168,10 +168,7 @@ def jobs(parts: Parts) -> Sequence[Worker]:
         ),
         Turns(
             "order-rounds",
-            partial(order_rounds.turn, known=catalogue.load(), ctx=parts.context),
-        OrderRounds(
-            parts.context,
-            parts.catalogue,
+            partial(order_rounds.turn, known=parts.catalogue, ctx=parts.context),
             parts.wakes[ORDERS],
             poll_seconds=settings.order_poll_seconds,
         ),
