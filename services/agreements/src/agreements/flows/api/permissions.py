@@ -1,7 +1,6 @@
 """Who may do what with local flows."""
 
-from agreements.records.api.permissions import BODY_STAFF, PARTIES, SERVICES
-from common.security.roles import Role
+from common.security.roles import BODY_STAFF, PARTIES, SERVICES, Role
 from common.web.auth import Permission
 
 REGISTER_LOCAL_FLOW = Permission(
