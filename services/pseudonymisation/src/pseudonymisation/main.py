@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from catalogue.flows import CatalogueWithFlows
-from catalogue.flows.fetching import with_flows
+from catalogue.flows import CatalogueWithFlows, fetching
 from common import http, service
 from common.clock import Clock
 from common.errors import KeyUnavailable
@@ -119,11 +118,8 @@ class Parts(service.Parts):
 
     @cached_property
     def catalogue(self) -> CatalogueWithFlows:
-        return with_flows(
-            lambda: self.as_ourselves("agreements", self.agreements),
-            self.engine,
-            self.legal_clock.now,
-        )
+        ask, now = lambda: self.as_ourselves("agreements", self.agreements), self.legal_clock.now
+        return fetching.with_flows(ask, self.engine, now)
 
     @cached_property
     def agreements(self) -> http.Client:

@@ -56,7 +56,7 @@ def hostile(request, monkeypatch):
     """The intake of a haven that had such a flow from agreements."""
     fixed, flow = catalogue.load(), read_flow(json.dumps(HOSTILE))
     known = CatalogueWithFlows((*fixed.data_sets, flow.data_set), fixed.landing_rules)
-    monkeypatch.setattr(main, "with_flows", lambda *_: known)
+    monkeypatch.setattr(main.fetching, "with_flows", lambda *_: known)
     return request.getfixturevalue("intake")
 
 

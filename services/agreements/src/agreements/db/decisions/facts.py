@@ -9,7 +9,6 @@ used (design.md section 5).
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,7 +19,6 @@ from sqlmodel import Session
 from agreements.db.agreements import to_held_line, to_signature
 from agreements.db.errors import SealBroken
 from agreements.db.flows import files as flow_files
-from agreements.db.flows.tables import LocalFlowRow
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.imports import import_of
 from agreements.db.maps import map_of
@@ -60,7 +58,6 @@ from agreements.db.tables import Row as TableRow
 from agreements.decision.adapters import catalogue, rules
 from agreements.decision.domain import alternatives
 from agreements.decision.domain.facts import AgreementFacts, EnvironmentFacts, MapFacts
-from agreements.flows.domain.local_flow import LocalFlow
 from agreements.records.adapters import reference
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
@@ -258,9 +255,7 @@ class _Loader:
             listed=self._about(
                 ListedEnvironmentRow, ListedEnvironment, {x.environment_kind for x in lines}
             ),
-            catalogue=flow_files.with_flows(
-                catalogue.load(), lines, partial(self._about, LocalFlowRow, LocalFlow), self
-            ),
+            catalogue=flow_files.with_flows(catalogue.load(), lines, self._about, self),
             recalls=tuple(to_fact(Recall, row) for row in self._rows(RecallRow)),
         )
         known = alternatives.Known(

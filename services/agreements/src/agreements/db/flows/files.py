@@ -9,7 +9,9 @@ from typing import Protocol
 from sqlmodel import Session
 
 from agreements.db.events import enqueue
+from agreements.db.flows.tables import LocalFlowRow
 from agreements.db.store import SqlFacts
+from agreements.db.tables import Row
 from agreements.flows.adapters.catalogue import facts_of, title_of
 from agreements.flows.domain.local_flow import FlowState, LocalFlow
 from agreements.records.domain.terms.data_sets import DataSetFacts
@@ -97,7 +99,7 @@ class Judging(Protocol):
 def with_flows(
     known: Mapping[str, DataSetFacts],
     lines: Iterable[Terms],
-    flows: Callable[[Collection[object]], Iterable[LocalFlow]],
+    about: Callable[[type[Row], type[LocalFlow], Collection[object]], Iterable[LocalFlow]],
     judging: Judging,
 ) -> Mapping[str, DataSetFacts]:
     """Add the local flows that lines name, where two people stand for them, to what is built in."""
@@ -105,7 +107,7 @@ def with_flows(
     if not wanted:
         return known
     found, files = {}, SqlFlowFiles(judging.session)
-    for flow in (one for one in flows(wanted) if one.is_served):
+    for flow in (one for one in about(LocalFlowRow, LocalFlow, wanted) if one.is_served):
         content = files.find(flow.digest)
         described = None if content is None else read(flow.digest, content)
         if described is None:
