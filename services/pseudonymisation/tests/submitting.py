@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi.testclient import TestClient
 
+import catalogue
 from common.errors import Refusal, Refused, Unavailable
 from common.ids import digest, new_id
 from common.security import keys as security_keys
@@ -123,6 +124,24 @@ class FakeMaps:
         if self.is_away:
             raise AgreementsAway("Agreements does not answer.")
         return self._files[kind] if day >= self.valid_from else None
+
+
+@dataclass
+class FakeDirections:
+    """Agreements that keep no direction: what the landing rules ask for, and what is said here."""
+
+    ended: dict[str, date] = field(default_factory=dict)
+    """The last day of what the only record says of a data set."""
+    is_away: bool = False
+
+    def allow(self, data_set: str, day: date) -> bool:
+        if self.is_away:
+            raise AgreementsAway("Agreements does not answer.")
+        if data_set in self.ended:
+            return day <= self.ended[data_set]
+        rules = catalogue.load().rules_of(data_set, day)
+        asked = None if rules is None else rules.collection
+        return asked is None or bool(catalogue.in_force(asked, day))
 
 
 @dataclass
@@ -340,6 +359,7 @@ class Intake:
         security_keys.load_or_generate(self.settings.signing_key_file)
         self.maps = FakeMaps(self.directory / "maps")
         self.rights = FakeRights()
+        self.directions = FakeDirections()
         self.publications = FakePublications()
         self.direct_care = FakeDirectCare()
         self.releases = FakeReleases()
@@ -371,6 +391,7 @@ class Intake:
             given_verifier=self.issuer.verifier(),
             given_maps=self.maps,
             given_rights=self.rights,
+            given_directions=self.directions,
             given_publications=self.publications,
             given_direct_care=self.direct_care,
             given_releases=self.releases,

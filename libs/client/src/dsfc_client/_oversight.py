@@ -40,6 +40,27 @@ class Audit(Wire):
     state: str
 
 
+class Direction(Wire):
+    """A direction or a provision notice, and what is collected under it."""
+
+    id: UUID
+    kind: str
+    reference: str
+    data_sets: tuple[str, ...]
+    valid_from: date
+    valid_to: date | None = None
+
+
+class Collected(Wire):
+    """Whether a data set may be taken in on a day."""
+
+    data_set: str
+    day: date
+    is_allowed: bool
+    is_recorded: bool
+    titles: tuple[str, ...]
+
+
 class Lapse(Wire):
     """Something, and the last day on which it counts."""
 
@@ -112,3 +133,16 @@ class Oversight(Service):
     def lapse_warnings(self) -> Iterator[LapseWarning]:
         """List the warnings that were given: 90, 30 and 7 days before, once each."""
         return self.pages("/v1/lapse-warnings", LapseWarning)
+
+    def record_direction(self, body: Json) -> Direction:
+        """Record a direction or a provision notice, or when one ends."""
+        return Direction.model_validate(self.post("/v1/directions", body))
+
+    def directions(self) -> Iterator[Direction]:
+        """List the directions and provision notices that are recorded."""
+        return self.pages("/v1/directions", Direction)
+
+    def collected(self, data_set: str, *, as_at: str | None = None) -> Collected:
+        """Say whether a data set may be taken in on a day, and under what."""
+        path = f"/v1/directions/data-sets/{data_set}"
+        return Collected.model_validate(self.get(path, as_at=as_at))

@@ -14,6 +14,7 @@ EXAMPLES = {
         "audits": "AUD-Z9Z9Z9",
     },
     "ods": "02P",
+    "data_set": "SUS_APC",
     "condition": "c-1",
     "client_id": "somebody",
     "register": "contracts",

@@ -167,6 +167,7 @@ CANNOT_REMOVE = {
     "/v1/staff-records": "is about who may act, and no release rests on it",
     "/v1/staff-records/{record_id}/ending": "is about who may act, and no release rests on it",
     "/v1/audits": "plans",
+    "/v1/directions": "is about intake; no release rests on it",
     "/v1/audits/{audit_id}/report": "says what was found; no release rests on it",
     "/v1/audits/{audit_id}/actions/{number}/completion": "says what was done",
     "/v1/audits/{audit_id}/publication": "publishes",

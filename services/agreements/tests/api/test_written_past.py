@@ -9,6 +9,7 @@ from agreements.flows.api.schemas.local_flows import EXAMPLE
 from agreements.records.use_cases.oversight import lapses
 from common.security.roles import Role
 from services.agreements.tests.api.test_breaches import REPORT
+from services.agreements.tests.api.test_directions import DIRECTION
 from services.agreements.tests.api.test_organisations import TRANSFER, imported
 from services.agreements.tests.api.test_oversight import PLAN
 from services.agreements.tests.api.test_oversight import REPORT as FOUND
@@ -60,6 +61,8 @@ SHOWN = {
     "/v1/ico-registrations": {"ico_registration"},
     "/v1/section-251-approvals": {"section_251_approval"},
     "/v1/environment-registers/{kind}": {"listed_environment"},
+    "/v1/directions": {"direction"},
+    "/v1/directions/data-sets/{data_set}": {"direction"},
     "/v1/staff-records": {"staff_record"},
     "/v1/staff-records/{subject}/clearance": {"staff_record"},
     "/v1/audits": {"audit"},
@@ -117,6 +120,7 @@ LISTS = {
     "/v1/environment-registers/{kind}": "listed_environment",
     "/v1/publications": "publication",
     "/v1/staff-records": "staff_record",
+    "/v1/directions": "direction",
     "/v1/audits": "audit",
     "/v1/submission-rights/recorded": "submission_right",
 }
@@ -207,6 +211,8 @@ def whole(seeded):
         batch = done(seeded.post(rights, data, RIGHT | {"provider": provider}, who="one"))["id"]
         path = f"{rights}/{batch}/confirmation"
         done(seeded.post(path, Role.CONTRACT_MANAGER, {"reason": "It was seen."}, who="two"))
+    for reference in ("DIR-1", "DIR-2"):
+        done(seeded.post("/v1/directions", data, DIRECTION | {"reference": reference}))
     for organisation in (CSU, OTHER_CSU):
         audit = done(
             seeded.post("/v1/audits", Role.CONTRACT_MANAGER, PLAN | {"organisation": organisation})
@@ -235,6 +241,7 @@ def whole(seeded):
         "kind": "ceff",
         "audit_id": audit["id"],
         "subject": APPROVER,
+        "data_set": "SUS_APC",
     }
     return seeded
 

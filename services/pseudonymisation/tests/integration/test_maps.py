@@ -9,7 +9,11 @@ import pytest
 from common import http
 from common.errors import Unavailable
 from common.ids import digest
-from pseudonymisation.intake.adapters.agreements import HttpMaps, HttpSubmissionRights
+from pseudonymisation.intake.adapters.agreements import (
+    HttpDirections,
+    HttpMaps,
+    HttpSubmissionRights,
+)
 from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 
 CONTENT = b"practice,commissioner\nA81001,02P\n"
@@ -146,3 +150,45 @@ def test_it_is_asked_for_whom_one_may_submit_on_the_day():
 def test_whatever_else_agreements_says_is_no_right(agreements):
     with pytest.raises(Unavailable):
         rights(agreements).of("RFF", "RJE00", DAY)
+
+
+class Direction:
+    """Agreements' answer to whether a data set may be taken in."""
+
+    def __init__(self, status: int = 200, **changes) -> None:
+        self.asked: list[str] = []
+        self._status = status
+        self._said = {"data_set": "SUS_APC", "day": "2018-04-01", "is_allowed": True} | changes
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.raw_path.decode())
+        return httpx.Response(self._status, json=self._said)
+
+
+def directions(answers) -> HttpDirections:
+    remote = http.client("http://agreements.test", transport=httpx.MockTransport(answers))
+    return HttpDirections(remote, Tokens())
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_it_is_asked_whether_a_direction_is_in_force_on_the_day(is_allowed):
+    agreements = Direction(is_allowed=is_allowed)
+
+    assert directions(agreements).allow("SUS_APC", DAY) is is_allowed
+    assert agreements.asked == ["/v1/directions/data-sets/SUS_APC?as_at=2018-04-01"]
+
+
+@pytest.mark.parametrize(
+    "agreements",
+    [
+        Direction(status=403),
+        Direction(status=409),
+        Direction(status=500),
+        Direction(is_allowed="perhaps"),
+        Direction(day="2018-04-02"),
+        Direction(data_set="SUS_OP"),
+    ],
+)
+def test_what_is_no_answer_about_the_data_set_and_the_day_takes_nothing_in(agreements):
+    with pytest.raises(Unavailable):
+        directions(agreements).allow("SUS_APC", DAY)

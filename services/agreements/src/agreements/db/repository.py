@@ -29,7 +29,7 @@ from agreements.db.import_tables import RecallRow
 from agreements.db.imports import SqlEditions, SqlImports
 from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
 from agreements.db.maps import SqlMaps
-from agreements.db.oversight.tables import AuditRow, LapseWarningRow, StaffRecordRow
+from agreements.db.oversight.tables import AuditRow, DirectionRow, LapseWarningRow, StaffRecordRow
 from agreements.db.parties.instruments import SqlInstruments
 from agreements.db.parties.tables import ListedEnvironmentRow
 from agreements.db.relationship_tables import (
@@ -67,6 +67,7 @@ from agreements.records.domain.errors import BreachNotFound, RelationshipNotFoun
 from agreements.records.domain.issuing.batch import AgreementBatch
 from agreements.records.domain.issuing.template import AgreementTemplate
 from agreements.records.domain.oversight.audits import Audit
+from agreements.records.domain.oversight.directions import Direction
 from agreements.records.domain.oversight.lapses import LapseWarning
 from agreements.records.domain.oversight.staff import StaffRecord
 from agreements.records.domain.parties.assurance import Assurance
@@ -408,6 +409,10 @@ class SqlTransaction:
     @cached_property
     def audits(self) -> SqlFacts[Audit]:
         return SqlFacts(self.session, AuditRow, Audit)
+
+    @cached_property
+    def directions(self) -> SqlFacts[Direction]:
+        return SqlFacts(self.session, DirectionRow, Direction)
 
     @cached_property
     def lapse_warnings(self) -> SqlLapseWarnings:

@@ -1,4 +1,4 @@
-"""Rows of staff in DSCRO roles, of audits, and of warnings before something lapses."""
+"""Rows of staff in DSCRO roles, audits, directions, and warnings before something lapses."""
 
 from datetime import date, datetime
 from typing import Any
@@ -69,4 +69,19 @@ class LapseWarningRow(Versioned, table=True):
     warned_at: datetime
 
 
-__all__ = ["AuditRow", "LapseWarningRow", "StaffRecordRow", "metadata"]
+class DirectionRow(Versioned, table=True):
+    """A direction or a provision notice, and the data sets that are collected under it."""
+
+    __tablename__ = "direction"
+    __table_args__ = (one_current("uq_direction_current", "reference"),)
+
+    kind: str = Field(sa_type=String)  # direction, provision_notice
+    reference: str = Field(index=True)
+    title: str
+    data_sets: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    valid_from: date
+    valid_to: date | None = None
+    source: str
+
+
+__all__ = ["AuditRow", "DirectionRow", "LapseWarningRow", "StaffRecordRow", "metadata"]

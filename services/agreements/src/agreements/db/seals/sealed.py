@@ -25,7 +25,7 @@ from agreements.db.destruction.tables import (
 from agreements.db.flows.tables import LocalFlowRow
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
-from agreements.db.oversight.tables import AuditRow, LapseWarningRow, StaffRecordRow
+from agreements.db.oversight.tables import AuditRow, DirectionRow, LapseWarningRow, StaffRecordRow
 from agreements.db.parties.tables import ListedEnvironmentRow, TransferWithdrawalRow
 from agreements.db.relationship_tables import (
     RelationshipConsentRow,
@@ -123,6 +123,7 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(AgreementBatchRow, "id"),
         Sealed(StaffRecordRow, "subject"),
         Sealed(AuditRow, "reference"),
+        Sealed(DirectionRow, None),
         Sealed(LapseWarningRow, "subject_id"),
     )
 }

@@ -399,3 +399,15 @@ class AuditScope(Unprocessable):
 class CalendarTooLong(Unprocessable):
     code = "CALENDAR_TOO_LONG"
     title = "The calendar has too many days, or ends before it begins"
+
+
+class DirectionDataSetUnknown(Unprocessable):
+    code = "DIRECTION_DATA_SET_UNKNOWN"
+    title = "A data set of the direction is not in the catalogue"
+
+
+class DirectionRecorded(Conflict):
+    """What was in force on past days stays so, and gaps do too."""
+
+    code = "DIRECTION_RECORDED"
+    title = "The direction is recorded otherwise for days that are past"

@@ -31,6 +31,7 @@ from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.lists.undoing import Undo
 from agreements.records.domain.oversight.audits import Audit
+from agreements.records.domain.oversight.directions import Direction
 from agreements.records.domain.oversight.lapses import LapseWarning, WarningRule, YearlyAuditRule
 from agreements.records.domain.oversight.staff import StaffRecord, StaffRequirement
 from agreements.records.domain.parties.assurance import Assurance, AssuranceRules
@@ -373,6 +374,8 @@ class Transaction(Protocol):
     def staff_records(self) -> FactStore[StaffRecord]: ...
     @property
     def audits(self) -> FactStore[Audit]: ...
+    @property
+    def directions(self) -> FactStore[Direction]: ...
     @property
     def lapse_warnings(self) -> FactStore[LapseWarning]: ...
     @property

@@ -1,4 +1,4 @@
-"""What is asked of agreements: maps, and who may send whose records.
+"""What is asked of agreements: maps, directions, and who may send whose records.
 
 Maps are immutable snapshots, known by their digest: one is fetched once and kept; whether it
 still governs is asked every time. What it says is no secret, so it lies here in clear. Rights are
@@ -21,7 +21,11 @@ from common.errors import AppError, Unavailable
 from common.ids import DIGEST, new_id
 from common.security.client import ServiceTokens
 from pseudonymisation.intake.domain.edition import MapVersion
-from pseudonymisation.intake.domain.errors import MapsUnavailable, RightsUnavailable
+from pseudonymisation.intake.domain.errors import (
+    DirectionsUnavailable,
+    MapsUnavailable,
+    RightsUnavailable,
+)
 from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 from pseudonymisation.intake.use_cases.ports import MapFile, MapKind
 
@@ -88,6 +92,44 @@ class HttpSubmissionRights:
         if provider is not None and [one.provider for one in found] != [provider]:
             raise RightsUnavailable("The agreements service did not return the provider's status.")
         return [ProviderStanding(s.provider, s.entity, s.standing, s.basis) for s in found]
+
+
+class _Collected(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    data_set: str
+    day: date
+    is_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HttpDirections:
+    remote: http.Client
+    tokens: ServiceTokens
+
+    def allow(self, data_set: str, day: date) -> bool:
+        try:
+            answer = http.call(
+                self.remote,
+                "GET",
+                f"/v1/directions/data-sets/{data_set}",
+                token=self.tokens.token(AUDIENCE),
+                params={"as_at": day.isoformat()},
+            )
+            found = _Collected.model_validate_json(answer.content)
+        except Unavailable:
+            raise
+        except AppError as refusal:
+            raise DirectionsUnavailable(
+                f"The agreements service answered {refusal.code}."
+            ) from refusal
+        except ValidationError:
+            raise DirectionsUnavailable(
+                "The agreements service returned directions that could not be parsed."
+            ) from None
+        if (found.data_set, found.day) != (data_set, day):
+            raise DirectionsUnavailable("The agreements service answered of something else.")
+        return found.is_allowed
 
 
 @dataclass(frozen=True, slots=True)

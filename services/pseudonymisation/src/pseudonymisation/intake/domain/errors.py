@@ -440,6 +440,11 @@ class RightsUnavailable(Unavailable):
     title = "The rights to submit for other providers are unavailable"
 
 
+class DirectionsUnavailable(Unavailable):
+    code = "DIRECTIONS_UNAVAILABLE"
+    title = "Whether a direction is in force cannot be asked of agreements"
+
+
 class PublicationsUnavailable(Unavailable):
     code = "PUBLICATIONS_UNAVAILABLE"
     title = "What was published cannot be asked of agreements"

@@ -290,6 +290,18 @@ class SubmissionRights(Protocol):
         """
 
 
+class Directions(Protocol):
+    """Under which directions and provision notices data sets are collected (ruling 32)."""
+
+    def allow(self, data_set: str, day: date) -> bool:
+        """Check whether a data set may be taken in on a day.
+
+        Raises:
+            Unavailable: where agreements is away
+
+        """
+
+
 class Publications(Protocol):
     """What was published: facts of agreements."""
 

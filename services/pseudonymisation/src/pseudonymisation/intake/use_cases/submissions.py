@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from catalogue import DataSet, LandingRules, UnknownDataSet, in_force
+from catalogue import DataSet, LandingRules, UnknownDataSet
 from common.audit import require_as_logged
 from common.audit.entries import entry_for
 from common.clock import legal_day
@@ -378,9 +378,14 @@ def _described(data_set: str, month: str, *, ctx: IntakeContext) -> DataSet:
 
 
 def require_collected(data_set: DataSet, on: date, *, ctx: IntakeContext) -> None:
-    """Raise CollectionNotInForce where nothing is in force to collect it by (ruling 32)."""
-    rules = ctx.catalogue.rules_of(data_set.data_set, on)
-    if rules is None or rules.collection is None or in_force(rules.collection, on):
+    """Ask agreements whether something is in force to collect it by (ruling 32).
+
+    Raises:
+        CollectionNotInForce: nothing is.
+        Unavailable: agreements does not say.
+
+    """
+    if ctx.directions.allow(data_set.data_set, on):
         return
     raise errors.CollectionNotInForce(
         f"No direction or provision notice under which {data_set.data_set} is collected is in"

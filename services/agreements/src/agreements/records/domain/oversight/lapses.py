@@ -28,6 +28,7 @@ class LapseKind(StrEnum):
     POLICY = "policy"
     TRAINING = "training"
     SECONDMENT = "secondment"
+    DIRECTION = "direction"
     AUDIT_ACTION = "audit_action"
     YEARLY_AUDIT = "yearly_audit"
 

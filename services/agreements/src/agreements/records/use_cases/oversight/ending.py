@@ -159,6 +159,23 @@ def _yearly_audit(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse
         )
 
 
+def _directions(tx: Transaction, window: Window, _ctx: World) -> Iterator[Lapse]:
+    """Say it of each that leaves a data set without another one on the next day."""
+    known = tx.directions.find()
+    for one in known:
+        if one.valid_to is None or not window.has(one.valid_to):
+            continue
+        following = [other for other in known if other.is_in_force_on(one.valid_to + DAY)]
+        if {*one.data_sets} - {name for other in following for name in other.data_sets}:
+            yield Lapse(
+                kind=LapseKind.DIRECTION,
+                subject_id=one.id,
+                reference=one.reference,
+                organisations=(),
+                ends_on=one.valid_to,
+            )
+
+
 def _staff(lapse: LapseKind, kind: StaffRecordKind) -> DatedFacts:
     # A person is never named: the record's id leads whoever may know to it.
     return DatedFacts(
@@ -226,6 +243,7 @@ ENDINGS: Mapping[LapseKind, Ending] = {
     LapseKind.POLICY: _staff(LapseKind.POLICY, StaffRecordKind.POLICY),
     LapseKind.TRAINING: _staff(LapseKind.TRAINING, StaffRecordKind.TRAINING),
     LapseKind.SECONDMENT: _staff(LapseKind.SECONDMENT, StaffRecordKind.SECONDMENT),
+    LapseKind.DIRECTION: _directions,
     LapseKind.AUDIT_ACTION: _audit_actions,
     LapseKind.YEARLY_AUDIT: _yearly_audit,
 }
