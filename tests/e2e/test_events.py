@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -360,3 +361,33 @@ def test_what_was_released_is_destroyed_whole_and_then_the_agreement_is_closed(
     assert refused.value.has("DSA_NOT_ACTIVE")
     states = {state for (state,) in played.rows("pseudonymisation", OURS, played.other_reference)}
     assert states <= {"open"}
+
+
+def test_what_no_direction_in_force_lets_in_is_refused_by_the_record(played: Scene) -> None:
+    """Ruling 32, over the services. Guards: `require_collected`, `recorded`."""
+    data = played.stage.actor("body-reference-data").agreements
+    provider = played.stage.actor("provider-r0a").pseudonymisation
+    today = legal_day(SystemClock().now())
+    body = {
+        "kind": "direction",
+        "reference": "DIR-OVER",
+        "title": "Directions to collect imaging",
+        "data_sets": ["DIDS"],
+        "valid_from": "2018-04-01",
+        "valid_to": (today - timedelta(days=1)).isoformat(),
+        "source": "Made up for a test",
+    }
+    assert not data.collected("DIDS").is_recorded
+    provider.open_submission("DIDS", "2018-04")
+
+    data.record_direction(body)
+    with pytest.raises(Problem) as ended:
+        provider.open_submission("DIDS", "2018-05")
+    last = (today + timedelta(days=30)).isoformat()
+    goes_on = {"reference": "DIR-NEXT", "valid_from": today.isoformat(), "valid_to": last}
+    data.record_direction(body | goes_on)
+
+    assert ended.value.code == "COLLECTION_NOT_IN_FORCE"
+    assert provider.open_submission("DIDS", "2018-05").state == "open"
+    ends = played.stage.actor("body-auditor").agreements.lapses()
+    assert ("direction", "DIR-NEXT") in {(one.kind, one.reference) for one in ends}

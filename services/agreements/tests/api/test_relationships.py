@@ -127,6 +127,24 @@ def test_of_two_that_were_asked_for_only_one_is_activated(seeded):
     assert code(answers[-1]) == (409, "RELATIONSHIP_OVERLAPS")
 
 
+def test_a_change_of_csu_needs_a_contract_with_the_new_one(seeded):
+    seeded.relationship()
+    change = {"change_kind": "CHANGE_CSU", "csu": OTHER_CSU, "effective_from": "2018-07-01"}
+
+    same = ask(seeded, ods=OTHER_CSU, **change)
+    other = ask(seeded, ods=OTHER_CSU, service_contract_reference="SC-2", **change)
+
+    assert code(same) == (422, "SERVICE_CONTRACT_MISSING")
+    assert other.status_code == 201
+    path = f"/v1/relationships/{other.json()['id']}"
+    former = {"service_contract_reference": "SC-1"}
+    seeded.post(f"{path}/contract-verification", Role.CONTRACT_MANAGER, former)
+    seeded.post(f"{path}/dscro-agreement", Role.DSCRO_APPROVER)
+    activated = seeded.post(f"{path}/activation", Role.CONTRACT_MANAGER)
+    assert code(activated) == (422, "SERVICE_CONTRACT_MISSING")
+    assert seeded.get(path, Role.AUDITOR).json()["state"] == "DSCRO_AGREED"
+
+
 @pytest.mark.scenario("L05")
 def test_a_change_of_csu_that_is_a_processor_raises_a_task_until_the_amendment_is_signed(seeded):
     seeded.active()
@@ -136,7 +154,12 @@ def test_a_change_of_csu_that_is_a_processor_raises_a_task_until_the_amendment_i
     ended = seeded.post(path, Role.CONTRACT_MANAGER, {"last_day": "2018-06-30"}).json()
     seeded.post(path, Role.CONTRACT_MANAGER, {"last_day": "2018-06-30"})
     assert len(seeded.pauses) == 2
-    seeded.relationship(change_kind="CHANGE_CSU", csu=OTHER_CSU, effective_from="2018-07-01")
+    seeded.relationship(
+        change_kind="CHANGE_CSU",
+        csu=OTHER_CSU,
+        effective_from="2018-07-01",
+        service_contract_reference="SC-2",
+    )
 
     def tasks():
         shown = seeded.get(f"/v1/agreements/{REFERENCE}", Role.CONTROLLER_SIGNATORY).json()

@@ -71,7 +71,7 @@ def request(
 
     Raises:
         DscroUnknown, OrganisationUnknown: one of those named is not known.
-        ServiceContractMissing: there is no signed service contract (L01).
+        ServiceContractMissing: there is no signed service contract (L01), or none with the new CSU.
         RelationshipOverlaps: another DSCRO serves the commissioner in that time (L04).
 
     """
@@ -83,6 +83,7 @@ def request(
         relationship.require_service_contract(at)
         others = tx.relationships.find(commissioner=relationship.commissioner)
         relationship.require_no_overlap(others)
+        relationship.require_contract_of_change(others)
         remember(tx, once, str(relationship.id), ctx)
         stored = _save(tx, relationship.announce(at), "relationship-requested", at, ctx)
         shown = _show(tx, stored, at)

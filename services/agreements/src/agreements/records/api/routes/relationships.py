@@ -161,7 +161,9 @@ def agree_relationship(
 
 @router.post(
     "/{relationship_id}/activation",
-    responses=responses(RelationshipNotFound, TransitionRefused, RelationshipOverlaps),
+    responses=responses(
+        RelationshipNotFound, TransitionRefused, RelationshipOverlaps, ServiceContractMissing
+    ),
 )
 def activate_relationship(
     relationship_id: UUID,

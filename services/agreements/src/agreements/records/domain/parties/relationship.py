@@ -200,6 +200,29 @@ class Relationship:
                 "There is no signed service contract for data processing services."
             )
 
+    def require_contract_of_change(self, others: Iterable["Relationship"]) -> None:
+        """Demand contract evidence of its own where the CSU changes (domain.md 5.2).
+
+        Raises:
+            ServiceContractMissing: it names the contract of a former CSU.
+
+        """
+        if self.change_kind is not ChangeKind.CHANGE_CSU:
+            return
+        for other in others:
+            if (
+                other.id != self.id
+                and (other.commissioner, other.service) == (self.commissioner, self.service)
+                and other.csu != self.csu
+                and other.service_contract_reference is not None
+                and other.service_contract_reference == self.service_contract_reference
+            ):
+                raise ServiceContractMissing(
+                    f"`service_contract_reference` is that of {other.reference}, with another CSU:"
+                    " name the contract with the new one.",
+                    relationship=other.reference,
+                )
+
     def agree(self, *, at: datetime) -> Self:
         """Record the DSCRO's agreement."""
         return self._become(Step.DSCRO_AGREED, at)
@@ -209,9 +232,12 @@ class Relationship:
 
         Raises:
             RelationshipOverlaps: another DSCRO serves the commissioner in that time.
+            ServiceContractMissing: the CSU changes, and its contract is that of the former one.
 
         """
-        self.require_no_overlap(others)
+        known = tuple(others)
+        self.require_no_overlap(known)
+        self.require_contract_of_change(known)
         active = self._become(Step.ACTIVE, at)
         return active if active.activated_at is not None else replace(active, activated_at=at)
 
