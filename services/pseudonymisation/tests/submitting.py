@@ -127,24 +127,6 @@ class FakeMaps:
 
 
 @dataclass
-class FakeDirections:
-    """Agreements that keep no direction: what the landing rules ask for, and what is said here."""
-
-    ended: dict[str, date] = field(default_factory=dict)
-    """The last day of what the only record says of a data set."""
-    is_away: bool = False
-
-    def allow(self, data_set: str, day: date) -> bool:
-        if self.is_away:
-            raise AgreementsAway("Agreements does not answer.")
-        if data_set in self.ended:
-            return day <= self.ended[data_set]
-        rules = catalogue.load().rules_of(data_set, day)
-        asked = None if rules is None else rules.collection
-        return asked is None or bool(catalogue.in_force(asked, day))
-
-
-@dataclass
 class FakeRights:
     """Agreements' rights to submit: who is open from when to when, and who sends for whom."""
 
@@ -155,6 +137,18 @@ class FakeRights:
     )
     sends_for: set[tuple[str, str]] = field(default_factory=lambda: {("RR8", "8J094")})
     is_away: bool = False
+    ended: dict[str, date] = field(default_factory=dict)
+    """The last day of what the only direction says of a data set; of others the rules say it."""
+    is_silent_on_directions: bool = False
+
+    def may_collect(self, data_set: str, day: date) -> bool:
+        if self.is_away or self.is_silent_on_directions:
+            raise AgreementsAway("Agreements does not answer.")
+        if data_set in self.ended:
+            return day <= self.ended[data_set]
+        rules = catalogue.load().rules_of(data_set, day)
+        asked = None if rules is None else rules.collection
+        return asked is None or bool(catalogue.in_force(asked, day))
 
     def of(self, submitter: str, provider: str | None, day: date) -> list[ProviderStanding]:
         if self.is_away:
@@ -359,7 +353,6 @@ class Intake:
         security_keys.load_or_generate(self.settings.signing_key_file)
         self.maps = FakeMaps(self.directory / "maps")
         self.rights = FakeRights()
-        self.directions = FakeDirections()
         self.publications = FakePublications()
         self.direct_care = FakeDirectCare()
         self.releases = FakeReleases()
@@ -391,7 +384,6 @@ class Intake:
             given_verifier=self.issuer.verifier(),
             given_maps=self.maps,
             given_rights=self.rights,
-            given_directions=self.directions,
             given_publications=self.publications,
             given_direct_care=self.direct_care,
             given_releases=self.releases,

@@ -39,11 +39,7 @@ from pseudonymisation.engine.objects import Objects, landing_store
 from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import EngineLimits
 from pseudonymisation.intake.adapters import rules
-from pseudonymisation.intake.adapters.agreements import (
-    HttpDirections,
-    HttpMaps,
-    HttpSubmissionRights,
-)
+from pseudonymisation.intake.adapters.agreements import HttpMaps, HttpSubmissionRights
 from pseudonymisation.intake.adapters.intake import SealedHaven
 from pseudonymisation.intake.adapters.metrics import IntakeMetrics
 from pseudonymisation.intake.adapters.publications import HttpPublications
@@ -59,7 +55,7 @@ from pseudonymisation.intake.api.routes import (
 )
 from pseudonymisation.intake.use_cases.context import IntakeContext, IntakeLimits
 from pseudonymisation.intake.use_cases.landings import LandingJobs
-from pseudonymisation.intake.use_cases.ports import Directions, Maps, Publications, SubmissionRights
+from pseudonymisation.intake.use_cases.ports import Maps, Publications, SubmissionRights
 from pseudonymisation.people.adapters.agreements import HttpDirectCare, HttpReleases
 from pseudonymisation.people.adapters.landed_people import LandedPeople
 from pseudonymisation.people.adapters.registered_practices import RegisteredPractices
@@ -115,7 +111,6 @@ class Parts(service.Parts):
     settings: Settings
     given_maps: Maps | None = None
     given_rights: SubmissionRights | None = None
-    given_directions: Directions | None = None
     given_publications: Publications | None = None
     given_direct_care: DirectCare | None = None
     given_releases: Releases | None = None
@@ -187,10 +182,6 @@ class Parts(service.Parts):
         return self.given_rights or HttpSubmissionRights(self.agreements, self.tokens)
 
     @cached_property
-    def directions(self) -> Directions:
-        return self.given_directions or HttpDirections(self.agreements, self.tokens)
-
-    @cached_property
     def publications(self) -> Publications:
         return self.given_publications or HttpPublications(
             self.agreements, self.tokens, self.legal_clock.now
@@ -216,7 +207,6 @@ class Parts(service.Parts):
             ),
             maps=self.maps,
             rights=self.rights,
-            directions=self.directions,
             publications=self.publications,
             codes=self.codes,
             limits=IntakeLimits(

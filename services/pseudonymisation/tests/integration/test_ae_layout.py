@@ -125,17 +125,17 @@ def test_nothing_is_taken_in_without_a_direction_or_a_notice_in_force(intake_of,
 
 
 def test_nothing_is_taken_in_while_agreements_does_not_say_whether_it_may_be(intake):
-    intake.directions.is_away = True
+    intake.rights.is_silent_on_directions = True
 
     answer = intake.open("SUS_APC")
 
     assert answer.status_code == 503, answer.text
-    intake.directions.is_away = False
-    intake.directions.ended["SUS_APC"] = date(2018, 3, 31)
+    intake.rights.is_silent_on_directions = False
+    intake.rights.ended["SUS_APC"] = date(2018, 3, 31)
     refused = intake.open("SUS_APC")
     assert (refused.status_code, refused.json()["code"]) == (422, "COLLECTION_NOT_IN_FORCE")
     assert intake.get("/v1/submissions").json()["items"] == []
-    del intake.directions.ended["SUS_APC"]
+    del intake.rights.ended["SUS_APC"]
     assert intake.open("SUS_APC").status_code == 201
 
 

@@ -10,7 +10,6 @@ from common import http
 from common.errors import Unavailable
 from common.ids import digest
 from pseudonymisation.intake.adapters.agreements import (
-    HttpDirections,
     HttpMaps,
     HttpSubmissionRights,
 )
@@ -165,16 +164,11 @@ class Direction:
         return httpx.Response(self._status, json=self._said)
 
 
-def directions(answers) -> HttpDirections:
-    remote = http.client("http://agreements.test", transport=httpx.MockTransport(answers))
-    return HttpDirections(remote, Tokens())
-
-
 @pytest.mark.parametrize("is_allowed", [True, False])
 def test_it_is_asked_whether_a_direction_is_in_force_on_the_day(is_allowed):
     agreements = Direction(is_allowed=is_allowed)
 
-    assert directions(agreements).allow("SUS_APC", DAY) is is_allowed
+    assert rights(agreements).may_collect("SUS_APC", DAY) is is_allowed
     assert agreements.asked == ["/v1/directions/data-sets/SUS_APC?as_at=2018-04-01"]
 
 
@@ -191,4 +185,4 @@ def test_it_is_asked_whether_a_direction_is_in_force_on_the_day(is_allowed):
 )
 def test_what_is_no_answer_about_the_data_set_and_the_day_takes_nothing_in(agreements):
     with pytest.raises(Unavailable):
-        directions(agreements).allow("SUS_APC", DAY)
+        rights(agreements).may_collect("SUS_APC", DAY)

@@ -23,7 +23,7 @@ from agreements.records.domain.lists.imports import Import
 from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.oversight.audits import Audit
-from agreements.records.domain.oversight.directions import Collected, Direction
+from agreements.records.domain.oversight.directions import CollectedUnder, Direction
 from agreements.records.domain.oversight.lapses import LapseWarning
 from agreements.records.domain.oversight.staff import StaffRecord
 from agreements.records.domain.parties.assurance import Assurance
@@ -116,7 +116,7 @@ REGISTERS: Mapping[type[object], Registers] = {
     SubmissionRight: lambda right: [SealedRegister("submission_right", right.submitter)],
     StaffRecord: lambda record: [SealedRegister("staff_record", record.subject)],
     Direction: lambda _: [SealedRegister("direction")],
-    Collected: lambda _: [SealedRegister("direction")],
+    CollectedUnder: lambda _: [SealedRegister("direction")],
     Audit: lambda audit: [SealedRegister("audit", audit.reference)],
     LapseWarning: lambda warning: [SealedRegister("lapse_warning", warning.subject_id)],
     LocalFlow: lambda flow: [SealedRegister("local_flow", flow.digest)],

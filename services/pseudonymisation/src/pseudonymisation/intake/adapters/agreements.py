@@ -93,21 +93,7 @@ class HttpSubmissionRights:
             raise RightsUnavailable("The agreements service did not return the provider's status.")
         return [ProviderStanding(s.provider, s.entity, s.standing, s.basis) for s in found]
 
-
-class _Collected(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    data_set: str
-    day: date
-    is_allowed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class HttpDirections:
-    remote: http.Client
-    tokens: ServiceTokens
-
-    def allow(self, data_set: str, day: date) -> bool:
+    def may_collect(self, data_set: str, day: date) -> bool:
         try:
             answer = http.call(
                 self.remote,
@@ -130,6 +116,14 @@ class HttpDirections:
         if (found.data_set, found.day) != (data_set, day):
             raise DirectionsUnavailable("The agreements service answered of something else.")
         return found.is_allowed
+
+
+class _Collected(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    data_set: str
+    day: date
+    is_allowed: bool
 
 
 @dataclass(frozen=True, slots=True)

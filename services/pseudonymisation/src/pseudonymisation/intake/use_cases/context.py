@@ -13,7 +13,6 @@ from common.security.principal import Principal, of_service
 from common.security.roles import Role
 from pseudonymisation.intake.domain.opt_out_check import CheckAge
 from pseudonymisation.intake.use_cases.ports import (
-    Directions,
     Haven,
     Maps,
     Publications,
@@ -92,7 +91,6 @@ class IntakeContext(ScopedContext):
     haven: Haven
     maps: Maps
     rights: SubmissionRights
-    directions: Directions
     publications: Publications
     limits: IntakeLimits = field(default_factory=IntakeLimits)
     check_age: Callable[[date], CheckAge] = CheckAge.none

@@ -279,27 +279,16 @@ class Maps(Protocol):
 
 
 class SubmissionRights(Protocol):
-    """Who may send whose records: facts of agreements, asked each time."""
+    """Who may send whose records, and what: facts of agreements, asked each time.
+
+    Each raises Unavailable where agreements is away.
+    """
 
     def of(self, submitter: str, provider: str | None, day: date) -> Sequence[ProviderStanding]:
-        """Return how one provider stands to a submitter on a day; without one, all it may send for.
+        """Return how one provider stands on a day to a submitter; or all that it may send for."""
 
-        Raises:
-            Unavailable: where agreements is away
-
-        """
-
-
-class Directions(Protocol):
-    """Under which directions and provision notices data sets are collected (ruling 32)."""
-
-    def allow(self, data_set: str, day: date) -> bool:
-        """Check whether a data set may be taken in on a day.
-
-        Raises:
-            Unavailable: where agreements is away
-
-        """
+    def may_collect(self, data_set: str, day: date) -> bool:
+        """Check whether a direction or a provision notice lets it in on a day (ruling 32)."""
 
 
 class Publications(Protocol):

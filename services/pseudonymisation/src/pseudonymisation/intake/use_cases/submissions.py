@@ -385,7 +385,7 @@ def require_collected(data_set: DataSet, on: date, *, ctx: IntakeContext) -> Non
         Unavailable: agreements does not say.
 
     """
-    if ctx.directions.allow(data_set.data_set, on):
+    if ctx.rights.may_collect(data_set.data_set, on):
         return
     raise errors.CollectionNotInForce(
         f"No direction or provision notice under which {data_set.data_set} is collected is in"

@@ -66,7 +66,7 @@ class Direction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
+class CollectedUnder:
     """Under what a data set is collected on a day."""
 
     data_set: str
@@ -83,12 +83,12 @@ class Collected:
         return bool(self.titles) or not self.is_asked_for
 
 
-def recorded(data_set: str, day: date, known: Sequence[Direction]) -> Collected | None:
+def recorded(data_set: str, day: date, known: Sequence[Direction]) -> CollectedUnder | None:
     """Judge by the records; None where none of them was ever about the data set."""
     about = [one for one in known if data_set in one.data_sets]
     if not about:
         return None
-    return Collected(
+    return CollectedUnder(
         data_set=data_set,
         day=day,
         is_asked_for=True,

@@ -8,7 +8,7 @@ import structlog
 import catalogue
 from agreements.records.domain.errors import DirectionDataSetUnknown
 from agreements.records.domain.oversight import directions as domain
-from agreements.records.domain.oversight.directions import Collected, Direction
+from agreements.records.domain.oversight.directions import CollectedUnder, Direction
 from agreements.records.use_cases.context import Compared, Context, compared, require_as_sealed
 from agreements.records.use_cases.ports import Slice
 from common.clock import legal_day
@@ -56,7 +56,7 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Compared[Direction]]:
     return compared(found, by=lambda one: [one], ctx=ctx)
 
 
-def collected(data_set: str, day: date, *, ctx: Context) -> Collected:
+def collected(data_set: str, day: date, *, ctx: Context) -> CollectedUnder:
     """Say under what a data set is collected on a day.
 
     Raises:
@@ -70,10 +70,10 @@ def collected(data_set: str, day: date, *, ctx: Context) -> Collected:
     return found
 
 
-def _shipped(data_set: str, day: date) -> Collected:
+def _shipped(data_set: str, day: date) -> CollectedUnder:
     rules = catalogue.load().rules_of(data_set, day)
     instruments = None if rules is None else rules.collection
-    return Collected(
+    return CollectedUnder(
         data_set=data_set,
         day=day,
         is_asked_for=instruments is not None,
