@@ -1,6 +1,7 @@
 """Templates, bulk issue and agreements in force already: two people, all or nothing (ruling 19)."""
 
 import io
+import json
 from datetime import date
 
 import openpyxl
@@ -435,6 +436,23 @@ def test_one_agreement_that_cannot_be_taken_refuses_all_and_each_is_named(seeded
         (11, "SNAPSHOT_REFUSED"),
     ]
     assert (references(seeded), len(seeded.audited())) == ([], before)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [(), ("lines", 0), ("controllers", 0), ("environment",)],
+    ids=lambda w: "/".join(map(str, w)),
+)
+def test_a_snapshot_in_force_with_a_clause_that_nobody_knows_is_refused(seeded, where):
+    seeded.contract()
+    spoilt = json.loads(json.dumps(snapshot()))
+    place = spoilt
+    for step in where:
+        place = place[step]
+    place["embargo"] = "until the autumn"
+
+    assert errors(hand_in(seeded, in_force(snapshot=spoilt))) == [(1, "SNAPSHOT_REFUSED")]
+    assert references(seeded) == []
 
 
 def test_what_is_here_already_is_not_imported_over_also_not_while_it_waits(seeded):

@@ -75,8 +75,8 @@ class Particulars:
     kind: str
     application_id: UUID
     title: str
-    start: date
-    end: date
+    first_day: date
+    last_day: date
 
 
 def content_of(agreement: Agreement, version: AgreementVersion) -> str:
@@ -118,7 +118,7 @@ def filled(
     ods, name = template.controller
     content = _put(template.snapshot(), ods, name, commissioner)
     assert isinstance(content, dict)
-    start, end = particulars.start.isoformat(), particulars.end.isoformat()
+    start, end = particulars.first_day.isoformat(), particulars.last_day.isoformat()
     sections = content.get("sections")
     if isinstance(sections, dict) and isinstance(length := sections.get("1"), dict):
         length.update(start=start, end=end)

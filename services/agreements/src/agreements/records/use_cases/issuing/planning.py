@@ -88,8 +88,8 @@ def _issued(
         reference=dars_reference() if row.reference is None else row.reference,
         application_id=new_id(),
         title=row.title,
-        start=row.start,
-        end=row.end,
+        first_day=row.start,
+        last_day=row.end,
         **_numbered(known, row),
     )
     content = filled(template, commissioner, particulars)
