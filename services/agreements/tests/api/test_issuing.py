@@ -439,9 +439,7 @@ def test_one_agreement_that_cannot_be_taken_refuses_all_and_each_is_named(seeded
 
 
 @pytest.mark.parametrize(
-    "where",
-    [(), ("lines", 0), ("controllers", 0), ("environment",)],
-    ids=lambda w: "/".join(map(str, w)),
+    "where", [(), ("lines", 0), ("lines", 1), ("linkage", 0)], ids=lambda w: "/".join(map(str, w))
 )
 def test_a_snapshot_in_force_with_a_clause_that_nobody_knows_is_refused(seeded, where):
     seeded.contract()

@@ -18,8 +18,9 @@ from common.http import Remote
 from common.security.keys import Signer, generate_jwk
 from common.security.roles import Role
 from services.agreements.tests.api.test_access import Asked
+from services.agreements.tests.api.test_issuing import confirm, hand_in, in_force
 from services.agreements.tests.api.test_organisations import code
-from services.agreements.tests.facts import REFERENCE, line
+from services.agreements.tests.facts import REFERENCE, line, snapshot
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.seeding import seed
 
@@ -270,12 +271,19 @@ def test_a_decision_rests_on_no_other_bytes_than_those_of_the_digest(service, ha
     assert [r["code"] for r in answer["context"]["refusals"]] == ["SEAL_BROKEN"]
 
 
-def test_what_an_agreement_names_is_never_withdrawn(seeded):
+@pytest.mark.parametrize("is_imported", [False, True], ids=["approved", "imported"])
+def test_what_an_agreement_names_is_never_withdrawn(seeded, is_imported):
     flow = approved(seeded)
     named = line() | {"data_set": NAME, "catalogue_digest": DIGEST, "disclosure_rule": "CSDS"}
     named["fields"] = [{"name": "Call_Category", "treatment": "as_is", "reason": "to plan"}]
 
-    seeded.draft(lines=[named])
+    if is_imported:
+        seeded.contract()
+        batch = hand_in(seeded, in_force(snapshot=snapshot(lines=[named], linkage=[])))
+        assert batch.status_code == 201, batch.text
+        assert confirm(seeded, batch.json()).status_code == 200
+    else:
+        seeded.draft(lines=[named])
 
     shown = seeded.get(f"{PATH}/{flow['id']}", Role.AUDITOR).json()
     assert (shown["state"], bool(shown["used_at"])) == ("in_use", True)

@@ -26,7 +26,7 @@ from agreements.records.use_cases.context import (
     remember,
     require_as_sealed,
 )
-from agreements.records.use_cases.drafting import require_true
+from agreements.records.use_cases.drafting import require_true, use_files
 from agreements.records.use_cases.issuing import planning, templates
 from agreements.records.use_cases.ports import Slice, Transaction
 from common.clock import legal_day
@@ -178,6 +178,7 @@ def _draft(tx: Transaction, plan: PlannedAgreement, batch: AgreementBatch, ctx: 
         agreement = known.add_version(next_version(read, new_id=new_id))
     if plan.signatures:
         agreement = signed_on_paper(agreement, agreement.versions[-1], plan.signatures)
+    use_files(tx, read, ctx)
     entry = ctx.entry(
         "agreement-imported" if plan.signatures else "agreement-drafted",
         f"agreements/{plan.reference}",

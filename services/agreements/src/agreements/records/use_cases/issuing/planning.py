@@ -1,5 +1,6 @@
 """From the rows of a spreadsheet, or from documents that are in force, to what will be drafted."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -43,6 +44,7 @@ from common.clock import end_of, legal_day
 from common.errors import AgreementNotFound, AppError
 from common.ids import canonical, dars_reference, digest, new_id
 from common.security.principal import BODY
+from statements.document import read_snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +256,7 @@ def _require_in_force(tx: Transaction, plan: PlannedAgreement) -> None:
 
 def _planned(tx: Transaction, content: bytes, line: int, today: date) -> PlannedAgreement:
     read = approved(content, digest(content))
+    _require_known(json.loads(content))
     require_true(tx, read, today)
     return PlannedAgreement(
         line=line,
@@ -267,6 +270,14 @@ def _planned(tx: Transaction, content: bytes, line: int, today: date) -> Planned
         snapshot_hash=read.snapshot_hash,
         snapshot=content.decode(),
     )
+
+
+def _require_known(snapshot: Mapping[str, JsonValue]) -> None:
+    """Refuse a clause that no decision could evaluate: the agreement would be denied for ever."""
+    found = read_snapshot(snapshot)
+    lines = [f"{name} of line {line.number}" for line in found.lines for name in line.unknown]
+    if unknown := [*found.unknown, *lines]:
+        raise SnapshotRefused(f"Nobody can evaluate {', '.join(unknown)}. Leave it out.")
 
 
 def read_back(plan: PlannedAgreement) -> ApprovedApplication:

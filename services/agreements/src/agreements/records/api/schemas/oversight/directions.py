@@ -17,6 +17,7 @@ from agreements.records.api.schemas.shared import (
 from agreements.records.domain.oversight.directions import Direction, DirectionKind
 from common.errors import Invalid
 from common.ids import new_id
+from common.texts import Scanned
 
 DataSetName = Annotated[
     str,
@@ -25,6 +26,7 @@ DataSetName = Annotated[
         description="A data set by its name in the catalogue.",
         examples=["SUS_APC"],
     ),
+    Scanned(code=True),
 ]
 DATA_SETS_MAX = 200
 
