@@ -169,6 +169,7 @@ def test_a_contract_waits_for_the_organisation_and_then_for_the_body(seeded):
 
 
 def test_a_relationship_waits_step_by_step_for_whose_step_it_is_and_then_for_consents(seeded):
+    seeded.cleared()
     asked = seeded.post(
         "/v1/relationships",
         Role.CONTRACT_MANAGER,

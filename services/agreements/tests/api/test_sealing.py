@@ -9,6 +9,7 @@ from agreements.db.seals import receipts
 from agreements.db.seals.audit import wrong
 from agreements.db.seals.first import seal_all
 from agreements.records.use_cases import agreements
+from agreements.records.use_cases.oversight import staff
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def old(service, monkeypatch):
         before.setattr(repository, "seal", lambda *_: None)
         before.setattr(receipts, "give", lambda *_, **__: None)
         before.setattr(agreements, "require_as_sealed", lambda *_, **__: None)
+        before.setattr(staff, "require_as_sealed", lambda *_, **__: None)
         service.with_organisations().active()
         service.relationship()
     return service

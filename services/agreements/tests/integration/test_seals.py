@@ -19,6 +19,13 @@ from agreements.db.destruction.tables import (
     DestructionCertificateRow,
 )
 from agreements.db.flows.tables import LocalFlowRow
+from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
+from agreements.db.oversight.tables import (
+    AuditRow,
+    DirectionRow,
+    LapseWarningRow,
+    StaffRecordRow,
+)
 from agreements.db.relationship_tables import RelationshipConsentRow, RelationshipEditionRow
 from agreements.db.seals import chain as seals
 from agreements.db.seals.chain import Book, Sealer
@@ -54,6 +61,12 @@ NOT_READ = {
     DestructionAcceptanceRow,
     DestroyedFileRow,
     OnwardShareRow,
+    AgreementTemplateRow,
+    AgreementBatchRow,
+    StaffRecordRow,
+    AuditRow,
+    LapseWarningRow,
+    DirectionRow,
 }
 """What no decision reads: sealed like the others, but nothing opens by it."""
 READ = [row for row in SEALED if row not in NOT_READ]

@@ -8,6 +8,8 @@ from sqlalchemy import text
 
 from common.errors import Refusal
 from common.security.roles import Role
+from dsfc_testing.written_past import altered
+from pseudonymisation.db.tables import metadata
 from pseudonymisation.people.adapters.score_lines import name
 from services.pseudonymisation.tests.asking_back import (
     AGREEMENT,
@@ -127,6 +129,9 @@ def test_the_sender_sees_how_they_stand_and_no_number_is_told_or_logged(surgery)
         str(row) for row in stored(surgery, "SELECT entry FROM audit_leaf")
     )
     assert not any(number in everything for number in (OURS, THEIRS, NOBODYS))
+    with altered(surgery.intake.directory / "service.db", metadata, "submission.provider"):
+        past = surgery.client.get(f"/v1/risk-scores/{sent['id']}", headers=headers).json()
+    assert (shown.json()["is_as_logged"], past["is_as_logged"]) == (True, False)
     other = surgery.headers("0CX", Role.CSU_SYSTEM)
     assert code(surgery.client.get(f"/v1/risk-scores/{sent['id']}", headers=other))[0] == 404
 

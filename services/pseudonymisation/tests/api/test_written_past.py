@@ -37,6 +37,7 @@ OTHERWISE = {
     "/v1/opt-out-checks/{check_id}/request": "refused: RECORD_NOT_AS_LOGGED",
     "/v1/submissions/{submission_id}/quarantine/rows": "refused: RECORD_NOT_AS_LOGGED",
     "/v1/submissions/{submission_id}/uploads": "how far an upload is, which no leaf tells of",
+    "/v1/risk-scores/{scores_id}": "the sender alone is shown them: test_risk_scores",
     "/.well-known/jwks.json": "the key's file",
 }
 COUNTED = {
