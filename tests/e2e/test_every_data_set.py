@@ -28,7 +28,7 @@ from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.main import app
 from dsfc_cli.synthetic import Planted, generate, generate_tables
 from dsfc_cli.synthetic.world import write_deciles
-from dsfc_client import Extract, Refused, Submission
+from dsfc_client import Extract, Problem, Submission
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore
 from services.pseudonymisation.tests.landed import Haven
 from tests.expecting import Asked, Expected, known_of
@@ -194,9 +194,9 @@ def test_what_left_of_a_data_set_is_what_its_file_says(house: House, name: str) 
     assert Counter(found.fetchall()) == Counter(wanted)
     opened_by_others(files, found.fetchall())
     if walk.data_set.refresh == "final_at_publication":
-        with pytest.raises(Refused) as published:
+        with pytest.raises(Problem) as published:
             submitted(house, walk, file, planted.left_out_at_source)
-        assert list(published.value.codes) == ["PERIOD_FINAL"]
+        assert (published.value.status, published.value.code) == (409, "PERIOD_FINAL")
 
 
 @pytest.mark.parametrize("name", SEVERAL)
