@@ -72,7 +72,12 @@ def test_all_that_a_change_comes_to_is_one_answer(supported):
 def test_step_by_step_nothing_is_missing_any_more(supported):
     ended(supported, supported.former, "2019-03-31")
     assert ("former_goes_on", supported.former["reference"]) not in lacking(supported)
-    supported.relationship(csu=OTHER_CSU, effective_from=DAY, change_kind="CHANGE_CSU")
+    supported.relationship(
+        csu=OTHER_CSU,
+        effective_from=DAY,
+        change_kind="CHANGE_CSU",
+        service_contract_reference="SC-2",
+    )
     assert [what for what, _ in lacking(supported)] == [
         "amendment_is_missing",
         "environment_is_missing",
