@@ -1,5 +1,6 @@
 """What commands that call services have in common: as whom they ask, and where."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,6 +91,11 @@ class Caller:
             )
         identities = Identities.create(self.directory / "identities")
         return identities.credentials(self.client, self.role)
+
+
+def text_of(file: Path) -> str:
+    """Read what is sent, in ASCII; `-` is what is piped."""
+    return sys.stdin.read() if str(file) == "-" else file.read_text("ascii")
 
 
 def failed(what: str, *, code: int = 1) -> typer.Exit:

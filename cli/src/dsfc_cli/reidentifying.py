@@ -18,6 +18,7 @@ from dsfc_cli.calling import (
     SuiteDirectory,
     err,
     failed,
+    text_of,
 )
 from dsfc_client import URLS
 
@@ -45,7 +46,6 @@ def command(
     Where another person of the practice has to confirm it, its id is printed and the exit status
     is 3. The numbers go to standard output alone: keep them where the practice's records are.
     """
-    text = sys.stdin.read() if str(tokens) == "-" else tokens.read_text("ascii")
     caller = Caller(
         client=client,
         role=role,
@@ -54,6 +54,7 @@ def command(
         profile=profile,
         urls={**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation},
     )
+    sent = text_of(tokens).split()
     with caller.connected() as dsfc:
         asked = dsfc.pseudonymisation.reidentify(
             {
@@ -61,7 +62,7 @@ def command(
                 "purpose": "RS",
                 "data_set": data_set,
                 "classification": classification,
-                "tokens": text.split(),
+                "tokens": sent,
                 "reason_code": reason_code,
                 "reason": reason,
             }

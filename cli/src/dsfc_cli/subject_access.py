@@ -21,6 +21,7 @@ from dsfc_cli.calling import (
     Role,
     SuiteDirectory,
     err,
+    text_of,
 )
 from dsfc_client import URLS
 
@@ -32,8 +33,7 @@ FIRST, SECOND = "body-governance-1", "body-governance-2"
 
 def numbers_of(file: Path) -> list[str]:
     """Read NHS numbers, one a line; `-` is what is piped."""
-    text = sys.stdin.read() if str(file) == "-" else file.read_text("ascii")
-    return text.split()
+    return text_of(file).split()
 
 
 @app.command()

@@ -52,6 +52,8 @@ from common.replacement.standing import (
     ReplacementStatus,
     SecondPersonNeeded,
     State,
+    is_same_person,
+    require_another_person,
 )
 
 __all__ = [
@@ -68,5 +70,7 @@ __all__ = [
     "ReplacementStatus",
     "SecondPersonNeeded",
     "State",
+    "is_same_person",
     "of_late",
+    "require_another_person",
 ]

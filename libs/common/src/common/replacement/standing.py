@@ -15,6 +15,17 @@ class SecondPersonNeeded(Conflict):
     title = "A second person must decide"
 
 
+def is_same_person(one: str, other: str) -> bool:
+    """Check whether two subjects of tokens are the same, however they are written."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def require_another_person(first: str, second: str, detail: str) -> None:
+    """Raise SecondPersonNeeded where the second person is the first."""
+    if is_same_person(first, second):
+        raise SecondPersonNeeded(detail)
+
+
 class ReplacementDecided(Conflict):
     code = "REPLACEMENT_DECIDED"
     title = "The replacement has already been decided"
@@ -187,5 +198,6 @@ class ReplacementStatus:
 
     @staticmethod
     def _require_another(first: str | None, second: str, detail: str) -> None:
-        if first is None or first.strip().casefold() == second.strip().casefold():
+        if first is None:
             raise SecondPersonNeeded(detail)
+        require_another_person(first, second, detail)

@@ -19,7 +19,7 @@ from agreements.flows.domain.errors import (
     LocalFlowVersionTaken,
 )
 from agreements.flows.domain.events import LocalFlowChanged
-from common.replacement import SecondPersonNeeded
+from common.replacement import require_another_person
 
 
 class FlowState(StrEnum):
@@ -156,8 +156,9 @@ class LocalFlow:
             raise LocalFlowDecided(f"It is {self.state}.", state=self.state.value)
 
     def _require_another(self, by: str) -> None:
-        if by.strip().casefold() == self.registered_by.strip().casefold():
-            raise SecondPersonNeeded("Whoever registered a local flow cannot decide on it.")
+        require_another_person(
+            self.registered_by, by, "Whoever registered a local flow cannot decide on it."
+        )
 
     def _ended(self, state: FlowState, *, by: str, reason: str, at: datetime) -> Self:
         ended = replace(self, state=state, ended_by=by, ended_at=at, reason=reason)

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Self
 from uuid import UUID
 
 from common.errors import TransitionRefused
-from common.replacement import SecondPersonNeeded
+from common.replacement import require_another_person
 
 
 class AskedState(StrEnum):
@@ -66,8 +66,9 @@ class AskedAboutPeople:
         self._require_in_time(at)
         if self.state is not AskedState.WAITING:
             raise self.IS_DECIDED("It does not wait for anybody.")
-        if by.strip().casefold() == self.asked_by.strip().casefold():
-            raise SecondPersonNeeded("Whoever asked cannot confirm it; another person must.")
+        require_another_person(
+            self.asked_by, by, "Whoever asked cannot confirm it; another person must."
+        )
         return replace(
             self,
             state=AskedState.READY,

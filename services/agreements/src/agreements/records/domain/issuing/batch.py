@@ -14,7 +14,7 @@ from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.version import AgreementVersion, Signature
 from common.clock import start_of
 from common.ids import new_id
-from common.replacement import ReplacementDecided, SecondPersonNeeded
+from common.replacement import ReplacementDecided, require_another_person
 
 
 class BatchKind(StrEnum):
@@ -87,8 +87,9 @@ class AgreementBatch:
 
         """
         self._require_waiting()
-        if by.strip().casefold() == self.proposed_by.strip().casefold():
-            raise SecondPersonNeeded("Whoever handed agreements in cannot confirm them.")
+        require_another_person(
+            self.proposed_by, by, "Whoever handed agreements in cannot confirm them."
+        )
         return self._decided(BatchState.CONFIRMED, by=by, reason=reason, at=at)
 
     def withdraw(self, *, by: str, reason: str, at: datetime) -> Self:

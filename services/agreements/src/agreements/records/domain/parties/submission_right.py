@@ -14,7 +14,7 @@ from uuid import UUID
 from agreements.records.domain.parties.codes import Codes, CodeState, standing_on
 from agreements.records.domain.parties.organisation import Organisation
 from common.clock import is_between
-from common.replacement import ReplacementDecided, SecondPersonNeeded
+from common.replacement import ReplacementDecided, require_another_person
 
 
 class RightState(StrEnum):
@@ -65,8 +65,7 @@ class SubmissionRight:
 
         """
         self._require_waiting()
-        if by.strip().casefold() == self.proposed_by.strip().casefold():
-            raise SecondPersonNeeded("Whoever recorded a right cannot confirm it.")
+        require_another_person(self.proposed_by, by, "Whoever recorded a right cannot confirm it.")
         return self._decided(RightState.CONFIRMED, by=by, reason=reason, at=at)
 
     def take_back(self, *, by: str, reason: str, at: datetime) -> Self:

@@ -28,6 +28,7 @@ from agreements.records.use_cases.destruction.ledgers import destruction_of
 from agreements.records.use_cases.ports import Scope, Slice, Transaction
 from common import unreadable
 from common.clock import legal_day
+from common.replacement import is_same_person
 from common.security.principal import BODY
 from common.security.roles import Role
 
@@ -106,7 +107,7 @@ class _Desk:
 
     def is_other_than(self, subject: str) -> bool:
         """Check whether the caller may be the second person after this one."""
-        return self.ctx.principal.subject.strip().casefold() != subject.strip().casefold()
+        return not is_same_person(self.ctx.principal.subject, subject)
 
 
 def get(duties: Collection[Duty], most: int, *, ctx: Context) -> Inbox:
