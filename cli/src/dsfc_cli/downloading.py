@@ -55,6 +55,8 @@ def command(
         found = _asked_for(dsfc, extract)
         if not found.files:
             raise failed(f"There are no files: it is {found.state}.")
+        if (said := opt_outs_in(found)) is not None:
+            typer.echo(said, err=True)
         for path in fetched(dsfc, found, to, zipped=zipped):
             typer.echo(path)
 
@@ -69,6 +71,19 @@ def fetched(dsfc: Dsfc, released: Extract, to: Path, *, zipped: bool = False) ->
             yield dsfc.dissemination.download(
                 file.id, to / name, zipped=zipped, progress=partial(progress.advance, task)
             )
+
+
+def opt_outs_in(asked: Extract) -> str | None:
+    """Say whether opt-outs are upheld in it, and why; None of a service that does not say it."""
+    said = asked.opt_outs
+    if said is None:
+        return None
+    how = "are upheld" if said.applied else "are not upheld"
+    if said.ground is None:
+        return f"Opt-outs {how}."
+    letter = f"; {said.ground.letter}" if said.ground.letter else ""
+    by = f"by {said.ground.by}: {said.ground.reason}"
+    return f"Opt-outs {how}, {by} ({said.ground.source}{letter})."
 
 
 def _asked_for(dsfc: Dsfc, id_: UUID) -> Extract:

@@ -16,7 +16,7 @@ from dsfc_cli.calling import (
     SuiteDirectory,
     failed,
 )
-from dsfc_cli.downloading import fetched
+from dsfc_cli.downloading import fetched, opt_outs_in
 from dsfc_client import URLS
 from dsfc_client.services import WAIT_SECONDS_MAX
 
@@ -105,6 +105,8 @@ def command(
     with caller.connected() as dsfc:
         asked = dsfc.dissemination.tabulate(body)
         typer.echo(f"Asked for; its id is {asked.id}.", err=True)
+        if (said := opt_outs_in(asked)) is not None:
+            typer.echo(said, err=True)
         made = dsfc.dissemination.wait_for_table(asked.id, timeout_seconds=timeout)
         for path in list(fetched(dsfc, made, to)):
             typer.echo(path)

@@ -181,6 +181,17 @@ class Asked:
     subject: dict[str, Any]
 
 
+OPT_OUT = {
+    "applied": False,
+    "list_age_days_max": 7,
+    "ground": {
+        "by": "rule",
+        "reason": "not confidential patient information",
+        "source": "domain.md 4.3",
+    },
+}
+
+
 @dataclass
 class Agreements:
     """Answers evaluations as the wire contract says, by what a test has set."""
@@ -216,6 +227,8 @@ class Agreements:
     """Of the line."""
     fields: tuple[str, ...] = FIELDS
     """That the line lists."""
+    opt_out: dict[str, Any] = field(default_factory=lambda: json.loads(json.dumps(OPT_OUT)))
+    """What its permits say of opt-outs."""
 
     def reset(self) -> None:
         """Forget what a test had set. What was decided before stays decided."""
@@ -224,7 +237,7 @@ class Agreements:
             *("refusals", "parties", "lease_seconds", "lease_until", "broken", "raw"),
             *("delay_seconds", "broken_code"),
             *("permit_lifetime", "terms", "asked", "decisions", "order_days_max"),
-            *("data_set", "fields"),
+            *("data_set", "fields", "opt_out"),
         ):
             setattr(self, name, getattr(fresh, name))
 
@@ -368,6 +381,7 @@ class Agreements:
                 "decision_id": answer["context"]["id"],
                 "line": LINE,
                 "domain": {"controllers": list(CONTROLLERS)},
+                "opt_out": self.opt_out,
             },
             at=self.clock.now(),
             lifetime=self.permit_lifetime,

@@ -73,21 +73,28 @@ class Purposes(UseRule):
 class Identity(UseRule):
     """Who may have the data set with people's identity, by which route and for whose people.
 
-    Where any row names a data set, whenever it holds, nobody else may.
+    Where any row names a data set, whenever it holds, nobody else may; where it names purposes, for
+    these purposes.
     """
 
     recipients: Annotated[tuple[Text, ...], Field(min_length=1)]
     """Kinds of organisations."""
     routes: Annotated[tuple[Text, ...], Field(min_length=1)]
     populations: Annotated[tuple[Text, ...], Field(min_length=1)]
+    purposes: tuple[Text, ...] = ()
+    """Of lines for these alone; none named: whatever the purpose."""
     statute: Text | None = None
     """The law that gives it to them: opt-outs do not apply then. None: by the people's or the
     Secretary of State's leave."""
 
+    def is_about(self, purpose: str) -> bool:
+        """Say whether the row is about lines for that purpose."""
+        return not self.purposes or purpose in self.purposes
+
     def allows(self, wanted: "Wanted", kind: str) -> bool:
         """Say whether an organisation of that kind may have what is wanted."""
         by_this = wanted.route in self.routes and wanted.population in self.populations
-        return by_this and kind in self.recipients
+        return by_this and self.is_about(wanted.purpose) and kind in self.recipients
 
 
 class Hidden(UseRule):
@@ -201,10 +208,14 @@ class Uses(Strict):
 
         Where none does, the route has to be one that its purpose knows, and opt-outs apply.
         """
+        return self.statute(wanted, on) is not None
+
+    def statute(self, wanted: Wanted, on: date) -> Identity | None:
+        """Give the row of that law, of the first controller; None unless each has one."""
         rows = [row for row in _holding(self.identity, wanted, on) if row.statute]
-        return bool(wanted.recipients) and all(
-            any(row.allows(wanted, kind) for row in rows) for kind in wanted.recipients.values()
-        )
+        kinds = wanted.recipients.values()
+        found = [next((row for row in rows if row.allows(wanted, kind)), None) for kind in kinds]
+        return next(iter(found), None) if all(found) else None
 
     def gives_identity(self, wanted: Wanted, on: date) -> bool:
         """Say whether each controller may have people's identity, by the line's route."""
@@ -213,9 +224,10 @@ class Uses(Strict):
             any(row.allows(wanted, kind) for row in rows) for kind in wanted.recipients.values()
         )
 
-    def knows_route(self, data_set: str, route: str, on: date) -> bool:
-        """Say whether anybody may have the data set's identities by a route that day."""
-        return any(route in row.routes for row in self.identity if row.holds(data_set, on))
+    def knows_route(self, data_set: str, purpose: str, route: str, on: date) -> bool:
+        """Say whether anybody may have the data set's identities so, for that purpose, that day."""
+        rows = (row for row in self.identity if row.holds(data_set, on) and row.is_about(purpose))
+        return any(route in row.routes for row in rows)
 
     def misuses(self, wanted: Wanted, on: date) -> Iterator[Misuse]:
         """Say everything that a line asks for and may not have."""
@@ -233,7 +245,11 @@ class Uses(Strict):
             yield Misuse(breach=Breach.PURPOSE, subject=wanted.purpose, detail=detail)
 
     def _of_identity(self, wanted: Wanted, on: date) -> Iterator[Misuse]:
-        named = [row for row in self.identity if wanted.data_set in row.data_sets]
+        named = [
+            row
+            for row in self.identity
+            if wanted.data_set in row.data_sets and row.is_about(wanted.purpose)
+        ]
         if not named or not wanted.identifiable:
             return
         rows = _holding(self.identity, wanted, on)

@@ -355,6 +355,26 @@ class Availability(Wire):
     since: datetime | None = None
 
 
+class OptOutGround(Wire):
+    """Why opt-outs are upheld, or are not: a rule, a line, consent or a statute."""
+
+    by: str
+    reason: str
+    source: str
+    since: date | None = None
+    letter: str | None = None
+
+
+class OptOuts(Wire):
+    """Whether opt-outs are upheld in an extract; it says of nobody whether they opted out."""
+
+    applied: bool
+    by: str | None = None
+    """How it is known who opted out: `list` or `check`."""
+    list_age_days_max: int | None = None
+    ground: OptOutGround | None = None
+
+
 class Extract(Wire):
     """A request for data under an agreement, and what came of it."""
 
@@ -372,6 +392,8 @@ class Extract(Wire):
     """That it was made of, and what replaced them."""
     changes_since: str | None = None
     """The earlier extract of which the changes are wanted besides."""
+    opt_outs: OptOuts | None = None
+    """Whether they are upheld in it, and why."""
 
 
 class Tabulation(Extract):

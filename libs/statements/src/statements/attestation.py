@@ -15,7 +15,7 @@ from pydantic import Field, JsonValue
 from catalogue import Cap
 from statements.filters import Filters
 from statements.form import CLOSED, OPEN, Form
-from statements.line import Line, MapVersions
+from statements.line import Line, MapVersions, OptOutGround
 from statements.tables import AttestedTable
 from statements.vocabulary import Count, Text
 
@@ -146,6 +146,8 @@ class OptOut:
     people_left_out: Count | None = None
     """Opted-out people of whom the selection had rows; None: it is not told (docs/adr/0105)."""
     rows_without_person_left_out: Count | None = None
+    ground: OptOutGround | None = None
+    """Why they were upheld, or were not, as the permit said; None: it did not."""
 
     @property
     def lists(self) -> frozenset[str]:

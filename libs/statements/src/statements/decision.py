@@ -14,6 +14,7 @@ from common.errors import AgreementNotFound, AppError, Refusal, Refused
 from statements.filters import Filters
 from statements.form import OPEN
 from statements.line import AgreementVersion
+from statements.permit import OptOut
 from statements.snapshot import NamedController
 from statements.vocabulary import OptOutSource
 
@@ -156,6 +157,13 @@ class EvaluationContext(Answered):
     ] = None
     until: Annotated[
         datetime | None, Field(description="Of a dry run: until when yes stays yes.")
+    ] = None
+    opt_outs: Annotated[
+        OptOut | None,
+        Field(
+            description="Of a dry run of a request: whether opt-outs would be upheld, and why."
+            " Never who opted out, nor whether anybody did."
+        ),
     ] = None
 
 

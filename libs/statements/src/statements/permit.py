@@ -17,7 +17,7 @@ from catalogue import Treatment
 from common.ids import digest_of
 from statements.filters import Filters
 from statements.form import CLOSED, Form
-from statements.line import AgreementVersion, Line, MapVersions
+from statements.line import AgreementVersion, Line, MapVersions, OptOutGround
 from statements.tables import PermittedTable, columns_of, repeated
 from statements.vocabulary import (
     AGGREGATES,
@@ -123,9 +123,20 @@ class DomainFacts:
 class OptOut:
     __pydantic_config__ = CLOSED
 
-    applied: bool
-    list_age_days_max: int
-    by: OptOutSource = "list"
+    applied: Annotated[bool, Field(description="Whether who opted out is left out.")]
+    list_age_days_max: Annotated[
+        int, Field(description="How old the list may be by which it is known who did, in days.")
+    ]
+    by: Annotated[
+        OptOutSource, Field(description="How it is known: by a list, or by the national check.")
+    ] = "list"
+    ground: OptOutGround | None = None
+    """Why they are upheld, or are not; None: a permit of before November 2026 does not say."""
+
+    @staticmethod
+    def read(claims: Mapping[str, Any]) -> "OptOut":
+        """Read it out of a permit's claims. Raises Malformed."""
+        return OPT_OUT.of(claims.get("opt_out") or {})
 
     def accepts(self, list_date: date, *, today: date) -> bool:
         """Say whether a list of that day is new enough (domain.md 4.3)."""
@@ -247,3 +258,4 @@ class Permit:
 JUDGED: Final = frozenset({"iss", "aud", "azp", "iat", "exp"})
 FORM = Form(Permit)
 DOMAIN = Form(DomainFacts)
+OPT_OUT = Form(OptOut)

@@ -89,3 +89,5 @@ Reason = Annotated[str, Field(pattern=rf"^[{REASONS}]$")]
 OptOutTreatment = Literal["applied", "not_applied"]
 OptOutSource = Literal["list", "check"]
 """How it is known who objected: by a list of objectors, or by a national check (R12)."""
+OptOutGroundName = Literal["rule", "line", "consent", "statute"]
+"""On what it rests that opt-outs are upheld, or are not."""

@@ -79,11 +79,11 @@ WORDS = {  # [3.2] Annex B
 }  # fmt: skip
 
 CAG_FLOWS = {  # [4.1]
-    "CAG 7-04(a)/2013": ({"RS"}, {"rs_supplier", "gp_practice"}),
-    "CAG 7-07(a)/2013": ({"IV"}, {"ash"}),
-    "CAG 7-07(b)/2013": ({"IV"}, {"ceff"}),
-    "CAG 7-07(c)/2013": ({"IV"}, {"ceff"}),
-    "CAG 2-03(a)/2013": ({"COM", "IV"}, {"ash"}),
+    "CAG 7-04(a)/2013": ({"RS"}, {"rs_supplier", "gp_practice"}, set()),
+    "CAG 7-07(a)/2013": ({"IV"}, {"ash"}, set()),
+    "CAG 7-07(b)/2013": ({"IV"}, {"ceff"}, {"CCG", "SUB_ICB_LOCATION", "ICB"}),
+    "CAG 7-07(c)/2013": ({"IV"}, {"ceff"}, {"CSU"}),
+    "CAG 2-03(a)/2013": ({"COM", "IV"}, {"ash"}, set()),
 }
 
 DSPT_EDITIONS = [  # [2.6]: an edition is the latest from its first day on
@@ -1001,6 +1001,19 @@ class Evaluation:
             and all(kind == "LOCAL_AUTHORITY" for kind in self.kinds_of_controllers().values())
         )
 
+    def is_paid_for(self) -> bool:
+        """SUS and what providers send with their bills: input of invoice validation [4.1]."""
+        monitoring = ("PLCM", "DRPLCM", "DEPLCM")
+        return self.data_set in ("SUS_APC", "SUS_APCS", "SUS_OP", "SUS_AE", "ECDS", *monitoring)
+
+    def who_pays(self, line: Json) -> set[str]:
+        """Controllers who may know by the number whose invoice it is: of their own, by s251."""
+        route, rule = line["confidentiality"]["route"], line["population"]["rule"]
+        if route != "section_251" or rule not in ("own", "union"):
+            return set()
+        commissioners = ("CCG", "SUB_ICB_LOCATION", "ICB")
+        return {c for c, kind in self.kinds_of_controllers().items() if kind in commissioners}
+
     def for_what_it_is(self, line: Json) -> Found:
         found: Found = set()
         if self.data_set in {"GP_RS", "RISK_SCORES"} and self.purpose != "RS":
@@ -1017,6 +1030,10 @@ class Evaluation:
                     and rule in ("own", "union", "list", "national", "residents")
                 )
                 if not by_law and not otherwise:
+                    found.add(("IDENTITY_NOT_FOR_RECIPIENT", code))
+        if self.purpose == "IV" and self.classification == "IDENTIFIABLE" and self.is_paid_for():
+            for code in self.kinds_of_controllers():
+                if code not in self.who_pays(line):
                     found.add(("IDENTITY_NOT_FOR_RECIPIENT", code))
         hidden = {
             "SUS_APC": (
@@ -1047,12 +1064,19 @@ class Evaluation:
             rule in ("own", "union", "list", "national", "residents")
             and all(kind in ("LOCAL_AUTHORITY", *others) for kind in kinds)
         )
+        by_invoice = (
+            self.purpose == "IV"
+            and self.is_paid_for()
+            and self.who_pays(line) == set(self.kinds_of_controllers())
+        )
         may = (
-            self.is_of_births_or_deaths()
-            and self.classification == "IDENTIFIABLE"
+            self.classification == "IDENTIFIABLE"
             and route in entry.get("identified_by", [])
             and bool(kinds)
-            and (self.by_statute(line) or by_leave)
+            and (
+                (self.is_of_births_or_deaths() and (self.by_statute(line) or by_leave))
+                or by_invoice
+            )
         )
         listed = {f["name"]: f["treatment"] for f in line["fields"]}
         forms = {c["name"]: c["treatment"] for c in self.columns()} if self.file else listed
@@ -1168,7 +1192,10 @@ class Evaluation:
         for approval in self.world["approvals"]:
             if approval["reference"] != reference:
                 continue
-            purposes, where = CAG_FLOWS.get(reference, (None, None))
+            purposes, where, whose = CAG_FLOWS.get(reference, (None, None, set()))
+            owner = self.own(line["recipient_environment"]["organisation"])
+            rows = [self.organisation_row(code) for code in {owner, *self.holders(owner)}]
+            kinds = {row["kind"] for row in rows if row is not None}
             limited = approval["controllers"]
             spells = [(approval["start"], approval["end"]), *approval.get("former", [])]
             if (
@@ -1176,6 +1203,7 @@ class Evaluation:
                 and self.purpose in approval["purposes"]
                 and (purposes is None or self.purpose in purposes)
                 and (where is None or line["recipient_environment"]["kind"] in where)
+                and (not whose or kinds & whose)
                 and (
                     limited is None
                     or all(

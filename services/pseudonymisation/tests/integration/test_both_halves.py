@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 import catalogue
+from catalogue import Treatment
 from common.errors import Refused
 from common.ids import digest_of, new_id
 from common.security.keys import ATTESTATION, PERMIT, SignedVerifier, Signer, generate_jwk, issue
@@ -138,12 +139,12 @@ def dissemination(intake, clock):
 
 
 def forms_of(data_set, at):
-    """Every column that may leave, in its first, second, ... form."""
-    return {
-        name: column.treatments[at % len(column.treatments)].value
+    """Every column that may leave without a legal route, in its first, second, ... form."""
+    forms = {
+        name: [form for form in column.treatments if form is not Treatment.IDENTIFIED]
         for name, column in data_set.releasables.items()
-        if column.treatments
     }
+    return {name: each[at % len(each)].value for name, each in forms.items() if each}
 
 
 def sus_rows(count):

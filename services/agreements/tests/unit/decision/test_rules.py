@@ -56,9 +56,9 @@ def test_the_ceilings_are_those_of_the_page(loaded):
 
 def test_the_powers_and_references_are_those_of_the_page(loaded):
     assert {p.code for p in loaded.powers} == set(POWERS)
-    assert {s.reference: (set(s.purposes), set(s.environments)) for s in loaded.supports} == (
-        CAG_FLOWS
-    )
+    assert {
+        s.reference: (set(s.purposes), set(s.environments), set(s.of)) for s in loaded.supports
+    } == CAG_FLOWS
 
 
 def test_every_row_says_where_it_is_from(loaded):

@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 import catalogue
 from agreements.decision.domain import rules as domain
+from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.domain.terms.categories import Category
 from common.field import legal_bases
 from common.ids import digest_of
@@ -82,6 +83,7 @@ class SupportRow(RuleRow):
     reference: str
     purposes: Words
     environments: frozenset[EnvironmentKind]
+    of: frozenset[OrganisationKind] = frozenset()
 
 
 class FormulaRow(RuleRow):

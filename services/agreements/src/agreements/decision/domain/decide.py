@@ -12,6 +12,7 @@ from uuid import UUID
 
 from agreements.decision.domain.case import Case, LineCase
 from agreements.decision.domain.clauses import AGREEMENT_CLAUSES, LINE_CLAUSES
+from agreements.decision.domain.clauses.line_clauses import opt_out_ground
 from agreements.decision.domain.clauses.table_clauses import (
     disclosure_of,
     linked_rules_of,
@@ -25,7 +26,7 @@ from common.clock import legal_day
 from common.errors import Refusal
 from statements.document import IncompleteTerms, Terms
 from statements.filters import Filters
-from statements.line import AgreementVersion
+from statements.line import AgreementVersion, OptOutGround
 from statements.permit import DomainFacts, PermittedCaps, PermittedField
 from statements.snapshot import Published
 from statements.tables import PermittedTable
@@ -63,6 +64,8 @@ class Permission:
     list_days_max: int
     opt_out_by: Literal["list", "check"]
     """How the haven is to know who objected, where that is upheld."""
+    opt_out_ground: OptOutGround | None
+    """Why opt-outs are upheld, or are not."""
     grounds: tuple[str, ...]
     """The facts that allow it, by name: contracts, relationships, approvals."""
     turns_at: datetime
@@ -224,6 +227,7 @@ def _permission(case: LineCase) -> Permission:
         registered_with=case.registered_with,
         list_days_max=case.facts.rules.list_days_max(case.day) or 0,
         opt_out_by=case.opt_out_by,
+        opt_out_ground=opt_out_ground(case),
         grounds=tuple(_grounds(case)),
         turns_at=case.facts.turns_at(case.present.at, case.day),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal, TypeVar
 
+from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.domain.terms.categories import Category
 from catalogue import Caps, Uses
 from common.clock import is_between
@@ -82,6 +83,8 @@ class Support(Dated):
     reference: str
     purposes: frozenset[str]
     environments: frozenset[EnvironmentKind]
+    of: frozenset[OrganisationKind]
+    """Kinds of organisations whose environments these are; none: any that may have one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,13 @@ from agreements.decision.domain.decide import NOT_FOUND, Decision, Permission, d
 from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.horizon import until
 from agreements.decision.domain.question import Asker, Fetch, Request
+from agreements.decision.use_cases.permission_cache import opt_outs_of
 from agreements.decision.use_cases.ports import DecisionLog, DecisionLogs, Fate
 from common.clock import Clock, legal_day
 from common.errors import Refusal
 from statements.document import Terms
 from statements.filters import Filters
+from statements.permit import OptOut
 from statements.request import ExtractRequest
 from statements.tables import MONTH as MONTHS
 from statements.tables import TableDimension, TableRequest
@@ -37,6 +39,8 @@ class DryAnswer:
     refusals: tuple[Refusal, ...]
     until: datetime | None
     """Until when a yes stays one, as far as is known today."""
+    opt_outs: OptOut | None = None
+    """Of an extract that would be permitted: whether they would be upheld, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,12 +283,14 @@ def _answer(
     present: Present,
 ) -> DryAnswer:
     allowed = isinstance(decision, Permission)
+    asks = isinstance(question, Request)
     return DryAnswer(
         epoch=tx.epoch(),
         at=present.at,
         permitted=allowed,
         refusals=() if isinstance(decision, Permission) else decision,
         until=until(question, facts, present) if allowed else None,
+        opt_outs=opt_outs_of(decision) if isinstance(decision, Permission) and asks else None,
     )
 
 

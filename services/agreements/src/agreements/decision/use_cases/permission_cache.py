@@ -65,11 +65,7 @@ class PermissionTexts:
                 ),
             ),
             domain=allowed.domain,
-            opt_out=OptOut(
-                applied=line.opt_outs_applied,
-                list_age_days_max=allowed.list_days_max,
-                by=allowed.opt_out_by,
-            ),
+            opt_out=opt_outs_of(allowed),
             disclosure_rule=line.disclosure_rule or "",
             caps=allowed.caps,
             filters=allowed.filters,
@@ -112,6 +108,16 @@ class PermissionTexts:
             self._of_permits = written({n: v for n, v in every.items() if n not in own})
         del own["jti"]
         return joined({**self._of_permits, **own})
+
+
+def opt_outs_of(allowed: Permission) -> OptOut:
+    """Say whether the haven is to leave out who objected, and why."""
+    return OptOut(
+        applied=allowed.line.opt_outs_applied,
+        list_age_days_max=allowed.list_days_max,
+        by=allowed.opt_out_by,
+        ground=allowed.opt_out_ground,
+    )
 
 
 def written(members: Mapping[str, JsonValue]) -> Written:

@@ -16,12 +16,13 @@ from common.web.logged import IsAsLogged
 from dissemination.domain.agreement_status import Availability
 from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.delivery import Delivery, Outcome
-from dissemination.domain.extract import Extract, PreparedFile, State
+from dissemination.domain.extract import Extract, Permit, PreparedFile, State
 from dissemination.domain.landed import QualitySummary
 from dissemination.domain.release import Release
 from dissemination.use_cases.extracts import ExtractWithStatus, FilesOfExtract
 from dissemination.use_cases.ports import Logged
 from statements.filters import WantedFilter
+from statements.permit import OptOut
 from statements.vocabulary import Classification, Format, Purpose
 
 
@@ -185,6 +186,13 @@ class ExtractStanding(Outgoing):
     standing_order: Annotated[
         UUID | None, Field(description="For which it was asked; null: it was asked for by itself.")
     ]
+    opt_outs: Annotated[
+        OptOut,
+        Field(
+            description="Whether opt-outs are upheld in it, and why: the rule of the day or the"
+            " law, with its source. It says of nobody whether they opted out."
+        ),
+    ]
     requested_at: datetime
     changed_at: datetime
     is_as_logged: IsAsLogged
@@ -234,6 +242,7 @@ class ExtractStanding(Outgoing):
             "client_id": extract.requester.client_id,
             "editions": [] if shown.status is None else _read_editions(extract),
             "standing_order": extract.standing_order,
+            "opt_outs": _opt_outs(extract.permit),
             "requested_at": extract.requested_at,
             "changed_at": extract.changed_at,
             "is_as_logged": is_as_logged(
@@ -249,6 +258,12 @@ def _since(file: PreparedFile) -> str | None:
     """Say what a change set leads from, as the haven attested it (RecordUnreadable)."""
     changes = SignedAttestation.read(file.attestation, unverified(file.attestation)).said.changes
     return None if changes is None else changes.since
+
+
+@from_row
+def _opt_outs(permit: Permit) -> OptOut:
+    """Say it as agreements permitted it (RecordUnreadable)."""
+    return OptOut.read(unverified(permit.compact))
 
 
 def _read_editions(extract: Extract) -> list[ReadEditionView]:

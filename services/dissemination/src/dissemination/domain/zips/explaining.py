@@ -36,6 +36,13 @@ REASONS: Final[Mapping[str, str]] = {
     "R": "the commissioner that is responsible by the record",
     "C": "the commissioner that the record names",
 }
+GROUNDS: Final[Mapping[str, str]] = {
+    "rule": "by the rule of the day",
+    "line": "by the agreement's line, though the rule of the day does not ask for it",
+    "consent": "the people consented, in spite of the rule of the day",
+    "statute": "by statute",
+}
+"""Why opt-outs are upheld, or are not."""
 WITHOUT_NAMES: Final = AREAS - {Derivation.DEPRIVATION_DECILE}
 NO_NAMES: Final = (
     "codes of the Office for National Statistics; their names are not here yet: the postcode"
@@ -129,11 +136,14 @@ def _links(group: Group, groups: Iterable[Group]) -> Iterator[tuple[str, tuple[s
 
 
 def _opt_outs(manifest: Manifest) -> str:
-    opt_out = manifest.opt_out
+    opt_out, why = manifest.opt_out, ""
+    if opt_out.ground is not None:
+        letter = f"; {opt_out.ground.letter}" if opt_out.ground.letter else ""
+        why = f" ({GROUNDS[opt_out.ground.by]}: {opt_out.ground.reason}{letter})"
     if not opt_out.applied:
-        return "not upheld for this line"
+        return f"not upheld for this line{why}"
     by = "the national check" if opt_out.by == "check" else "the list"
-    return f"upheld, by {by} of {opt_out.list_date}"
+    return f"upheld, by {by} of {opt_out.list_date}{why}"
 
 
 def _changes(manifest: Manifest) -> Iterator[str]:

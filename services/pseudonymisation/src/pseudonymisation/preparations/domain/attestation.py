@@ -154,6 +154,7 @@ def claims(
             list_digest=None if in_force is None else in_force.digest,
             besides=tuple(str(other.id) for other in opt_outs[1:]),
             by=permit.opt_out.by,
+            ground=permit.opt_out.ground,
             people_left_out=outcome.people_left_out,
             rows_without_person_left_out=outcome.rows_without_person_left_out,
         ),

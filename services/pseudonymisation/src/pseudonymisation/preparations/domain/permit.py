@@ -65,7 +65,7 @@ def require_releasable(permit: Permit, data_set: DataSet, *, on: date) -> None:
         detail = "Records are prepared pseudonymised, or with columns of identity; and tables."
         refusals.append(Refusal("FORM_NOT_ALLOWED", detail, permit.line.classification))
     if permit.identified and not _has_route(permit, data_set, on):
-        detail = "The data set gives no identity by the permit's legal route."
+        detail = "The data set gives no identity for the permit's purpose by its legal route."
         refusals += [Refusal("IDENTITY_WITHOUT_ROUTE", detail, n) for n in permit.identified]
     for field in permit.fields:
         column = data_set.releasables.get(field.name)
@@ -89,7 +89,8 @@ def require_releasable(permit: Permit, data_set: DataSet, *, on: date) -> None:
 
 def _has_route(permit: Permit, data_set: DataSet, on: date) -> bool:
     """Say whether the data set's own file and its rules of use know the route (docs/adr/0064)."""
-    route = permit.route
+    route, purpose = permit.route, permit.line.purpose
     return route is not None and (
-        route in data_set.identified_by and uses().knows_route(data_set.data_set, route, on)
+        route in data_set.identified_by
+        and uses().knows_route(data_set.data_set, purpose, route, on)
     )

@@ -384,6 +384,7 @@ async def _dry(
             epoch=answer.epoch,
             refusals=_with_remedies(answer.refusals),
             until=None if answer.until is None else answer.until.astimezone(UTC),
+            opt_outs=answer.opt_outs,
         ),
     )
 

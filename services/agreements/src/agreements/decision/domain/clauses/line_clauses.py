@@ -1,11 +1,12 @@
 """The clauses of one line."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 from agreements.decision.domain.case import MONTH, NATIONAL, OWN, UNION, LineCase
 from agreements.decision.domain.clauses.agreement_clauses import closed_today
-from agreements.decision.domain.clauses.use_clauses import by_statute
+from agreements.decision.domain.clauses.use_clauses import by_statute, statute
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.permits import treatment_of
 from agreements.decision.domain.question import Fetch, Reidentify, Request
@@ -16,6 +17,7 @@ from agreements.records.domain.terms.categories import Category
 from agreements.records.domain.terms.data_sets import DataSetFacts
 from common.errors import Refusal
 from statements.attestation import Column
+from statements.line import OptOutGround
 from statements.vocabulary import Classification
 
 SECTION_251 = "section_251"
@@ -154,6 +156,28 @@ def opt_out(case: LineCase) -> Iterator[Refusal]:
     if is_untrue or (rule.applied and not is_excused and not by_statute(case)):
         detail = f"The line leaves opt-outs out; the rule of today: {rule.reason}."
         yield refusal(Code.OPT_OUT_NOT_APPLIED, detail)
+
+
+def opt_out_ground(case: LineCase) -> OptOutGround | None:
+    """Say why the line upholds opt-outs, or leaves them out; None where no rule is about it."""
+    rule, terms = case.opt_out_rule, case.line
+    if rule is None:
+        return None
+    by_rule = OptOutGround(
+        by="rule",
+        reason=rule.reason,
+        source=rule.source,
+        since=rule.first,
+        letter=rule.letter,
+    )
+    if terms.opt_outs_applied == rule.applied:
+        return by_rule
+    if terms.opt_outs_applied:
+        return replace(by_rule, by="line", letter=None)
+    if (law := statute(case)) is not None:
+        reason = law.statute or law.reason
+        return OptOutGround(by="statute", reason=reason, source=law.source, since=law.valid_from)
+    return replace(by_rule, by="consent")
 
 
 def differencing(case: LineCase) -> Iterator[Refusal]:
@@ -374,5 +398,13 @@ def _uncovered(case: LineCase, approval: Section251Approval) -> str | None:
             case.key.purpose not in support.purposes
             or case.line.environment_kind not in support.environments
         ),
+        "is about environments of others": support is not None
+        and bool(support.of)
+        and not any(_kind(case, owner) in support.of for owner in case.owners_of(case.line)),
     }
     return next((reason for reason, holds in why.items() if holds), None)
+
+
+def _kind(case: LineCase, ods: str) -> OrganisationKind | None:
+    found = case.organisations.organisation(ods)
+    return None if found is None else found.kind

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from agreements.decision.domain.case import LineCase
 from agreements.decision.domain.codes import Code, refusal
 from agreements.decision.domain.question import Match, Reidentify, ReturnScores
-from catalogue import Treatment, Wanted
+from catalogue import Identity, Treatment, Wanted
 from common.errors import Refusal
 from statements.vocabulary import AGGREGATES, Classification, EnvironmentKind, Purpose
 
@@ -37,6 +37,11 @@ def by_statute(case: LineCase) -> bool:
     """Say whether a law of the data set gives it, by the line's route, to each controller."""
     is_identifiable = case.key.classification == Classification.IDENTIFIABLE
     return is_identifiable and case.facts.rules.uses.by_statute(_wanted(case), case.day)
+
+
+def statute(case: LineCase) -> Identity | None:
+    """Give the rule of that law; None where there is none."""
+    return case.facts.rules.uses.statute(_wanted(case), case.day) if by_statute(case) else None
 
 
 def _wanted(case: LineCase) -> Wanted:
