@@ -18,11 +18,12 @@ from common.clock import SystemClock
 from common.db import engine as engines
 from common.db.tables import metadata
 from common.security import keys
+from dsfc_cli.downloading import opt_outs_in
 from dsfc_cli.identities import Identities
 from dsfc_cli.main import app
 from dsfc_cli.suite import SERVICES, DidNotStart, Suite
 from dsfc_cli.tabulating import dimension_of, filter_of
-from dsfc_client import Profile
+from dsfc_client import Extract, Profile
 from dsfc_testing.certificates import RENEWED_DAYS, Authority
 
 run = CliRunner().invoke
@@ -168,6 +169,27 @@ def test_columns_and_rows_of_a_table_are_written_as_the_body_has_them() -> None:
     assert filter_of("Sex=1,2") == {"column": "Sex", "any_of": ["1", "2"]}
     assert filter_of("Age=18..64") == {"column": "Age", "at_least": 18, "at_most": 64}
     assert filter_of("Age=..64") == {"column": "Age", "at_most": 64}
+
+
+@pytest.mark.parametrize(
+    ("opt_outs", "said"),
+    [
+        (None, None),
+        ({"applied": True}, "Opt-outs are upheld."),
+        (
+            {"applied": False, "ground": {"by": "rule", "reason": "waived", "source": "ruling 27",
+             "letter": "CAG 7-07, letter of 2018-05-01"}},
+            "Opt-outs are not upheld, by rule: waived (ruling 27; CAG 7-07, letter of 2018-05-01).",
+        ),
+    ],
+)  # fmt: skip
+def test_whether_and_why_opt_outs_are_upheld_is_said_in_a_line(
+    opt_outs: dict[str, object] | None, said: str | None
+) -> None:
+    told = {"id": "019a0000-0000-7000-8000-000000000001", "agreement": "A", "data_set": "SUS_APC"}
+    asked = Extract.model_validate({**told, "state": "requested", "opt_outs": opt_outs})
+
+    assert opt_outs_in(asked) == said
 
 
 def test_generate_writes_input_maps_and_what_was_planted(tmp_path: Path) -> None:

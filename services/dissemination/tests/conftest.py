@@ -608,6 +608,7 @@ class Haven:
                 "list_date": None,
                 "people_left_out": 0,
                 "rows_without_person_left_out": 0,
+                "ground": self.agreements.opt_out.get("ground"),
             },
             "scan": {"rule": "pcd-scan/2", "columns": [], "hits": 0},
             "disclosure_rule": "HES",

@@ -194,7 +194,12 @@ def test_a_yes_to_a_request_comes_with_a_permit_for_the_haven(asked):
         "map_versions": {"practice": [plain.PRACTICE_MAP], "postcode": [plain.POSTCODE_MAP]},
     }
     assert claims["domain"]["id"] == plain.sha(plain.domain())
-    assert claims["opt_out"] == {"applied": False, "list_age_days_max": 7}
+    ground = {
+        "by": "rule",
+        "reason": "not confidential patient information",
+        "source": 'domain.md 4.3, "Does not apply"',
+    }
+    assert claims["opt_out"] == {"applied": False, "list_age_days_max": 7, "ground": ground}
     assert claims["disclosure_rule"] == "HES"
     assert set(claims["line"]) == {
         "number", "purpose", "data_set", "catalogue_version", "catalogue_digest",
@@ -411,6 +416,16 @@ def test_a_dry_yes_gives_nothing_but_says_until_when(asked):
     assert answer["decision"] is True
     assert answer["context"]["until"] == "2019-01-01T00:00:00Z"
     assert not {"permit", "permit_id", "lease", "id"} & set(answer["context"])
+    assert answer["context"]["opt_outs"] == {
+        "applied": False,
+        "list_age_days_max": 7,
+        "by": "list",
+        "ground": {
+            "by": "rule",
+            "reason": "not confidential patient information",
+            "source": 'domain.md 4.3, "Does not apply"',
+        },
+    }
     with Session(asked.service.parts.engine) as session:
         assert session.execute(select(PermitRow)).all() == []
 
@@ -424,6 +439,7 @@ def test_a_dry_no_says_what_would_mend_it(asked):
     (refusal,) = answer["context"]["refusals"]
     assert (refusal["code"], refusal["subject"]) == ("FIELD_NOT_IN_DSA", "Shoe_Size")
     assert refusal["remedy"] == "Leave out the named field, or amend the line."
+    assert "opt_outs" not in answer["context"]
 
 
 def test_dissemination_asks_dry_with_the_clients_token(asked):

@@ -106,6 +106,45 @@ def test_filters_are_part_of_what_is_asked_kept_and_shown(house):
     assert house.ask().json()["filters"] == []
 
 
+LETTER = {
+    "by": "rule",
+    "reason": "waived for invoice validation",
+    "source": "domain.md ruling 27",
+    "since": "2018-05-01",
+    "letter": "CAG 7-07, letter of 2018-05-01",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"applied": False, "list_age_days_max": 7, "ground": LETTER}, LETTER),
+        (
+            {"applied": True, "list_age_days_max": 7, "by": "check",
+             "ground": {"by": "rule", "reason": "upheld", "source": "domain.md 4.1"}},
+            {"by": "rule", "reason": "upheld", "source": "domain.md 4.1",
+             "since": None, "letter": None},
+        ),
+        ({"applied": True, "list_age_days_max": 7}, None),  # a permit of an earlier release
+    ],
+)  # fmt: skip
+def test_the_answer_says_whether_opt_outs_are_upheld_and_why(house, said, shown):
+    house.agreements.opt_out = said
+
+    asked = house.ask().json()
+
+    wanted = {
+        "applied": said["applied"],
+        "list_age_days_max": 7,
+        "by": said.get("by", "list"),
+        "ground": shown,
+    }
+    assert asked["opt_outs"] == wanted
+    assert house.extract(asked["id"])["opt_outs"] == wanted
+    listed = house.call("GET", "/v1/extracts").json()["items"]
+    assert [one["opt_outs"] for one in listed if one["id"] == asked["id"]] == [wanted]
+
+
 def test_all_fields_of_a_line_that_is_not_there_is_refused_as_such(house):
     answer = house.ask(fields=None, data_set="DIDS")
 

@@ -32,7 +32,10 @@ def test_a_zip_has_the_file_its_manifest_and_what_there_is_to_read(house, file):
         assert opened.read(data) == house.haven.content
         manifest = unverified(opened.read("manifest.jws").decode())
         assert manifest["file"]["digest"] == file["digest"]
-        assert file["digest"] in opened.read("README.txt").decode()
+        assert manifest["opt_out"]["ground"]["by"] == "rule"
+        told = opened.read("README.txt").decode()
+        assert file["digest"] in told
+        assert "not upheld for this line (by the rule of the day: not confidential" in told
         assert b"Token,A token for the person" in opened.read("data-dictionary.csv")
 
 

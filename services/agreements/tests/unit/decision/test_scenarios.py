@@ -520,6 +520,7 @@ def test_identifiable_data_need_a_way_to_meet_the_duty_of_confidentiality(world,
     assert codes(world, question) == {
         ("FORM_NOT_ALLOWED", "confidentiality.route"),
         ("FORM_NOT_ALLOWED", "dissemination_power"),
+        ("IDENTITY_NOT_FOR_RECIPIENT", CCG),
     }
 
 
