@@ -64,6 +64,7 @@ def test_help_names_every_command() -> None:
         "download",
         "table",
         "reidentify",
+        "opt-out-checks",
     ):
         assert command in told
 

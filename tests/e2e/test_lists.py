@@ -135,12 +135,43 @@ def told(played: Scene, who: str, *command: str, of: str = "waiting") -> Result:
     where = ["--as", who, "--directory", str(played.state)]
     services = {
         "waiting": ("issuer", "agreements", "pseudonymisation"),
+        "opt-out-checks": ("issuer", "pseudonymisation"),
         "watch": ("issuer", "pseudonymisation", "dissemination"),
         "download": ("issuer", "dissemination"),
     }
     for service in services[of]:
         where += [f"--{service}", played.suite.urls[service]]
     return CliRunner().invoke(app, [of, *where, *command])
+
+
+def test_a_national_check_is_asked_and_answered_by_the_command(
+    played: Scene, tmp_path: Path
+) -> None:
+    def checks(*command: str) -> Result:
+        return told(played, "dscro-operator", *command, of="opt-out-checks")
+
+    opening = ("open", "SUS_APC", MAY, "--purpose", "RS", "--once", "by-the-command")
+    opened = checks(*opening)
+    assert opened.exit_code == 0, opened.stderr
+    assert checks(*opening).stdout == opened.stdout
+    [check] = json.loads(checks("list", "--state", "open", "--json").stdout)
+    request = tmp_path / "request.dat"
+    early = checks("reply", check["id"], __file__, "--reference", check["reference"])
+    assert (early.exit_code, "OPT_OUT_CHECK_NOT_ASKED" in early.stderr) == (1, True)
+
+    assert " asked, reference NDOO-" in checks("request", check["id"], "--to", str(request)).stdout
+    assert request.stat().st_mode & 0o077 == 0
+    again = checks("request", check["id"], "--to", str(request))
+    assert (again.exit_code, "is there already" in again.stderr) == (1, True)
+    other = checks("reply", check["id"], str(request), "--reference", "NDOO-OTHER")
+    assert (other.exit_code, "OPT_OUT_REPLY_OF_ANOTHER_CHECK" in other.stderr) == (1, True)
+    assert "OPT_OUT_REPLY_OF_ANOTHER_CHECK" in checks("list", "--state", "refused", "--json").stdout
+    done = checks("reply", check["id"], str(request), "--reference", check["reference"])
+
+    assert done.exit_code == 0, done.stderr
+    assert check["id"] in checks("list").stdout.replace("\n", "")
+    provider = told(played, "provider-r0a", "list", of="opt-out-checks")
+    assert (provider.exit_code, "ROLE_NOT_PERMITTED" in provider.stderr) == (1, True)
 
 
 def test_what_waits_is_seen_confirmed_and_taken_back_by_the_command(

@@ -205,6 +205,10 @@ def _lives() -> Mapping[str, Sequence[tuple[str, str, str]]]:
     ):
         moves = getattr(importlib.import_module(module), table)
         lives[title] = [(a.name, b.name, "") for a, to in moves.items() for b in sorted(to)]
+    of_checks = importlib.import_module("pseudonymisation.intake.domain.national_check.life").MOVES
+    lives["National check (pseudonymisation)"] = [
+        (a.name, b.name, why) for a, ways in of_checks.items() for b, why in ways.items()
+    ]
     destruction = importlib.import_module("agreements.records.domain.destruction.certificate").MOVES
     lives["Destruction of what was released under an agreement (agreements)"] = [
         (a.name, b.name, why) for a, ways in destruction.items() for b, why in ways

@@ -54,6 +54,10 @@ LAZY = {
         "dsfc_cli.matching:command",
         "Print yes or no of each NHS number: whether the person was where an invoice says.",
     ),
+    "opt-out-checks": Lazy(
+        "dsfc_cli.national_checks:app",
+        "The national check: who of those asked about may be used, and how each check stands.",
+    ),
     "subject-access": Lazy(
         "dsfc_cli.subject_access:app",
         "In which releases a person was (UK GDPR article 15).",

@@ -329,6 +329,17 @@ class OptOutCheck(Wire):
     purpose: str
     people: int
     state: str
+    next_step: str
+    """What is to be done next, in words."""
+    reference: str
+    """What the message to the national service has as subject and reference, and its reply too."""
+    age_days: int
+    good_until: date
+    answer_due_at: datetime | None = None
+    refused_code: str | None = None
+    """Of the last of what came and was no reply of it."""
+    signals: tuple[str, ...] = ()
+    """What its reply looks like, if not like a reply."""
     cleared: int | None = None
     standing: ReplacementStatus | None = None
 

@@ -301,18 +301,25 @@ class Pseudonymisation(People):
         return OptOutCheck.model_validate(self.post("/v1/opt-out-checks", body, key=key))
 
     def check_request(self, check_id: Id, target: Path) -> Path:
-        """Get the request file for the national service. It identifies people."""
+        """Get the request file for the national service. It identifies people.
+
+        The message has the check's `reference` as its subject and as its reference.
+        """
         path = f"/v1/opt-out-checks/{check_id}/request"
         accept = {"Accept": "text/csv"}
         sent = self.call("GET", path, headers=accept, timeout=WAIT_SECONDS_MAX)
         target.write_bytes(sent.content)
         return target
 
-    def answer_check(self, check_id: Id, reply: Path) -> OptOutCheck:
-        """Send the national service's reply, as it came: those who may be used."""
+    def answer_check(self, check_id: Id, reply: Path, reference: str) -> OptOutCheck:
+        """Send the national service's reply, as it came: those who may be used.
+
+        `reference` is that of the message that it came with, not that of the check at hand.
+        """
         sent = self.call(
             "PUT",
             f"/v1/opt-out-checks/{check_id}/reply",
+            params={"reference": reference},
             content=reply.read_bytes(),
             headers={"Content-Type": "text/csv"},
             timeout=WAIT_SECONDS_MAX,
@@ -331,6 +338,10 @@ class Pseudonymisation(People):
         """Take the reply to a check back; what was made with it is void. One person is enough."""
         path = f"/v1/opt-out-checks/{check_id}/withdrawal"
         return OptOutCheck.model_validate(self.post(path, {"reason": reason}))
+
+    def opt_out_check(self, check_id: Id) -> OptOutCheck:
+        """How a national check stands, and what is to be done next."""
+        return OptOutCheck.model_validate(self.get(f"/v1/opt-out-checks/{check_id}"))
 
     def opt_out_checks(self, *, state: str | None = None) -> Iterator[OptOutCheck]:
         """National checks; `state="waiting"` for replies that a second person has to see."""

@@ -216,7 +216,7 @@ class Parts(service.Parts):
                 keep_partial=timedelta(hours=settings.keep_partial_hours),
                 orphans=timedelta(hours=settings.orphan_hours),
             ),
-            check_age=rules.check_age,
+            check_rule=rules.check_rule,
             wake=self.wakes[LANDING].set,
         )
 

@@ -47,6 +47,10 @@ def test_nothing_that_is_sent_is_a_surprise(intake):
         json={"data_set": "SUS_APC", "periods": ["2018-04"], "purpose": "RS"},
         headers=intake.headers(Role.DSCRO_OPERATOR, "X26"),
     )
+    intake.client.get(
+        f"/v1/opt-out-checks/{checked.json()['id']}/request",
+        headers=intake.headers(Role.DSCRO_OPERATOR, "X26"),
+    )
     expected = intake.client.post(
         "/v1/expectations",
         json={

@@ -141,4 +141,4 @@ def _nobody_more_objected(told: Purposes) -> None:
     operator = told.actor("dscro-operator").pseudonymisation
     check = operator.open_check(SCORES, [MAY], "RS")
     asked = operator.check_request(check.id, told.scene.output / "check.dat")
-    operator.answer_check(check.id, asked)
+    operator.answer_check(check.id, asked, check.reference)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_
 from sqlmodel import Session, col, select
 
 from common.audit import Entry as AuditEntry
@@ -20,8 +20,14 @@ from pseudonymisation.db import events
 from pseudonymisation.db.held.kept import CHECKS, LISTS
 from pseudonymisation.db.tables import OptOutCheckRow, OptOutListRow
 from pseudonymisation.intake.domain.errors import CheckNotFound, ListNotFound
+from pseudonymisation.intake.domain.national_check.life import CheckState, Moment
 from pseudonymisation.intake.domain.opt_out import OptOutList, is_void
-from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, Reply, ReplyState
+from pseudonymisation.intake.domain.opt_out_check import (
+    Asked,
+    OptOutCheck,
+    Refusal,
+    Reply,
+)
 
 STANDING: Final = [state.value for state in (*EFFECTIVE, State.WAITING)]
 TURNS: Final = 5_310_774_209_361_114_903
@@ -86,11 +92,11 @@ class SqlOptOutChecks:
         return answered_checks(self.session, data_set)
 
     def page(
-        self, *, state: ReplyState | None, after: UUID | None, limit: int
+        self, *, state: CheckState | None, by: Moment, after: UUID | None, limit: int
     ) -> Sequence[OptOutCheck]:
         query = select(OptOutCheckRow).order_by(col(OptOutCheckRow.id)).limit(limit)
         if state is not None:
-            query = query.where(_stands(state))
+            query = query.where(_stands(state, by))
         if after is not None:
             query = query.where(col(OptOutCheckRow.id) > after)
         found = reading.page(self.session, query, to_check, key=col(OptOutCheckRow.id))
@@ -112,17 +118,29 @@ class SqlOptOutChecks:
         return stored
 
 
-def _stands(state: ReplyState) -> ColumnElement[bool]:
-    column = col(OptOutCheckRow.reply_state)
+def _stands(state: CheckState, by: Moment) -> ColumnElement[bool]:
+    """Say in SQL what `OptOutCheck.state_at` says."""
+    reply = col(OptOutCheckRow.reply_state)
+    at, rule = by
+    in_time = col(OptOutCheckRow.opened_at) >= rule.expired_before(at)
     match state:
-        case ReplyState.OPEN:
-            return column.is_(None)
-        case ReplyState.ANSWERED:
-            return column.in_([effective.value for effective in EFFECTIVE])
-        case ReplyState.WAITING:
-            return column == State.WAITING.value
-        case ReplyState.TAKEN_BACK:
-            return column == State.TAKEN_BACK.value
+        case CheckState.ANSWERED:
+            return reply.in_([effective.value for effective in EFFECTIVE])
+        case CheckState.WAITING:
+            return reply == State.WAITING.value
+        case CheckState.TAKEN_BACK:
+            return reply == State.TAKEN_BACK.value
+        case CheckState.EXPIRED:
+            return and_(reply.is_(None), ~in_time)
+    refused, asked_at = col(OptOutCheckRow.refused_code), col(OptOutCheckRow.asked_at)
+    late = asked_at < rule.overdue_before(at)
+    of_state = {
+        CheckState.OPEN: and_(refused.is_(None), asked_at.is_(None)),
+        CheckState.ASKED: and_(refused.is_(None), ~late),
+        CheckState.OVERDUE: and_(refused.is_(None), late),
+        CheckState.REFUSED: refused.is_not(None),
+    }
+    return and_(reply.is_(None), in_time, of_state[state])
 
 
 def answered_checks(session: Session, data_set: str) -> list[OptOutCheck]:
@@ -149,6 +167,10 @@ def _of_check(check: OptOutCheck) -> dict[str, Any]:
         "object_key": check.object_key,
         "opened_at": check.opened_at,
         "opened_by": check.opened_by,
+        "asked_at": None if check.asked is None else check.asked.at,
+        "asked_by": None if check.asked is None else check.asked.by,
+        "refused_code": None if check.refusal is None else check.refusal.code,
+        "refused_at": None if check.refusal is None else check.refusal.at,
         "cleared": None if reply is None else reply.cleared,
         "reply_id": None if reply is None else reply.id,
         "reply_digest": None if reply is None else reply.digest,
@@ -184,6 +206,10 @@ def to_check(row: OptOutCheckRow) -> OptOutCheck:
         object_key=row.object_key,
         opened_at=row.opened_at,
         opened_by=row.opened_by,
+        asked=None if row.asked_at is None else Asked(at=row.asked_at, by=row.asked_by or ""),
+        refusal=None
+        if row.refused_code is None or row.refused_at is None
+        else Refusal(code=row.refused_code, at=row.refused_at),
         reply=reply,
         version=row.version,
     )

@@ -183,6 +183,12 @@ class OptOutCheckRow(Row, table=True):
     object_key: str
     opened_at: datetime
     opened_by: str
+    asked_at: datetime | None = None
+    """When its request was fetched the last time."""
+    asked_by: str | None = None
+    refused_code: str | None = None
+    """Of the last of what came and was no reply of it."""
+    refused_at: datetime | None = None
     cleared: int | None = Field(default=None, sa_type=BigInteger)
     """Null: not answered."""
     reply_id: UUID | None = None

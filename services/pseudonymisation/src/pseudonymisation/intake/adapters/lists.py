@@ -31,7 +31,7 @@ from pseudonymisation.engine.blocks import (
 from pseudonymisation.engine.nhs_numbers import valid_blocks, valid_numbers
 from pseudonymisation.engine.session import EngineLimits, literal, sealed_parquet, session
 from pseudonymisation.engine.streamed_lines import StreamedLines
-from pseudonymisation.intake.domain.errors import ListInvalid, ListIsReply
+from pseudonymisation.intake.domain.errors import ListInvalid, ListIsReply, ReplyTruncated
 from pseudonymisation.intake.domain.opt_out import ListKind
 
 NUMBER_BYTES: Final = 10
@@ -72,6 +72,20 @@ class Numbers(StreamedLines):
         super().__init__(person_key)
         self._kind = kind
         self._invalid = invalid or (lambda detail, line: ListInvalid(detail, line=line))
+
+    def finish(self) -> pa.Table:
+        """Return the people. Raise ReplyTruncated where a reply ends within a line."""
+        is_cut = self._kind is ListKind.CLEARED and bool(self._rest)
+        if is_cut and self._lines:
+            raise ReplyTruncated(
+                f"Line {self._lines + 1} has no end, so the reply was cut off on its way. Fetch it"
+                " again, and send all of it.",
+                line=self._lines + 1,
+            )
+        tokens = super().finish()
+        if is_cut:
+            raise ReplyTruncated("Its only line has no end. Fetch it again, and send all of it.")
+        return tokens
 
     def _too_long(self, line: int) -> AppError:
         return self._invalid(f"Line {line} is too long.", line)

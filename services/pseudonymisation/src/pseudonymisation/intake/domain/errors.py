@@ -403,6 +403,16 @@ class CheckTooOld(Conflict):
     title = "The check is too old"
 
 
+class CheckTooLarge(Conflict):
+    code = "OPT_OUT_CHECK_TOO_LARGE"
+    title = "The request of the check would be larger than the national service takes"
+
+
+class CheckNotAsked(Conflict):
+    code = "OPT_OUT_CHECK_NOT_ASKED"
+    title = "The request of the check was not fetched, so nothing can be its reply"
+
+
 class CheckAnswered(Conflict):
     code = "OPT_OUT_CHECK_ANSWERED"
     title = "The check has already been answered"
@@ -423,6 +433,21 @@ class ReplyInvalid(Unprocessable):
 class ReplyNotAsked(Unprocessable):
     code = "OPT_OUT_REPLY_NOT_ASKED"
     title = "The reply names people who are not in the request"
+
+
+class ReplyTruncated(Unprocessable):
+    code = "OPT_OUT_REPLY_TRUNCATED"
+    title = "The reply ends within a line"
+
+
+class ReplyDoubled(Unprocessable):
+    code = "OPT_OUT_REPLY_DOUBLED"
+    title = "The reply names somebody more than once"
+
+
+class ReplyOfAnotherCheck(Conflict):
+    code = "OPT_OUT_REPLY_OF_ANOTHER_CHECK"
+    title = "The reply has the reference of another check"
 
 
 class TooManyUploads(Unavailable):

@@ -7,18 +7,22 @@ clears nobody and is right. What is no list, names others than were asked, or co
 A reply that clears many whom an earlier one of these months did not clear waits for a second
 person, and meanwhile only who is cleared by both is used. One is taken back by one person at once,
 since nothing takes its place: `upheld` lets no older reply serve where it would have served.
+
+A check has a life of its own (`national_check.life`): its request is fetched, the national service
+answers within a time or never does, and what comes may be no reply of it. `now_of` says how it
+stands at an instant, and what is to be done next.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 from uuid import UUID
 
 from pydantic import JsonValue
 
-from common.clock import is_between, legal_day
+from common.clock import legal_day
 from common.replacement import (
     Change,
     Judgement,
@@ -31,42 +35,47 @@ from common.replacement import (
 from pseudonymisation.intake.domain.errors import (
     CheckAnswered,
     CheckNotAnswered,
+    CheckNotAsked,
     CheckTooOld,
+    ReplyDoubled,
+    ReplyInvalid,
     ReplyNotAsked,
+    ReplyOfAnotherCheck,
+    ReplyTruncated,
 )
 from pseudonymisation.intake.domain.events import SourceKind, SourceTakenBack
+from pseudonymisation.intake.domain.national_check.life import CheckRule, CheckState
 from pseudonymisation.intake.domain.opt_out import ListContent
+
+LETTERS: Final = str.maketrans("0123456789abcdef", "BCDFGHJKLMNPQRST")
+"""Without vowels, so that no word comes of them."""
+
+
+class Signal(StrEnum):
+    """Why a reply looks like something else; counted in people, and judged by a dated share."""
+
+    CLEARS_FEW = "REPLY_CLEARS_FEW"
+    CLEARS_EVERYBODY = "REPLY_CLEARS_EVERYBODY"
+
+
+NO_REPLY: Final = (ReplyInvalid, ReplyTruncated, ReplyDoubled, ReplyNotAsked, ReplyOfAnotherCheck)
+"""What a check remembers of what came to it and was not its reply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckAge:
-    """How many legal days a check may be old, from its opening on; dated data."""
+class Refusal:
+    """The last of what came and was no reply."""
 
-    first: date | None
-    last: date | None
-    days_max: int
-
-    @classmethod
-    def none(cls, _day: date) -> Self:
-        """Without a rule, no check is good for longer than its own day."""
-        return cls(first=None, last=None, days_max=0)
-
-    def holds_on(self, day: date) -> bool:
-        return is_between(day, self.first, self.last)
+    code: str
+    at: datetime
 
 
-class ReplyState(StrEnum):
-    """How a check stands."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The last time that the request was fetched."""
 
-    OPEN = "open"
-    """No reply was taken, and nothing is prepared by it."""
-    ANSWERED = "answered"
-    """Who is in the reply may be used."""
-    WAITING = "waiting"
-    """The reply clears many anew: for a second person. Only who is in it and in the one in force
-    is used meanwhile."""
-    TAKEN_BACK = "taken_back"
-    """Nobody is used by it, nor by an older reply in its place."""
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +108,8 @@ class OptOutCheck:
     """Of the request."""
     opened_at: datetime
     opened_by: str
+    asked: Asked | None = None
+    refusal: Refusal | None = None
     reply: Reply | None = None
     version: int = 0
     pending: tuple[SourceTakenBack, ...] = ()
@@ -123,20 +134,61 @@ class OptOutCheck:
         }
 
     @property
+    def reference(self) -> str:
+        """Names it to the national service, as subject and as reference of the message.
+
+        Letters and a hyphen: with other characters, or without one, no answer ever comes.
+        """
+        return f"NDOO-{self.id.hex[-16:].translate(LETTERS)}"
+
+    @property
     def opened_on(self) -> date:
         """The day whose opt-outs a reply tells, at the earliest."""
         return legal_day(self.opened_at)
 
-    def is_fresh(self, age: CheckAge, *, day: date) -> bool:
-        return 0 <= (day - self.opened_on).days <= age.days_max
+    def is_fresh(self, rule: CheckRule, *, day: date) -> bool:
+        return 0 <= (day - self.opened_on).days <= rule.days_max
 
-    def require_open(self, age: CheckAge, *, day: date) -> None:
+    def require_open(self, rule: CheckRule, *, day: date) -> None:
         """Raise CheckTooOld."""
-        if not self.is_fresh(age, day=day):
+        if not self.is_fresh(rule, day=day):
             raise CheckTooOld(
-                f"A check may be used for {age.days_max} days after it was opened. Open a new check"
-                " and ask the national service again."
+                f"A check may be used for {rule.days_max} days after it was opened. Open a new"
+                " check and ask the national service again."
             )
+
+    def fetched(self, *, by: str, at: datetime) -> Self:
+        """Let its request be fetched, also once more: then the reply to it is awaited anew.
+
+        Raises:
+            CheckAnswered
+
+        """
+        if self.reply is not None:
+            raise CheckAnswered("The check has its reply; its request cannot be fetched any more.")
+        return replace(self, asked=Asked(at=at, by=by), refusal=None)
+
+    def require_asked(self, reference: str) -> None:
+        """Hold the reference that came with a reply against the check's own.
+
+        Raises:
+            CheckNotAsked, ReplyOfAnotherCheck
+
+        """
+        if self.asked is None:
+            raise CheckNotAsked(
+                "Nobody fetched the request of this check, so that the national service cannot have"
+                " answered it. Fetch the request, send it, and send the reply that comes to it."
+            )
+        if reference != self.reference:
+            raise ReplyOfAnotherCheck(
+                f"`reference` has to be {self.reference}, as the message to the national service"
+                " had it. Send this reply to the check whose reference it has."
+            )
+
+    def refuse(self, code: str, *, at: datetime) -> Self:
+        """Remember that what came was no reply of it."""
+        return replace(self, refusal=Refusal(code=code, at=at))
 
     def has(self, taken: ListContent) -> bool:
         """Return whether this is the reply that it has; one is taken once.
@@ -153,20 +205,38 @@ class OptOutCheck:
             raise CheckAnswered("This reply was taken back. Open a new check.")
         return True
 
-    def answered(self, reply: Reply, *, not_asked: int) -> Self:
-        """Take the reply.
+    def answered(self, reply: Reply, *, numbers: int, not_asked: int) -> Self:
+        """Take the reply, of so many lines.
 
         Raises:
-            ReplyNotAsked
+            ReplyDoubled, ReplyNotAsked
 
         """
+        if numbers != reply.cleared:
+            raise ReplyDoubled(
+                f"It has {reply.cleared} people in {numbers} lines, and the request named each"
+                " once. Fetch the reply again, and send it as it came.",
+                people=reply.cleared,
+                numbers=numbers,
+            )
         if not_asked:
             raise ReplyNotAsked(
                 f"{not_asked} of {reply.cleared} people are not in the request of this check. Send"
                 " the reply to the check that it belongs to.",
                 not_asked=not_asked,
             )
-        return replace(self, reply=reply)
+        return replace(self, reply=reply, refusal=None)
+
+    def signals(self, rule: CheckRule) -> tuple[Signal, ...]:
+        """Say what its reply looks like, if not like a reply. One that clears nobody is right."""
+        cleared = 0 if self.reply is None else self.reply.cleared
+        if not cleared or self.people <= rule.asked_floor:
+            return ()
+        if cleared < rule.cleared_share_min * self.people:
+            return (Signal.CLEARS_FEW,)
+        if cleared == self.people > rule.everybody_cleared_max:
+            return (Signal.CLEARS_EVERYBODY,)
+        return ()
 
     def confirm_reply(
         self, former: "OptOutCheck | None", *, by: str, reason: str, at: datetime
@@ -213,13 +283,24 @@ class OptOutCheck:
         return self._replied().standing
 
     @property
-    def state(self) -> ReplyState:
+    def state(self) -> CheckState:
+        """Say how it stands, but for what time alone makes of it."""
         if self.reply is None:
-            return ReplyState.OPEN
+            if self.refusal is not None:
+                return CheckState.REFUSED
+            return CheckState.OPEN if self.asked is None else CheckState.ASKED
         standing = self.reply.standing
         if standing.is_effective:
-            return ReplyState.ANSWERED
-        return ReplyState.WAITING if standing.is_waiting else ReplyState.TAKEN_BACK
+            return CheckState.ANSWERED
+        return CheckState.WAITING if standing.is_waiting else CheckState.TAKEN_BACK
+
+    def state_at(self, at: datetime, rule: CheckRule) -> CheckState:
+        if self.reply is not None:
+            return self.state
+        if self.opened_at < rule.expired_before(at):
+            return CheckState.EXPIRED
+        is_late = self.asked is not None and self.asked.at < rule.overdue_before(at)
+        return CheckState.OVERDUE if is_late and self.refusal is None else self.state
 
     @property
     def is_in_force(self) -> bool:
@@ -241,6 +322,54 @@ class OptOutCheck:
             and frozenset(periods) <= frozenset(self.periods)
             and frozenset(editions) <= frozenset(self.editions)
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckNow:
+    """How a check stands at an instant, and what is to be done."""
+
+    state: CheckState
+    age_days: int
+    good_until: date
+    """The last legal day on which something is prepared by it."""
+    answer_due_at: datetime | None
+    signals: tuple[Signal, ...]
+    next_step: str
+
+
+def now_of(check: OptOutCheck, *, at: datetime, rule: CheckRule, of_reply: CheckRule) -> CheckNow:
+    """Say it by the rule of the day, and what its reply looks like by that of the reply's day."""
+    state, today = check.state_at(at, rule), legal_day(at)
+    good_until = check.opened_on + timedelta(days=rule.days_max)
+    asked = check.asked
+    due = None if asked is None else asked.at + timedelta(minutes=rule.answer_minutes)
+    return CheckNow(
+        state=state,
+        age_days=(today - check.opened_on).days,
+        good_until=good_until,
+        answer_due_at=due if check.reply is None else None,
+        signals=check.signals(of_reply),
+        next_step=_next_step(state, check, is_good=today <= good_until, rule=rule),
+    )
+
+
+def _next_step(state: CheckState, check: OptOutCheck, *, is_good: bool, rule: CheckRule) -> str:
+    send = f"the subject and the reference {check.reference}"
+    steps = {
+        CheckState.OPEN: f"Fetch the request and send it to the national service with {send}.",
+        CheckState.ASKED: f"Wait for the reply: it comes within {rule.answer_minutes} minutes.",
+        CheckState.OVERDUE: "Look whether the message left, and whether it had both"
+        f" {send}: without them, or with other characters, no answer ever comes. Then fetch the"
+        " request again and send it again.",
+        CheckState.REFUSED: "What came was refused with the code that `refused_code` says. Send the"
+        f" reply that has the reference {check.reference}, as it came; or fetch the request again"
+        " and send it again.",
+        CheckState.WAITING: "Somebody else than who sent the reply compares it with the national"
+        " service, and confirms it or takes it back.",
+    }
+    if state is CheckState.ANSWERED and is_good:
+        return "Nothing: it is used."
+    return steps.get(state, "Open a new check: nothing is prepared by this one any more.")
 
 
 def newest_first(checks: Iterable[OptOutCheck]) -> list[OptOutCheck]:
@@ -270,14 +399,22 @@ def upheld(serving: Iterable[OptOutCheck]) -> tuple[OptOutCheck, ...]:
 
 
 def judge_reply(
-    change: Change, over_window: Sequence[Change], *, limits: ReplacementLimits, on: date
+    change: Change,
+    over_window: Sequence[Change],
+    *,
+    is_odd: bool,
+    limits: ReplacementLimits,
+    on: date,
 ) -> Judgement:
     """Judge a reply as a list of the objectors that it tells of, by whom it clears anew.
 
     The limits of a first list are not its own: it was taken against the check that asked, and who
-    objects by the first reply was never cleared.
+    objects by the first reply was never cleared. `is_odd`: it clears somebody anew, and looks like
+    no reply.
     """
     limit = limits.limit(ReplacementKind.OPT_OUTS, on=on)
+    if is_odd:
+        return Judgement(change=change, limit=limit, waits=True)
     if change.removed and not limit.lets_pass(change):
         return Judgement(change=change, limit=limit, waits=True)
     for in_all in over_window:

@@ -11,7 +11,7 @@ from common.jobs import ClaimTimes
 from common.organisations import Codes, spellings
 from common.security.principal import Principal, of_service
 from common.security.roles import Role
-from pseudonymisation.intake.domain.opt_out_check import CheckAge
+from pseudonymisation.intake.domain.national_check.life import CheckRule
 from pseudonymisation.intake.use_cases.ports import (
     Haven,
     Maps,
@@ -93,7 +93,7 @@ class IntakeContext(ScopedContext):
     rights: SubmissionRights
     publications: Publications
     limits: IntakeLimits = field(default_factory=IntakeLimits)
-    check_age: Callable[[date], CheckAge] = CheckAge.none
-    """How long a national check is good, by the rule of a day."""
+    check_rule: Callable[[date], CheckRule] = CheckRule.none
+    """How long a national check is good, and how its reply has to be, by a day's rule."""
     wake: Callable[[], None] = lambda: None
     """Tells the workers that there is something to do."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 from typing import Final
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from catalogue import UnknownDataSet
+from common import faults
 from common.audit import require_as_logged
 from common.audit.entries import Entry, entry_for
 from common.clock import legal_day
@@ -16,15 +18,21 @@ from common.errors import EditedMeanwhile
 from common.ids import new_id
 from common.replacement import Change, ReplacementKind, ReplacementStatus, of_late, rules
 from pseudonymisation.intake.domain import errors
-from pseudonymisation.intake.domain.errors import CheckAnswered, CheckAsksNobody
+from pseudonymisation.intake.domain.errors import (
+    CheckAsksNobody,
+    CheckTooLarge,
+    ReplyOfAnotherCheck,
+)
+from pseudonymisation.intake.domain.national_check.life import CheckRule, CheckState
 from pseudonymisation.intake.domain.opt_out import ListContent
 from pseudonymisation.intake.domain.opt_out_check import (
-    CheckAge,
+    NO_REPLY,
+    CheckNow,
     OptOutCheck,
     Reply,
-    ReplyState,
     judge_reply,
     newest_first,
+    now_of,
 )
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.use_cases.context import IntakeContext
@@ -48,7 +56,8 @@ def open_(
     """Open a check about everybody with an NHS number in the editions in force of the periods.
 
     Raises:
-        DataSetUnknown, PeriodInvalid, CheckAsksNobody, IdempotencyKeyReused, Unavailable
+        DataSetUnknown, PeriodInvalid, CheckAsksNobody, CheckTooLarge, IdempotencyKeyReused
+        Unavailable
 
     """
     principal, at = ctx.principal, ctx.clock.now()
@@ -66,6 +75,12 @@ def open_(
             "No edition in force of the periods has a person with an NHS number. Land the periods"
             " first."
         )
+    try:
+        _rule(at, ctx=ctx).require_size(people)
+    except CheckTooLarge:
+        ctx.haven.destroy_list(check_id, object_key)
+        raise
+    faults.reach("check-gathered")
     check = OptOutCheck(
         id=check_id,
         data_set=data_set,
@@ -83,45 +98,56 @@ def open_(
         )
         stored = tx.opt_out_checks.save(check, audit=_entry("opt-out-check-opened", check, ctx=ctx))
     log.info("opt_out_check_opened", check_id=str(check_id), data_set=data_set)
+    faults.reach("check-opened")
     return stored
 
 
 def request_of(check_id: UUID, *, ctx: IntakeContext) -> Iterator[bytes]:
     """Hand out the request, as the national service wants it: `number,` and a line feed.
 
-    That it was asked for is written down before the first number is opened.
+    That it was asked for is written down before the first number is opened. Fetched once more it is
+    the same, to the byte.
 
     Raises:
-        CheckNotFound, CheckTooOld, CheckAnswered, RecordNotAsLogged, Unavailable
+        CheckNotFound, CheckTooOld, CheckAnswered, RecordNotAsLogged, EditedMeanwhile, Unavailable
 
     """
+    at, by = ctx.clock.now(), ctx.principal.subject
     with ctx.uow.reading() as tx:
         tx.opt_out_checks.get(check_id)
         tx.opt_out_checks.hold([check_id])
     require_as_logged(f"opt-out-checks/{check_id}")  # its row says whose numbers are handed out
     with ctx.uow.writing() as tx:
         check = tx.opt_out_checks.get(check_id)
-        check.require_open(_age(ctx=ctx), day=legal_day(ctx.clock.now()))
-        if check.reply is not None:
-            raise CheckAnswered("The check has its reply; its request cannot be fetched any more.")
-        tx.log(_entry("opt-out-check-request-read", check, ctx=ctx))
+        check.require_open(_rule(at, ctx=ctx), day=legal_day(at))
+        asked = check.fetched(by=by, at=at)
+        tx.opt_out_checks.save(asked, audit=_entry("opt-out-check-request-read", asked, ctx=ctx))
+    faults.reach("check-request-begun")
     lines = ctx.haven.asked(check.id, check.object_key)
     log.info("opt_out_check_request_read", check_id=str(check_id))
     # What cannot be opened is said now: once an answer has begun it can only be cut.
     return chain([next(lines, b"")], lines)
 
 
-def begin_reply(check_id: UUID, *, ctx: IntakeContext) -> tuple[OptOutCheck, UUID, ListImport]:
-    """Prepare to take a reply.
+def begin_reply(
+    check_id: UUID, reference: str, *, ctx: IntakeContext
+) -> tuple[OptOutCheck, UUID, ListImport]:
+    """Prepare to take a reply, which came with that reference.
 
     Raises:
-        CheckNotFound, CheckTooOld
+        CheckNotFound, CheckTooOld, CheckNotAsked, ReplyOfAnotherCheck
 
     """
+    at = ctx.clock.now()
     with ctx.uow.reading() as tx:
         check = tx.opt_out_checks.get(check_id)
     if check.reply is None:
-        check.require_open(_age(ctx=ctx), day=legal_day(ctx.clock.now()))
+        check.require_open(_rule(at, ctx=ctx), day=legal_day(at))
+    try:
+        check.require_asked(reference)
+    except ReplyOfAnotherCheck as refused:
+        note_refusal(check_id, refused, ctx=ctx)
+        raise
     reply_id = new_id()
     return check, reply_id, ctx.haven.cleared(reply_id)
 
@@ -131,13 +157,16 @@ def finish_reply(
 ) -> OptOutCheck:
     """Take the reply, against this check alone. The same again is the one that was taken.
 
-    Where it clears many whom earlier replies did not clear it waits for a second person.
+    Where it clears many whom earlier replies did not clear, or looks like something else than a
+    reply, it waits for a second person.
 
     Raises:
-        ReplyInvalid, ReplyNotAsked, CheckAnswered, EditedMeanwhile, Unavailable
+        ReplyInvalid, ReplyTruncated, ReplyDoubled, ReplyNotAsked, CheckAnswered, EditedMeanwhile
+        Unavailable
 
     """
     taken = coming.finish()
+    faults.reach("check-reply-sealed")
     not_asked = ctx.haven.not_asked(check, reply_id, coming.key)
     for _ in range(ROUNDS):
         with ctx.uow.reading() as tx:
@@ -147,7 +176,7 @@ def finish_reply(
             coming.abandon()
             return present
         reply = _reply(reply_id, taken, coming.key, ctx=ctx)
-        answered = present.answered(reply, not_asked=not_asked)
+        answered = present.answered(reply, numbers=taken.numbers, not_asked=not_asked)
         answered = _judged(answered, reply, related, ctx=ctx)
         with ctx.uow.writing() as tx:
             now = _related(present, tx, locked=True)
@@ -157,8 +186,32 @@ def finish_reply(
                 answered, audit=_entry("opt-out-check-answered", answered, ctx=ctx)
             )
         log.info("opt_out_check_answered", check_id=str(check.id), state=stored.state.value)
+        faults.reach("check-reply-taken")
         return stored
     raise EditedMeanwhile("Another reply is being put in force. Try again.")
+
+
+def note_refusal(check_id: UUID, refused: BaseException, *, ctx: IntakeContext) -> None:
+    """Remember that what came to a check was no reply of it, if that is why it was refused."""
+    if not isinstance(refused, NO_REPLY):
+        return
+    at = ctx.clock.now()
+    for _ in range(ROUNDS):
+        with ctx.uow.reading() as tx:
+            present = tx.opt_out_checks.get(check_id)
+        if present.reply is not None:
+            return  # it has its reply: what came besides changes nothing of it
+        noted = present.refuse(refused.code, at=at)
+        try:
+            with ctx.uow.writing() as tx:
+                tx.opt_out_checks.save(
+                    noted, audit=_entry("opt-out-check-reply-refused", noted, ctx=ctx)
+                )
+        except EditedMeanwhile:
+            continue
+        log.warning("opt_out_check_reply_refused", check_id=str(check_id), code=refused.code)
+        return
+    log.error("opt_out_check_refusal_not_noted", check_id=str(check_id), code=refused.code)
 
 
 def confirm_reply(check_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutCheck:
@@ -209,10 +262,19 @@ def get(check_id: UUID, *, ctx: IntakeContext) -> OptOutCheck:
 
 
 def page(
-    *, state: ReplyState | None, after: UUID | None, limit: int, ctx: IntakeContext
+    *, state: CheckState | None, after: UUID | None, limit: int, ctx: IntakeContext
 ) -> Sequence[OptOutCheck]:
+    at = ctx.clock.now()
+    by = (at, _rule(at, ctx=ctx))
     with ctx.uow.reading() as tx:
-        return tx.opt_out_checks.page(state=state, after=after, limit=limit)
+        return tx.opt_out_checks.page(state=state, by=by, after=after, limit=limit)
+
+
+def now(check: OptOutCheck, *, ctx: IntakeContext) -> CheckNow:
+    """Say how it stands at this moment, and what is to be done next."""
+    at = ctx.clock.now()
+    replied_at = at if check.reply is None else check.reply.received_at
+    return now_of(check, at=at, rule=_rule(at, ctx=ctx), of_reply=_rule(replied_at, ctx=ctx))
 
 
 def _related(check: OptOutCheck, tx: Transaction, *, locked: bool = False) -> Sequence[OptOutCheck]:
@@ -242,7 +304,7 @@ def _reply(reply_id: UUID, taken: ListContent, object_key: str, *, ctx: IntakeCo
         received_at=at,
         received_by=by,
         standing=ReplacementStatus.begun(
-            judge_reply(unchanged, (), limits=rules.load(), on=on), by=by, at=at
+            judge_reply(unchanged, (), is_odd=False, limits=rules.load(), on=on), by=by, at=at
         ),
     )
 
@@ -252,8 +314,6 @@ def _judged(
 ) -> OptOutCheck:
     """Hold its reply against the one in force, and against all of late together."""
     former = _former(related)
-    if former is None:
-        return answered
     at, by = reply.received_at, reply.received_by
     on, limits = legal_day(at), rules.load()
     recent = of_late(
@@ -262,14 +322,27 @@ def _judged(
         at=at,
         days=limits.limit(ReplacementKind.OPT_OUTS, on=on).window_days,
     )
-    change = ctx.haven.change_of_replies(former, after=answered)
+    change = (
+        reply.standing.change
+        if former is None
+        else ctx.haven.change_of_replies(former, after=answered)
+    )
     over_window = (
         [ctx.haven.change_of_replies(*recent, after=answered)]
         if any(one != former for one in recent)
         else []
     )
-    judgement = judge_reply(change, over_window, limits=limits, on=on)
-    standing = ReplacementStatus.begun(judgement, by=by, at=at, held_against=str(former.id))
+    # Of the same people, whoever clears nobody anew only takes away, however few are left.
+    takes_away = (
+        former is not None
+        and frozenset(former.editions) == frozenset(answered.editions)
+        and not change.removed
+    )
+    is_odd = bool(answered.signals(_rule(at, ctx=ctx))) and not takes_away
+    judgement = judge_reply(change, over_window, is_odd=is_odd, limits=limits, on=on)
+    standing = ReplacementStatus.begun(
+        judgement, by=by, at=at, held_against=None if former is None else str(former.id)
+    )
     return replace(answered, reply=replace(reply, standing=standing))
 
 
@@ -282,8 +355,8 @@ def _require_periods(data_set: str, periods: Sequence[str], *, ctx: IntakeContex
         Period.parse(text).require_of(described)
 
 
-def _age(*, ctx: IntakeContext) -> CheckAge:
-    return ctx.check_age(legal_day(ctx.clock.now()))
+def _rule(at: datetime, *, ctx: IntakeContext) -> CheckRule:
+    return ctx.check_rule(legal_day(at))
 
 
 def _entry(action: str, check: OptOutCheck, *, ctx: IntakeContext) -> Entry:
@@ -296,7 +369,7 @@ def _entry(action: str, check: OptOutCheck, *, ctx: IntakeContext) -> Entry:
         detail={
             **check.logged,
             **(
-                {}
+                ({} if check.refusal is None else {"refused": check.refusal.code})
                 if check.reply is None
                 else {
                     "change": check.reply.standing.change.as_json(),

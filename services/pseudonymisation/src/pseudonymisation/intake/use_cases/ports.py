@@ -21,8 +21,9 @@ from pseudonymisation.intake.domain.edition import (
     Replaced,
 )
 from pseudonymisation.intake.domain.measures import EditionMeasures
+from pseudonymisation.intake.domain.national_check.life import CheckState, Moment
 from pseudonymisation.intake.domain.opt_out import ListContent, OptOutList
-from pseudonymisation.intake.domain.opt_out_check import OptOutCheck, ReplyState
+from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
 from pseudonymisation.intake.domain.partial_upload import Part
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import LandingOutcome, QuarantineEntry
@@ -204,7 +205,7 @@ class OptOutChecks(Protocol):
         """Return those that have a reply; `locked`: nobody else changes them in the meantime."""
 
     def page(
-        self, *, state: ReplyState | None, after: UUID | None, limit: int
+        self, *, state: CheckState | None, by: Moment, after: UUID | None, limit: int
     ) -> Sequence[OptOutCheck]: ...
 
     def save(self, check: OptOutCheck, *, audit: AuditEntry) -> OptOutCheck:

@@ -1,6 +1,6 @@
 """The national check over HTTP: opened, its request handed out, its reply taken and decided."""
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
@@ -33,7 +33,9 @@ from pseudonymisation.intake.api.routes.opt_outs import LIST_BYTES_MAX
 from pseudonymisation.intake.api.schemas.submissions import DATA_SET, RequestBody
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain import opt_out_check as domain
+from pseudonymisation.intake.domain.national_check.life import CheckState
 from pseudonymisation.intake.use_cases import opt_out_checks as use_cases
+from pseudonymisation.intake.use_cases.context import IntakeContext
 
 router = APIRouter(prefix="/v1/opt-out-checks", tags=["opt-outs"])
 
@@ -62,7 +64,18 @@ class OpenCheck(RequestBody):
     ]
 
 
-StateOfCheck = Literal["open", "answered", "waiting", "taken_back"]
+StateOfCheck = Literal[
+    "open", "asked", "overdue", "refused", "expired", "answered", "waiting", "taken_back"
+]
+SignalOfReply = Literal["REPLY_CLEARS_FEW", "REPLY_CLEARS_EVERYBODY"]
+Reference = Annotated[
+    str,
+    Query(
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="The reference of the message that the reply came with; that of the check.",
+        examples=["NDOO-BCDFGHJKLMNPQRST"],
+    ),
+]
 
 
 class CheckView(BaseModel):
@@ -77,10 +90,51 @@ class CheckView(BaseModel):
     state: Annotated[
         StateOfCheck,
         Field(
-            description="`open`: no reply was taken, and nothing is prepared by it. `answered`: the"
-            " reply is in force. `waiting`: it clears many who were not cleared before, and waits"
-            " for a second person; only who is cleared by it and by the one in force is used."
-            " `taken_back`: nobody is used by it, nor by an older reply in its place."
+            description="`open`: its request was not fetched. `asked`: it was, and the reply is to"
+            " come. `overdue`: the national service should have answered by now. `refused`: what"
+            " came was no reply of it. `expired`: it is too old to be answered. By none of these"
+            " is anything prepared. `answered`: the reply is in force. `waiting`: it clears many"
+            " who were not cleared before, or looks like something else than a reply"
+            " (`signals`), and waits for a second person; only who is cleared by it and by the one"
+            " in force is used. `taken_back`: nobody is used by it, nor by an older reply in its"
+            " place."
+        ),
+    ]
+    next_step: Annotated[str, Field(description="What is to be done next, in words.")]
+    reference: Annotated[
+        str,
+        Field(
+            description="What the message to the national service has as its subject and as its"
+            " reference, and its reply too. It has no characters to which no answer comes."
+        ),
+    ]
+    age_days: Annotated[int, Field(description="How old it is, in legal days since its opening.")]
+    good_until: Annotated[
+        date,
+        Field(description="The last legal day, in Europe/London, on which it may be used."),
+    ]
+    asked_at: Annotated[
+        datetime | None,
+        Field(description="When its request was fetched the last time, RFC 3339, in UTC."),
+    ]
+    answer_due_at: Annotated[
+        datetime | None,
+        Field(
+            description="From when on its reply is overdue, RFC 3339, in UTC. Null: its request was"
+            " not fetched, or it has its reply."
+        ),
+    ]
+    refused_code: Annotated[
+        str | None,
+        Field(description="With which code the last of what came was refused; null: nothing was."),
+    ]
+    refused_at: Annotated[datetime | None, Field(description="When that was, RFC 3339, in UTC.")]
+    signals: Annotated[
+        list[SignalOfReply],
+        Field(
+            description="What the reply looks like, if not like a reply. `REPLY_CLEARS_FEW`: fewer"
+            " than half of who was asked about, as a list of those who objected would, or what was"
+            " cut off. `REPLY_CLEARS_EVERYBODY`: all of many, as the request itself would."
         ),
     ]
     cleared: Annotated[
@@ -102,8 +156,8 @@ class CheckView(BaseModel):
     is_as_logged: IsAsLogged
 
     @classmethod
-    def of(cls, check: domain.OptOutCheck) -> Self:
-        reply = check.reply
+    def of(cls, check: domain.OptOutCheck, now: domain.CheckNow) -> Self:
+        reply, asked, refusal = check.reply, check.asked, check.refusal
         return cls(
             id=check.id,
             data_set=check.data_set,
@@ -111,7 +165,16 @@ class CheckView(BaseModel):
             purpose=check.purpose,
             editions=list(check.editions),
             people=check.people,
-            state=check.state.value,
+            state=now.state.value,
+            next_step=now.next_step,
+            reference=check.reference,
+            age_days=now.age_days,
+            good_until=now.good_until,
+            asked_at=None if asked is None else asked.at,
+            answer_due_at=now.answer_due_at,
+            refused_code=None if refusal is None else refusal.code,
+            refused_at=None if refusal is None else refusal.at,
+            signals=[signal.value for signal in now.signals],
             cleared=None if reply is None else reply.cleared,
             reply_digest=None if reply is None else reply.digest,
             opened_at=check.opened_at,
@@ -121,11 +184,19 @@ class CheckView(BaseModel):
         )
 
 
+def _shown(check: domain.OptOutCheck, ctx: IntakeContext) -> CheckView:
+    return CheckView.of(check, use_cases.now(check, ctx=ctx))
+
+
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
     responses=responses(
-        errors.DataSetUnknown, errors.PeriodInvalid, errors.CheckAsksNobody, IdempotencyKeyReused
+        errors.DataSetUnknown,
+        errors.PeriodInvalid,
+        errors.CheckAsksNobody,
+        errors.CheckTooLarge,
+        IdempotencyKeyReused,
     ),
 )
 def open_check(
@@ -141,7 +212,7 @@ def open_check(
         ctx=ctx,
     )
     response.headers["Location"] = f"/v1/opt-out-checks/{check.id}"
-    return CheckView.of(check)
+    return _shown(check, ctx)
 
 
 @router.get("")
@@ -150,33 +221,39 @@ def list_checks(
     paging: Paging,
     state: Annotated[
         StateOfCheck | None,
-        Query(description="Only those that stand so; `waiting`: for a second person."),
+        Query(description="Only those that stand so now; `waiting`: for a second person."),
     ] = None,
 ) -> Page[CheckView]:
     """List checks, oldest first; `state=waiting` for what a second person has to see."""
-    wanted = None if state is None else domain.ReplyState(state)
+    wanted = None if state is None else CheckState(state)
     found = use_cases.page(state=wanted, after=paging.after, limit=paging.rows, ctx=ctx)
-    return Page[CheckView].of(found, paging, show=CheckView.of, key=lambda c: c.id)
+    return Page[CheckView].of(found, paging, show=partial(_shown, ctx=ctx), key=lambda c: c.id)
 
 
 @router.get("/{check_id}", responses=responses(errors.CheckNotFound))
 def get_check(check_id: UUID, ctx: ReadChecksCtx) -> CheckView:
     """Return how a check stands."""
-    return CheckView.of(use_cases.get(check_id, ctx=ctx))
+    return _shown(use_cases.get(check_id, ctx=ctx), ctx)
 
 
 @router.get(
     "/{check_id}/request",
     response_class=StreamingResponse,
     responses=responses(
-        errors.CheckNotFound, errors.CheckTooOld, errors.CheckAnswered, RecordNotAsLogged
+        errors.CheckNotFound,
+        errors.CheckTooOld,
+        errors.CheckAnswered,
+        RecordNotAsLogged,
+        EditedMeanwhile,
     )
     | {200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def get_request(check_id: UUID, ctx: CheckCtx) -> StreamingResponse:
     """Return the request file for the national service: `number,` and a line feed each.
 
-    It identifies people: for staff of a DSCRO alone, and that it was asked for is logged.
+    It identifies people: for staff of a DSCRO alone, and that it was asked for is logged. It goes
+    to the national service with the check's `reference` as subject and as reference of the message;
+    fetched again it is the same file.
     """
     return StreamingResponse(
         use_cases.request_of(check_id, ctx=ctx),
@@ -194,9 +271,13 @@ def get_request(check_id: UUID, ctx: CheckCtx) -> StreamingResponse:
     responses=responses(
         errors.CheckNotFound,
         errors.CheckTooOld,
+        errors.CheckNotAsked,
         errors.CheckAnswered,
         errors.ReplyInvalid,
+        errors.ReplyTruncated,
+        errors.ReplyDoubled,
         errors.ReplyNotAsked,
+        errors.ReplyOfAnotherCheck,
         errors.UploadIncomplete,
         EditedMeanwhile,
         errors.TooManyUploads,
@@ -209,28 +290,33 @@ def get_request(check_id: UUID, ctx: CheckCtx) -> StreamingResponse:
     },
 )
 async def put_reply(
-    check_id: UUID, request: Request, ctx: CheckCtx, uploads: Uploading
+    check_id: UUID, reference: Reference, request: Request, ctx: CheckCtx, uploads: Uploading
 ) -> CheckView:
     """Receive the national service's reply as it came: `number,` per person who may be used.
 
     Whoever is not in it is left out; an empty reply clears nobody and is right. The same reply
-    again changes nothing; another one, or one that names others than were asked, is refused. One
-    that clears many whom an earlier reply about these months did not clear is `waiting` for a
-    second person, and only who is cleared by both is used.
+    again changes nothing. Refused, and remembered by the check with its code, is what is no list,
+    ends within a line, names somebody twice or others than were asked, or has the reference of
+    another check. One that clears many whom an earlier reply about these months did not clear, or
+    that looks like something else (`signals`), is `waiting` for a second person, and only who is
+    cleared by both is used.
     """
     async with uploads.counted():
-        check, reply_id, coming = await run_sync(partial(use_cases.begin_reply, check_id, ctx=ctx))
+        check, reply_id, coming = await run_sync(
+            partial(use_cases.begin_reply, check_id, reference, ctx=ctx)
+        )
         try:
             async for block in uploads.blocks(request):
                 await run_sync(coming.take, block)
             stored = await run_sync(
                 partial(use_cases.finish_reply, check, reply_id, coming, ctx=ctx)
             )
-        except BaseException:
+        except BaseException as refused:
             with anyio.CancelScope(shield=True):
                 await run_sync(coming.abandon)
+                await run_sync(partial(use_cases.note_refusal, check_id, refused, ctx=ctx))
             raise
-    return CheckView.of(stored)
+        return await run_sync(_shown, stored, ctx)
 
 
 @router.post(
@@ -246,7 +332,7 @@ async def put_reply(
 )
 def confirm_reply(check_id: UUID, body: Reason, ctx: DecideChecksCtx) -> CheckView:
     """Confirm a reply that waits; somebody other than who sent it, with a reason."""
-    return CheckView.of(use_cases.confirm_reply(check_id, body.reason, ctx=ctx))
+    return _shown(use_cases.confirm_reply(check_id, body.reason, ctx=ctx), ctx)
 
 
 @router.post(
@@ -261,4 +347,4 @@ def take_reply_back(check_id: UUID, body: Reason, ctx: TakeBackChecksCtx) -> Che
     No older reply takes the place of one that was in force; nothing is prepared until a new check
     was answered. What was made with it is void: its fetch is refused with `FILE_VOID`.
     """
-    return CheckView.of(use_cases.take_reply_back(check_id, body.reason, ctx=ctx))
+    return _shown(use_cases.take_reply_back(check_id, body.reason, ctx=ctx), ctx)

@@ -1,0 +1,145 @@
+"""`dsfc opt-out-checks`: the national check from its request to its reply, and what comes next."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    IssuerUrl,
+    KeyFile,
+    ProfileFile,
+    PseudonymisationUrl,
+    Role,
+    SuiteDirectory,
+    failed,
+)
+from dsfc_client import URLS, OptOutCheck
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The national check: who of those asked about may be used, and how each check stands.",
+)
+out = Console()
+
+Id = Annotated[UUID, typer.Argument(metavar="ID", help="As `list` names it.")]
+
+
+@app.callback()
+def opt_out_checks(
+    context: typer.Context,
+    client: Annotated[str, typer.Option("--as", help="The DSCRO's client.")] = "dscro-operator",
+    role: Role = None,
+    key: KeyFile = None,
+    profile: ProfileFile = None,
+    directory: SuiteDirectory = SUITE,
+    issuer: IssuerUrl = URLS["issuer"],
+    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
+) -> None:
+    """Open national checks, fetch their requests, send their replies, and see how they stand.
+
+    Example: dsfc opt-out-checks list
+    """
+    context.obj = Caller(
+        client=client,
+        role=role,
+        key=key,
+        profile=profile,
+        directory=directory,
+        urls={**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation},
+    )
+
+
+@app.command("list")
+def list_checks(
+    context: typer.Context,
+    state: Annotated[
+        str | None, typer.Option(help="Only those that stand so, as `overdue` or `waiting`.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """List checks: how each stands, how old it is, until when it is good, and what comes next.
+
+    Example: dsfc opt-out-checks list --state overdue
+    """
+    with _caller(context).connected() as dsfc:
+        found = list(dsfc.pseudonymisation.opt_out_checks(state=state))
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        return
+    table = Table("id", "about", "people", "state", "days old", "good until", "next step")
+    for one in found:
+        about = f"{one.data_set} {' '.join(one.periods)} {one.purpose}"
+        state_of = " ".join([one.state, *(filter(None, [one.refused_code])), *one.signals])
+        row = (one.id, about, one.people, state_of, one.age_days, one.good_until, one.next_step)
+        table.add_row(*map(str, row))
+    out.print(table)
+
+
+@app.command("open")
+def open_check(
+    context: typer.Context,
+    data_set: Annotated[str, typer.Argument(help="What is to be prepared.")],
+    periods: Annotated[list[str], typer.Argument(metavar="PERIOD…", help="Months, YYYY-MM.")],
+    purpose: Annotated[str, typer.Option(help="Of the line: COM, IV, RS or OTHER.")],
+    key: Annotated[
+        str | None,
+        typer.Option("--once", help="A name: the same name again is the same check."),
+    ] = None,
+) -> None:
+    """Open a check about everybody in these months who has an NHS number.
+
+    Example: dsfc opt-out-checks open SUS_APC 2018-04 --purpose RS --once april
+    """
+    with _caller(context).connected() as dsfc:
+        _tell(dsfc.pseudonymisation.open_check(data_set, periods, purpose, key=key))
+
+
+@app.command("request")
+def fetch_request(
+    context: typer.Context,
+    id_: Id,
+    to: Annotated[Path, typer.Option(help="Where it goes. It identifies people.")],
+) -> None:
+    """Fetch the request file, and say with which reference it is sent. It can be fetched again.
+
+    Example: dsfc opt-out-checks request ID --to request.dat
+    """
+    if to.exists():
+        raise failed(f"{to} is there already.")
+    with _caller(context).connected() as dsfc:
+        to.touch(mode=0o600)
+        dsfc.pseudonymisation.check_request(id_, to)
+        _tell(dsfc.pseudonymisation.opt_out_check(id_))
+
+
+@app.command("reply")
+def send_reply(
+    context: typer.Context,
+    id_: Id,
+    reply: Annotated[Path, typer.Argument(help="As it came.")],
+    reference: Annotated[
+        str, typer.Option(help="Of the message that it came with, as that message has it.")
+    ],
+) -> None:
+    """Send the national service's reply, as it came: those who may be used.
+
+    Example: dsfc opt-out-checks reply ID reply.dat --reference NDOO-BCDFGHJKLMNPQRST
+    """
+    with _caller(context).connected() as dsfc:
+        _tell(dsfc.pseudonymisation.answer_check(id_, reply, reference))
+
+
+def _caller(context: typer.Context) -> Caller:
+    caller: Caller = context.obj
+    return caller
+
+
+def _tell(check: OptOutCheck) -> None:
+    typer.echo(f"{check.id} {check.state}, reference {check.reference}. {check.next_step}")
