@@ -169,7 +169,7 @@ def test_a_national_check_is_asked_and_answered_by_the_command(
     done = checks("reply", check["id"], str(request), "--reference", check["reference"])
 
     assert done.exit_code == 0, done.stderr
-    assert check["id"] in checks("list").stdout.replace("\n", "")
+    assert f"{check['id']} answered\n" in checks("list").stdout
     provider = told(played, "provider-r0a", "list", of="opt-out-checks")
     assert (provider.exit_code, "ROLE_NOT_PERMITTED" in provider.stderr) == (1, True)
 

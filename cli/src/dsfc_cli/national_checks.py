@@ -6,8 +6,6 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dsfc_cli.calling import (
     SUITE,
@@ -26,8 +24,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="The national check: who of those asked about may be used, and how each check stands.",
 )
-out = Console()
-
 Id = Annotated[UUID, typer.Argument(metavar="ID", help="As `list` names it.")]
 
 
@@ -73,13 +69,16 @@ def list_checks(
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
         return
-    table = Table("id", "about", "people", "state", "days old", "good until", "next step")
     for one in found:
         about = f"{one.data_set} {' '.join(one.periods)} {one.purpose}"
-        state_of = " ".join([one.state, *(filter(None, [one.refused_code])), *one.signals])
-        row = (one.id, about, one.people, state_of, one.age_days, one.good_until, one.next_step)
-        table.add_row(*map(str, row))
-    out.print(table)
+        stands = " ".join([one.state, *(filter(None, [one.refused_code])), *one.signals])
+        typer.echo(
+            f"{one.id} {stands}\n"
+            f"    {about}: {one.people} people, {one.age_days} days old, good until"
+            f" {one.good_until}, reference {one.reference}\n    {one.next_step}"
+        )
+    if not found:
+        typer.echo("There is no such check.")
 
 
 @app.command("open")
