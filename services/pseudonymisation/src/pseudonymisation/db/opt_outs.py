@@ -23,7 +23,7 @@ from pseudonymisation.intake.domain.errors import CheckNotFound, ListNotFound
 from pseudonymisation.intake.domain.national_check.life import CheckState, Moment
 from pseudonymisation.intake.domain.opt_out import OptOutList, is_void
 from pseudonymisation.intake.domain.opt_out_check import (
-    Asked,
+    RequestFetched,
     OptOutCheck,
     Refusal,
     Reply,
@@ -206,7 +206,9 @@ def to_check(row: OptOutCheckRow) -> OptOutCheck:
         object_key=row.object_key,
         opened_at=row.opened_at,
         opened_by=row.opened_by,
-        asked=None if row.asked_at is None else Asked(at=row.asked_at, by=row.asked_by or ""),
+        asked=None
+        if row.asked_at is None
+        else RequestFetched(at=row.asked_at, by=row.asked_by or ""),
         refusal=None
         if row.refused_code is None or row.refused_at is None
         else Refusal(code=row.refused_code, at=row.refused_at),

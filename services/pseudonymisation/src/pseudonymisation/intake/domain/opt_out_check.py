@@ -71,7 +71,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RequestFetched:
     """The last time that the request was fetched."""
 
     at: datetime
@@ -108,7 +108,7 @@ class OptOutCheck:
     """Of the request."""
     opened_at: datetime
     opened_by: str
-    asked: Asked | None = None
+    asked: RequestFetched | None = None
     refusal: Refusal | None = None
     reply: Reply | None = None
     version: int = 0
@@ -166,7 +166,7 @@ class OptOutCheck:
         """
         if self.reply is not None:
             raise CheckAnswered("The check has its reply; its request cannot be fetched any more.")
-        return replace(self, asked=Asked(at=at, by=by), refusal=None)
+        return replace(self, asked=RequestFetched(at=at, by=by), refusal=None)
 
     def require_asked(self, reference: str) -> None:
         """Hold the reference that came with a reply against the check's own.
