@@ -23,10 +23,10 @@ from pseudonymisation.intake.domain.errors import CheckNotFound, ListNotFound
 from pseudonymisation.intake.domain.national_check.life import CheckState, Moment
 from pseudonymisation.intake.domain.opt_out import OptOutList, is_void
 from pseudonymisation.intake.domain.opt_out_check import (
-    RequestFetched,
     OptOutCheck,
     Refusal,
     Reply,
+    RequestFetched,
 )
 
 STANDING: Final = [state.value for state in (*EFFECTIVE, State.WAITING)]
