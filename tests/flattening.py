@@ -7,16 +7,90 @@ it belongs to, the one that this belongs to, and of several that belong to one t
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from catalogue import DataSet, Treatment
-from catalogue.relations import Group, Part, Table
-from services.pseudonymisation.tests.landed import is_nhs_number, siv, token
-from tests.expecting import Expected
+import duckdb
+
+from catalogue import Catalogue, DataSet, Treatment
+from catalogue.relations import Group, Part, Table, split
+from dsfc_cli.demo.material import COMMISSIONER
+from dsfc_client import Extract
+from pseudonymisation.engine.keystore import FileWrapping, KeyStore
+from services.pseudonymisation.tests.landed import Haven, is_nhs_number, siv, token
+from tests.expecting import Asked, Expected, known_of
+from tests.running import Scene
 
 Row = Mapping[str, str]
-Sent = Mapping[str, Sequence[Row]]
+Tables = Mapping[str, Sequence[Row]]
+
+
+@dataclass
+class Kept(Haven):
+    """The keys of a haven that runs."""
+
+    def key(self, name: str) -> bytes:
+        wrapping = FileWrapping(self.directory / "keys" / "haven.kek")
+        return KeyStore(self.directory / "haven-keys", wrapping).get(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """Tables that a provider sent, and the edition that was made of them."""
+
+    data_set: DataSet
+    known: Catalogue
+    tables: Tables
+    edition: UUID
+
+
+def as_its_tables_say(
+    scene: Scene,
+    extract: Extract,
+    sent: Sent,
+    *,
+    columns: Mapping[str, Treatment],
+    reasons: Collection[str],
+    directory: Path,
+) -> dict[str, Path]:
+    """Fetch each group of a released extract, and hold it against its tables, row by row."""
+    rules, _ = sent.known.intake_of(sent.data_set, scene.stage.today)
+    keys, found = Kept(scene.state), {}
+    for file in extract.files:
+        if file.format != "parquet" or file.changes_since is not None:
+            continue
+        manifest = scene.csu.dissemination.manifest(file.id).manifest
+        (name,) = {split(one["name"])[0] for one in manifest["file"]["columns"]} - {""}
+        target = scene.csu.dissemination.download(
+            file.id, directory / f"{extract.id}-{name}.parquet"
+        )
+        group = {one.group: one for one in sent.data_set.groups}[name]
+        view = sent.data_set.by_group[name]
+        expected = ExpectedOfGroup(
+            keys,
+            known_of(scene.world, sites={}),
+            view,
+            rules.of_table(view),
+            edition=sent.edition,
+            asked=Asked(
+                columns={split(n)[1]: how for n, how in columns.items() if split(n)[0] == name},
+                codes=frozenset({COMMISSIONER}),
+                reasons=reasons,
+                domain_key=keys.key(f"domain/{manifest['domain'].removeprefix('sha256:')}"),
+                domain_id=manifest["domain"],
+            ),
+        )
+        wanted = [*expected.of(group, sent.data_set, sent.tables)]
+        if view.is_about_nobody:
+            wanted = [row[1:] for row in wanted]
+        assert Counter(duckdb.sql(f"FROM '{target}'").fetchall()) == Counter(wanted), name
+        found[name] = target
+        assert wanted, name
+    return found
 
 
 def rows_of(text: str, data_set: DataSet, table: str) -> list[Row]:
@@ -34,7 +108,7 @@ class ExpectedOfGroup(Expected):
     is_linked = False
     """Whether the agreement links the data set with another."""
 
-    def of(self, group: Group, data_set: DataSet, sent: Sent) -> Iterator[tuple[Any, ...]]:
+    def of(self, group: Group, data_set: DataSet, sent: Tables) -> Iterator[tuple[Any, ...]]:
         """Give the rows that leave."""
         found = [*joined(data_set, group, sent)]
         self._beside = [beside for _, beside in found]
@@ -80,7 +154,9 @@ class ExpectedOfGroup(Expected):
         return super().derived(made, {**value, **told}, every)
 
 
-def joined(data_set: DataSet, group: Group, sent: Sent) -> Iterator[tuple[Row, Mapping[str, Row]]]:
+def joined(
+    data_set: DataSet, group: Group, sent: Tables
+) -> Iterator[tuple[Row, Mapping[str, Row]]]:
     """Give the rows of a group, each with what stands beside it by table."""
     tables = {table.table: table for table in data_set.tables}
     for part in group.parts:
@@ -90,7 +166,7 @@ def joined(data_set: DataSet, group: Group, sent: Sent) -> Iterator[tuple[Row, M
 
 
 def _beside(
-    tables: Mapping[str, Table], part: Part, row: Row, sent: Sent
+    tables: Mapping[str, Table], part: Part, row: Row, sent: Tables
 ) -> Iterator[tuple[str, Row]]:
     found = {part.table: row}
     for join in part.joins:

@@ -5,9 +5,12 @@ What an extract must hold is said by `tests.expecting`; what leaves through the 
 in `tests/e2e/test_every_data_set.py`.
 """
 
-from collections import Counter
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,6 +21,7 @@ import pytest
 
 import catalogue
 from catalogue import Catalogue, DataSet, LandingRules, Treatment
+from catalogue.flows import example, read_flow
 from dsfc_cli.synthetic import World, generate
 from dsfc_cli.synthetic.world import write_deciles
 from pseudonymisation.engine.objects import DirectoryObjects
@@ -49,6 +53,13 @@ CODES = frozenset({CODE, COUNTY})
 ROWS, BAD_ROWS = 80, 5
 
 
+class FixedHaven(Haven):
+    """The same keys in every run, so that rows always stand in the same order."""
+
+    def key(self, name: str) -> bytes:
+        return hashlib.sha256(name.encode()).digest()
+
+
 @dataclass
 class Place:
     """A world, the maps of its organisations, and a haven."""
@@ -64,15 +75,19 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    directory = tmp_path_factory.mktemp("place")
-    world = World.create(people=50, seed=3)
+    return place_of(tmp_path_factory.mktemp("place"), people=50)
+
+
+def place_of(directory: Path, *, people: int) -> Place:
+    """So many people, of whom the rows are."""
+    world = World.create(people=people, seed=3)
     practices, postcodes = world.write_maps(directory)
     codes = [(f"{p}01", p) for p in world.providers] + [(p, p) for p in world.providers]
     organisations = directory / "organisations.csv"
     lines = [f"{code},{entity},,open" for code, entity in sorted(codes)]
     organisations.write_text("\n".join(["code,entity,meaning,standing", *lines, ""]))
     (directory / "haven").mkdir()
-    haven = Haven(directory / "haven")
+    haven = FixedHaven(directory / "haven")
     deciles = write_deciles(world, directory / "deciles.csv")
     return Place(directory, world, haven, practices, postcodes, organisations, deciles)
 
@@ -99,6 +114,12 @@ def test_a_data_set_goes_from_a_generated_file_to_an_extract(
     goes_through(place, KNOWN, name)
 
     assert plain["rows"] > ROWS // 4
+
+
+def test_a_local_flow_goes_the_same_way(place: Place) -> None:
+    flow = read_flow(example()).data_set
+
+    goes_through(place, Catalogue((*KNOWN.data_sets, flow), KNOWN.landing_rules), flow.data_set)
 
 
 def test_a_spell_is_several_episodes(place: Place) -> None:
@@ -170,6 +191,7 @@ def goes_through(place: Place, known: Catalogue, name: str) -> list[tuple[Any, .
     wanted = list(expected.rows(file.read_text(), without=planted.bad_rows))
     assert 0 < len(wanted) <= ROWS
     assert Counter(released) == Counter(wanted)
+    tells_no_order(released, wanted)
     opens_alike(target, released)
     for at, one in enumerate(some_filters(data_set, columns, wanted)):
         place_of = 2 + list(columns).index(one.column)
@@ -188,6 +210,28 @@ def goes_through(place: Place, known: Catalogue, name: str) -> list[tuple[Any, .
             row for row in wanted if passes(one, row[place_of], data_set)
         )
     return released
+
+
+PAIRS = 8
+"""Of rows of one person: so many that they are in the order of the file once in 256 domains."""
+
+
+def tells_no_order(
+    released: Sequence[tuple[Any, ...]], sent: Sequence[tuple[Any, ...]], *, has_token: bool = True
+) -> int:
+    """Hold that rows of one person stand otherwise than they were sent; return how many pairs did.
+
+    `sent` are the same rows as the submission has them. The keys are the same in every run, so that
+    this is true or false of the code, and never of the day.
+    """
+    places = defaultdict(list)
+    for place_of_row, row in enumerate(sent):
+        places[row].append(place_of_row)
+    order = [(row[0] if has_token else None, places[row].pop(0)) for row in released]
+    pairs = [(one, other) for (person, one), (same, other) in pairwise(order) if person == same]
+    rising = sum(one < other for one, other in pairs)
+    assert len(pairs) < PAIRS or 0 < rising < len(pairs)
+    return len(pairs)
 
 
 def opens_alike(file: Path, rows: list[tuple[Any, ...]]) -> None:

@@ -29,10 +29,8 @@ from dsfc_cli.main import app
 from dsfc_cli.synthetic import Planted, generate, generate_tables
 from dsfc_cli.synthetic.world import write_deciles
 from dsfc_client import Extract, Problem, Submission
-from pseudonymisation.engine.keystore import FileWrapping, KeyStore
-from services.pseudonymisation.tests.landed import Haven
 from tests.expecting import Asked, Expected, known_of
-from tests.flattening import ExpectedOfGroup, rows_of
+from tests.flattening import Kept, Sent, as_its_tables_say, rows_of
 from tests.running import CSU, DEADLINE_SECONDS, PROVIDER, Scene, scene
 
 pytestmark = [pytest.mark.xdist_group("every-data-set"), pytest.mark.timeout(300)]
@@ -53,15 +51,6 @@ SEVERAL: Final = [
 """Sent as several tables. CYPHS was until 2017, and has the tables of CSDS."""
 ROWS, BAD_ROWS = 120, 5
 Columns = Mapping[str, Treatment]
-
-
-@dataclass
-class Kept(Haven):
-    """The keys of a haven that runs."""
-
-    def key(self, name: str) -> bytes:
-        wrapping = FileWrapping(self.directory / "keys" / "haven.kek")
-        return KeyStore(self.directory / "haven-keys", wrapping).get(name)
 
 
 @dataclass(frozen=True)
@@ -215,39 +204,21 @@ def test_what_left_of_several_tables_is_what_their_files_say(house: House, name:
     submission = (by_command if name == "IAPT" else by_client)(house, walk, files)
     assert submission.state.lower() == "accepted", submission
     extract = released(house, walk)
-    rules, _ = KNOWN.intake_of(walk.data_set, house.scene.stage.today)
     sent = {t: rows_of(f.read_text("utf-8"), walk.data_set, t) for t, f in files.items()}
-    keys = Kept(house.scene.state)
-    found = {}
-    for at, file in enumerate(one for one in extract.files if one.format == "parquet"):
-        target = house.directory / f"{name}-{at}.parquet"
-        house.scene.csu.dissemination.download(file.id, target)
-        manifest = house.scene.csu.dissemination.manifest(file.id).manifest
-        (group,) = {split(one["name"])[0] for one in manifest["file"]["columns"]} - {""}
-        own = {split(n)[1]: how for n, how in columns.items() if split(n)[0] == group}
-        of = {one.group: one for one in walk.data_set.groups}[group]
-        view = walk.data_set.by_group[group]
-        expected = ExpectedOfGroup(
-            keys,
-            known_of(house.scene.world, sites={}),
-            view,
-            rules.of_table(view),
+    found = as_its_tables_say(
+        house.scene,
+        extract,
+        Sent(
+            data_set=walk.data_set,
+            known=KNOWN,
+            tables=sent,
             edition=UUID((submission.model_extra or {})["edition_id"]),
-            asked=Asked(
-                columns=own,
-                codes=frozenset({COMMISSIONER}),
-                reasons=walk.flow.reasons,
-                domain_key=keys.key(f"domain/{manifest['domain'].removeprefix('sha256:')}"),
-                domain_id=manifest["domain"],
-            ),
-        )
-        wanted = [*expected.of(of, walk.data_set, sent)]
-        if view.is_about_nobody:
-            wanted = [row[1:] for row in wanted]
-        found[group] = duckdb.sql(f"FROM '{target}'").fetchall()
-        assert Counter(found[group]) == Counter(wanted), group
+        ),
+        columns=columns,
+        reasons=walk.flow.reasons,
+        directory=house.directory,
+    )
     assert set(found) == {split(one)[0] for one in columns}
-    assert all(found.values())
 
 
 def by_client(house: House, walk: Walk, files: Mapping[str, Path]) -> Submission:

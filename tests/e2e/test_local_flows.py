@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 import catalogue
 from catalogue import Catalogue
 from catalogue.flows import example, read_flow
+from common.security.principal import BODY
 from dsfc_cli.demo.answers import Flow
 from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.main import app
@@ -61,14 +62,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(running, tmp_path_factory.mktemp("flow"))
 
 
-def commanded(house: House, *arguments: str, who: str = "dscro-operator") -> str:
+def commanded(house: House, *arguments: str, who: str = "dscro-operator", code: int = 0) -> str:
     """What `dsfc local-flows` prints."""
     where = ["--as", who, "--directory", str(house.scene.state)]
     for service in ("issuer", "agreements"):
         where += [f"--{service}", house.scene.suite.urls[service]]
     told = CliRunner().invoke(app, ["local-flows", *where, *arguments])
-    assert told.exit_code == 0, told.output
-    return told.stdout.strip()
+    assert told.exit_code == code, told.output
+    return told.output.strip()
 
 
 def test_a_local_flow_goes_the_whole_way_once_a_second_person_approved_it(house: House) -> None:
@@ -98,9 +99,16 @@ def test_a_local_flow_goes_the_whole_way_once_a_second_person_approved_it(house:
     )
     wanted = running.wanted(COMMISSIONER, CSU, line)
 
-    flow = commanded(
-        house, "register", str(written), "--dscro", "yorkshire", "--evidence", "Schedule 6"
-    )
+    register = ("register", str(written), "--evidence", "Schedule 6")
+
+    # For which DSCRO somebody acts is recorded by others, and never said by themselves.
+    assert "STAFF_NOT_CLEARED" in commanded(house, *register, code=1)
+    governs = stage.actor("body-governance-1").agreements
+    stage.clear("dscro-operator")
+    assert "DSCRO_NOT_PROVED" in commanded(house, *register, code=1)
+    seconded = {"kind": "secondment", "reference": "yorkshire", "valid_from": "2018-01-01"}
+    governs.record_staff({"subject": "dscro-operator", "organisation": BODY, **seconded})
+    flow = commanded(house, *register)
 
     # Before it is approved nobody knows it.
     application = stage.apply(wanted, "Ambulances")

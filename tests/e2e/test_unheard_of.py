@@ -1,25 +1,47 @@
 """Data sets of which no line of code knows, over the four services, from submission to extract.
 
 One is the layout of a hospital's spreadsheet of A&E attendances, with headers as people write them;
-the other is invented here: weeks, a delimiter and a list in a cell that no other data set has.
+another is invented here: weeks, a delimiter and a list in a cell that no other data set has; and
+one has three tables, of which a row names two people.
 """
 
 import csv
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 import catalogue
+from catalogue import Catalogue, Treatment
+from cli.tests.test_invented_tables import CODES, invented
 from dsfc_cli.demo.answers import Flow
 from dsfc_cli.demo.material import COMMISSIONER
+from dsfc_cli.main import app
+from dsfc_cli.synthetic import generate_tables
+from dsfc_client import Extract, Submission
 from services.pseudonymisation.tests.integration.test_ae_layout import AE, ROW
-from tests.running import APRIL, CSU, DATA_SET, DEADLINE_SECONDS, Scene, scene
+from services.pseudonymisation.tests.integration.test_change_sets import oracle
+from tests.books import released_once
+from tests.flattening import Sent, as_its_tables_say, rows_of
+from tests.running import (
+    APRIL,
+    CSU,
+    DATA_SET,
+    DAYS,
+    DEADLINE_SECONDS,
+    PROVIDER,
+    Scene,
+    scene,
+    until,
+)
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("unheard-of"), pytest.mark.timeout(300)]
 
@@ -68,6 +90,20 @@ INVENTED: Mapping[str, Any] = {
         {"name": "DEAR", "from": "COST", "derivation": "band", "edges": [100, 500]},
     ],
 }  # fmt: skip
+RELATED = invented([CODES], [CODES], [CODES])
+"""People, what belongs to them, and whom that has brought into the world."""
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "People": {"WHO": "pseudonym", "AGE": "derived", "P0": "as_is"},
+    "Events": {"WHO": "pseudonym", "EVENT": "pseudonym", "AGE": "derived", "E0": "as_is"},
+    "Both": {"OTHER_NUM": "pseudonym", "EVENT": "pseudonym", "E0": "as_is", "O0": "as_is"},
+}
+OF_GROUPS = {f"{group}.{name}": how for group, own in GROUPS.items() for name, how in own.items()}
+KEYS = {
+    "People": ["Token", "People.WHO"],
+    "Events": ["Token", "Events.EVENT"],
+    "Both": ["Token"],
+}
+"""By what a record of each is known: the key of the second people's table is not asked for."""
 LOANS = {"LENT": "month", "EARS": "as_is", "COST": "as_is", "WEEKDAY": "derived", "DEAR": "derived"}
 
 
@@ -79,6 +115,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     (folder / "HEARING_AIDS-1.0.yaml").write_text(
         yaml.safe_dump(dict(INVENTED), sort_keys=False, allow_unicode=True), "utf-8"
     )
+    (folder / "INVENTED-1.0.yaml").write_text(yaml.safe_dump(RELATED, sort_keys=False), "utf-8")
     for file in folder.iterdir():
         assert [str(problem) for problem in catalogue.check(file)] == []
     with scene(tmp_path_factory, "unheard-of", data_sets=folder) as running:
@@ -89,8 +126,67 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             Flow(data_set=DATA_SET, fields={"Sex": "as_is"}, **months),
             Flow(data_set="AE_LOCAL", fields=AE_COLUMNS, reasons=("H",), **months),
             Flow(data_set="HEARING_AIDS", fields=LOANS, reasons=("G",), **months),
+            Flow(data_set="INVENTED", fields=OF_GROUPS, reasons=("H",), change_sets=True, **months),
         )
         yield replace(running, reference=running.stage.in_force(asked, "Of what nobody heard"))
+
+
+@dataclass(frozen=True)
+class Related:
+    """The data set of three tables, as a provider sends it and a CSU asks for it."""
+
+    scene: Scene
+    known: Catalogue
+    directory: Path
+
+    def landed(self, tables: Mapping[str, Sequence[Mapping[str, str]]]) -> Sent:
+        """Send them, and wait for the edition that is made of them."""
+        data_set = self.known.get("INVENTED")
+        files = {}
+        for name, rows in tables.items():
+            files[name] = self.directory / f"{name}.csv"
+            with files[name].open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+        provider = self.scene.stage.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
+        opened = provider.submit_tables("INVENTED", APRIL, files)
+        done: Submission = provider.wait(opened.id, timeout_seconds=DEADLINE_SECONDS)
+        assert done.state.lower() == "accepted", done
+        edition = UUID((done.model_extra or {})["edition_id"])
+        return Sent(data_set=data_set, known=self.known, tables=tables, edition=edition)
+
+    def asked(self, **more: Any) -> Extract:
+        return self.scene.released(
+            data_set="INVENTED", fields=[*OF_GROUPS], formats=["parquet"], **more
+        )
+
+    def held_against(self, sent: Sent, extract: Extract) -> dict[str, Path]:
+        return as_its_tables_say(
+            self.scene,
+            extract,
+            sent,
+            columns={name: Treatment(how) for name, how in OF_GROUPS.items()},
+            reasons=("H",),
+            directory=self.directory,
+        )
+
+    def commanded(self, *arguments: str, code: int = 0) -> str:
+        """What `dsfc extracts` prints, as the CSU's own system."""
+        where = ["extracts", "--as", "csu-0df-analytics", "--directory", str(self.scene.state)]
+        for service in ("issuer", "dissemination"):
+            where += [f"--{service}", self.scene.suite.urls[service]]
+        told = CliRunner().invoke(app, [*where, *arguments], env={"COLUMNS": "400"})
+        assert told.exit_code == code, told.output
+        return told.output
+
+
+@pytest.fixture
+def related(played: Scene, tmp_path: Path) -> Related:
+    folder = tmp_path / "known"
+    folder.mkdir()
+    (folder / "INVENTED-1.0.yaml").write_text(yaml.safe_dump(RELATED, sort_keys=False), "utf-8")
+    return Related(played, catalogue.load(folder), tmp_path)
 
 
 def extracted(
@@ -180,3 +276,139 @@ def test_a_data_set_that_was_invented_here_leaves_as_an_extract(
             (f"G:{COMMISSIONER}", APRIL, "R", 1000.0, 3, "500+"),
         ]
     )
+
+
+def corrected(tables: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, list[dict[str, str]]]:
+    """The month again: events are gone, told otherwise and new; people are told otherwise."""
+    people, events, others = ([dict(row) for row in tables[n]] for n in RELATED_TABLES)
+    gone = {row["EVENT"] for row in events[:10]}
+    new = [row | {"EVENT": f"N-{n}"} for n, row in enumerate(events[-10:])]
+    for row in [*people[:15], *events[10:25]]:
+        column = "P0" if "P0" in row else "E0"
+        row[column] = {"A": "B", "B": "C", "C": "A"}.get(row[column], "A")
+    kept = [row for row in others if row["EVENT"] not in gone]
+    return {"PEOPLE": people, "EVENTS": [*events[10:], *new], "OTHERS": kept}
+
+
+RELATED_TABLES = ("PEOPLE", "EVENTS", "OTHERS")
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    found = duckdb.sql(f"FROM '{path}'")
+    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+
+def test_three_tables_and_two_people_in_a_row_are_corrected_without_loss(
+    related: Related, tmp_path: Path
+) -> None:
+    """Each group of what was delivered stays, is superseded, and has a change set of its own."""
+    played, csu = related.scene, related.scene.csu.dissemination
+    data_set = related.known.get("INVENTED")
+    first, last = DAYS[APRIL]
+    made = generate_tables(
+        data_set, rows=150, seed=5, first=first, last=last, world=played.world, directory=tmp_path
+    )
+    tables = {name: rows_of(made[name].read_text("utf-8"), data_set, name) for name in made}
+    before = related.landed(tables)
+    flex = related.asked()
+    was = related.held_against(before, flex)
+    assert set(was) == set(GROUPS)
+    assert not any(n in path.read_bytes() for path in was.values() for n in played.numbers)
+    both = records(was["Both"])
+    assert {row["OTHER_NUM"][0] for row in both if row["OTHER_NUM"]} <= {"B", "C"}
+    bytes_before = {group: path.read_bytes() for group, path in was.items()}
+
+    after = related.landed(corrected(tables))
+    until(lambda: csu.extract(flex.id).state == "superseded", what="it was never marked")
+    freeze = related.asked(changes_since=str(flex.id))
+
+    # The newer one is what its own tables say, and beside each group stands what changed in it.
+    now = related.held_against(after, freeze)
+    told = {}
+    for file in freeze.files:
+        released_once(played, str(file.id))
+        if file.changes_since is None:
+            continue
+        changes = csu.manifest(file.id).manifest["changes"]
+        (group,) = {key.partition(".")[0] for key in changes["key"][1:]} or {"Both"}
+        assert (changes["key"], changes["since"]) == (KEYS[group], str(flex.id))
+        path = csu.download(file.id, tmp_path / f"changes-{group}.parquet")
+        key = [name.rpartition(".")[2] for name in KEYS[group]]
+        rows = sorted((tuple(row.values()) for row in records(path)), key=repr)
+        assert rows == oracle(records(was[group]), records(now[group]), key), group
+        told[group] = {row[-1] for row in rows}
+    assert told.keys() == GROUPS.keys()
+    assert told["Events"] == {"added", "changed", "removed"}
+    assert told["People"] == {"changed"}
+
+    # What was delivered: marked in extract, edition and register, told once, and still to be had.
+    extract = csu.extract(flex.id)
+    (read,) = extract.editions
+    assert (read["id"], read["replaced_by"]) == (str(before.edition), str(after.edition))
+    assert extract.availability is not None
+    assert extract.availability.code == "EDITION_SUPERSEDED"
+    haven = played.stage.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
+    editions = haven.get("/v1/editions", data_set="INVENTED")["items"]
+    assert {one["id"]: (one["superseded_by"], one["status"]) for one in editions} == {
+        str(before.edition): (str(after.edition), "superseded"),
+        str(after.edition): (None, "current"),
+    }
+    lines = {str((one.model_extra or {})["file_id"]): one for one in csu.register()}
+    for file in extract.files:
+        assert (lines[str(file.id)].model_extra or {})["status"] == "superseded"
+        (group,) = {n.partition(".")[0] for n in _columns(csu.manifest(file.id)) if "." in n}
+        again = csu.download(file.id, tmp_path / f"again-{group}.parquet")
+        assert again.read_bytes() == bytes_before[group]
+    assert {lines[str(one.id)].model_extra["status"] for one in freeze.files} == {"current"}
+    until(played.all_heard, what="something was not heard")
+    values = [json.loads(value) for (value,) in played.events("SELECT value FROM message")]
+    types = [v["type"] for v in values if (v.get("data") or {}).get("extract_id") == str(flex.id)]
+    assert types.count("dissemination.extract-superseded.v1") == 1
+
+    # Which releases rested on an edition, and what was superseded by what: one query.
+    asked = {str(before.edition): [flex.id], str(after.edition): [freeze.id]}
+    for edition, ids in asked.items():
+        assert [one.id for one in csu.extracts(edition=edition)] == ids
+        printed = json.loads(related.commanded("list", "--edition", edition, "--json"))
+        assert [one["id"] for one in printed] == [str(id_) for id_ in ids]
+    shown = related.commanded("show", str(flex.id))
+    assert str(before.edition) in shown
+    assert str(after.edition) in shown
+
+
+def _columns(manifest: Any) -> list[str]:
+    return [one["name"] for one in manifest.manifest["file"]["columns"]]
+
+
+def test_what_links_no_groups_is_warned_of_before_it_is_asked_for(related: Related) -> None:
+    """`dsfc extracts ask` shows the warning, and asks nobody for anything until it is accepted."""
+    csu = related.scene.csu.dissemination
+    if not csu.landed_months(related.scene.reference, "INVENTED"):
+        data_set = related.known.get("INVENTED")
+        first, last = DAYS[APRIL]
+        made = generate_tables(
+            data_set,
+            rows=150,
+            seed=5,
+            first=first,
+            last=last,
+            world=related.scene.world,
+            directory=related.directory,
+        )
+        related.landed({n: rows_of(made[n].read_text("utf-8"), data_set, n) for n in made})
+    asked = [related.scene.reference, "INVENTED", "--period", APRIL]
+    unlinked = [*asked, "--field", "People.P0", "--field", "Events.E0"]
+    before = [one.id for one in csu.extracts()]
+
+    previewed = related.commanded("preview", *unlinked)
+    declined = related.commanded("ask", *unlinked, code=1)
+
+    for said in (previewed, declined):
+        assert "GROUPS_NOT_LINKED" in said
+        assert "People.WHO" in said
+    assert [one.id for one in csu.extracts()] == before
+    (id_,) = related.commanded("ask", *unlinked, "--yes").splitlines()[-1:]
+    assert csu.wait(UUID(id_)).state == "released"
+    assert "GROUPS_NOT_LINKED" not in related.commanded("ask", *asked)
+    refused = related.commanded("preview", *asked, "--field", "People.SECTOR", code=1)
+    assert "FIELD_NOT_IN_DSA" in refused

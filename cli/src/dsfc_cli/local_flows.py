@@ -78,17 +78,16 @@ def check_file(file: FlowFile) -> None:
 def register(
     context: typer.Context,
     file: FlowFile,
-    dscro: Annotated[str, typer.Option(help="Whose flow it is.")],
     evidence: Annotated[str, typer.Option(help="Where the agreement on it can be read.")],
 ) -> None:
     """Register a layout, and print its id. It permits nothing before a second person approves it.
 
-    Example: dsfc local-flows register FILE --dscro yorkshire --evidence "Schedule 6"
+    Example: dsfc local-flows register FILE --evidence "Schedule 6"
     """
     _read(file)
     with _caller(context).connected() as dsfc:
         content = file.read_text("utf-8")
-        flow = dsfc.agreements.register_local_flow(content, dscro=dscro, evidence=evidence)
+        flow = dsfc.agreements.register_local_flow(content, evidence=evidence)
     typer.echo(flow.id)
 
 

@@ -66,6 +66,10 @@ LAZY = {
         "dsfc_cli.scoring:command",
         "Send scores of risk stratification back, by the tokens of a line, and print their id.",
     ),
+    "extracts": Lazy(
+        "dsfc_cli.extracting:app",
+        "Extracts: previewed with what should be warned of, asked for, and shown.",
+    ),
     "orders": Lazy(
         "dsfc_cli.ordering:app",
         "Standing orders: each month of a line is asked for when its time has come.",

@@ -114,10 +114,11 @@ def test_what_is_not_plain_is_refused_before_it_is_read(text: str, told: str) ->
         ("disclosure_rule: CSDS", "disclosure_rule: HES", "are shown by CSDS"),
         ("person: {nhs_number: NHS_Number, local_id: Incident_Number, ", "person: {", "is known"),
         ("sensitivity:", "subjects: nobody\nsensitivity:", "person says who"),
-        ("10, treatments: [pseudonym]}", "10, treatments: [identified]}", "names no legal route"),
+        ("length_max: 10}", "length_max: 10, treatments: [identified]}", "names no legal route"),
+        ("length_max: 10}", "length_max: 10, treatments: [pseudonym]}", "whom a record is about"),
         (
-            "class: DI, identifier: nhs_number, check: nhs_number, length_max: 10,",
-            "class: ADM, length_max: 10, pattern: '[0-9]{10}',",
+            "class: DI, identifier: nhs_number, check: nhs_number, length_max: 10",
+            "class: ADM, length_max: 10, pattern: '[0-9]{10}', treatments: [pseudonym]",
             "only an identifier becomes a pseudonym",
         ),
         ("name: Destination_Site", "name: 'Site; DROP TABLE x'", "should match pattern"),
@@ -136,7 +137,7 @@ def test_a_flow_says_nothing_that_ours_may_not_say(was: str, becomes: str, told:
 
 def test_no_flow_gives_itself_a_legal_route_to_identities() -> None:
     stated = EXAMPLE.replace("sensitivity:", "identified_by: [consent]\nsensitivity:")
-    told = refused(stated.replace("10, treatments: [pseudonym]}", "10, treatments: [identified]}"))
+    told = refused(stated.replace("length_max: 10}", "length_max: 10, treatments: [identified]}"))
 
     assert "no local flow has a legal route" in told
     assert "no DI leaves as identified" in told

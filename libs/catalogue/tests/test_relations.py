@@ -313,6 +313,13 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda s: table(s, "REFERRALS")["parents"][0].update(needed=False),
         "rows of REFERRALS may have no row of PEOPLE (lost parent)",
     ),
+    "the number of whom rows are about as a column": (
+        lambda s: (
+            table(s, "PEOPLE")["fields"][2].update(treatments=["pseudonym"]),
+            group(s, "Referrals")["columns"]["PEOPLE"].append("NUM"),
+        ),
+        "NUM is whom rows are about: the token that leaves is made of it",
+    ),
     "nobody's rows with people": (
         lambda s: group(s, "Referrals").update(subjects="nobody"),
         "is about nobody, and is joined with PEOPLE",

@@ -89,7 +89,7 @@ class Stage:
                 *(threads.submit(self._register, loader, ods) for ods in PARTIES),
                 *(threads.submit(self.environment, *each) for each in ENVIRONMENTS.items()),
                 threads.submit(self._rights, loader, set(submitters), known),
-                threads.submit(self._clear, AGREES),
+                threads.submit(self.clear, AGREES),
             ]
             signed = {ods: threads.submit(self._contract, ods) for ods in CONTROLLERS}
             for job in jobs:
@@ -224,7 +224,7 @@ class Stage:
             {"reason": "The providers' letters were seen"},
         )
 
-    def _clear(self, subject: str) -> None:
+    def clear(self, subject: str) -> None:
         """Record the policy and the training without which nobody acts for a DSCRO."""
         governs = self.actor("body-governance-1").agreements
         if governs.clearance(subject, BODY, as_at=self.today.isoformat()).is_cleared:

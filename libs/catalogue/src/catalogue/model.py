@@ -197,6 +197,9 @@ class DataSet(Strict):
             name = getattr(self.person, role)
             if name is not None and self.by_name[name].identifier is not wanted:
                 yield f"person.{role} must name a field of the identifier type {wanted}"
+        number = self.person.nhs_number
+        if number is not None and not (self.part or self.tables):
+            yield from not_as_a_column(self.by_name[number])
         local = self.person.local_id
         if local is not None and self.by_name[local].class_ is not FieldClass.LI:
             yield "person.local_id must name a field of class LI"
@@ -451,6 +454,12 @@ class DataSet(Strict):
 def _months(first: date, last: date) -> int:
     """Count the months from one day to another."""
     return (last.year - first.year) * 12 + last.month - first.month + 1
+
+
+def not_as_a_column(number: CatalogueField) -> Iterator[str]:
+    """Say that whom a row is about leaves as its token, and never as a column that has one too."""
+    if not set(number.treatments) <= {Treatment.IDENTIFIED}:
+        yield f"{number.name} is whom a record is about: the token that leaves is made of it"
 
 
 PERSONAL = {

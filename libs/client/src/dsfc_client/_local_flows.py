@@ -28,10 +28,10 @@ class LocalFlows(Service):
     """What a DSCRO does, and whoever wants to read a layout."""
 
     def register_local_flow(
-        self, content: str, *, dscro: str, evidence: str, key: str | None = None
+        self, content: str, *, evidence: str, key: str | None = None
     ) -> LocalFlow:
-        """Register a layout: a file in YAML. It permits nothing before it is approved."""
-        body = {"content": content, "dscro": dscro, "evidence": evidence}
+        """Register a layout of one's own DSCRO: a file in YAML, which permits nothing yet."""
+        body = {"content": content, "evidence": evidence}
         return LocalFlow.model_validate(self.post("/v1/local-flows", body, key=key))
 
     def local_flow(self, flow_id: Id) -> LocalFlow:

@@ -401,10 +401,23 @@ class Extract(Wire):
     availability: Availability | None = None
     editions: tuple[dict[str, Any], ...] = ()
     """That it was made of, and what replaced them."""
+    warnings: tuple[dict[str, Any], ...] = ()
     changes_since: str | None = None
     """The earlier extract of which the changes are wanted besides."""
     opt_outs: OptOuts | None = None
     """Whether they are upheld in it, and why."""
+
+
+class ExtractPreview(Wire):
+    """What asking for an extract would be answered now; nothing was asked for."""
+
+    is_permitted: bool
+    refusals: tuple[dict[str, Any], ...]
+    periods: tuple[str, ...]
+    fields: tuple[str, ...]
+    periods_without_records: tuple[str, ...] | None
+    """None: it would be refused anyway, or the safe haven cannot be asked."""
+    warnings: tuple[dict[str, Any], ...]
 
 
 class Tabulation(Extract):

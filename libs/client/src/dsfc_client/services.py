@@ -26,6 +26,7 @@ from dsfc_client.models import (
     DataSet,
     EditionQuality,
     Extract,
+    ExtractPreview,
     Finding,
     Hold,
     LandingLine,
@@ -359,6 +360,10 @@ class Dissemination(Ordering):
     def request(self, body: Json, *, key: str | None = None) -> Extract:
         """Ask for an extract. Raises Refused with every failing clause."""
         return Extract.model_validate(self.post("/v1/extracts", body, key=key))
+
+    def preview(self, body: Json) -> ExtractPreview:
+        """Return what `request` would be answered now, and its warnings. Nothing is asked for."""
+        return ExtractPreview.model_validate(self.post("/v1/extracts/preview", body))
 
     def landed_months(self, agreement: str, data_set: str) -> Sequence[str]:
         """Return the months of a data set that can be asked for, under an agreement with a line."""

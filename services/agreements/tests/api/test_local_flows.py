@@ -2,20 +2,25 @@
 
 import hashlib
 import json
+import os
+import signal
+from datetime import UTC, datetime
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from agreements.flows.domain.local_flow import NEXT, FlowState
 from agreements.records.domain.errors import SnapshotRefused
 from catalogue import UnknownDataSet
 from catalogue.flows import example, read_flow
 from catalogue.flows.fetching import LocalFlowDiffers, with_flows
+from common import faults
 from common.db import catalogue_files, tables
 from common.errors import Unavailable
 from common.http import Remote
 from common.security.keys import Signer, generate_jwk
+from common.security.principal import BODY
 from common.security.roles import Role
 from services.agreements.tests.api.test_access import Asked
 from services.agreements.tests.api.test_issuing import confirm, hand_in, in_force
@@ -38,12 +43,22 @@ def haven():
     return Signer(generate_jwk())
 
 
-def registered(service, content=FILE, *, dscro="yorkshire", key=None, who="registrar"):
-    body = {"content": content, "dscro": dscro, "evidence": EVIDENCE}
+def seconded(service, who="registrar", dscro="yorkshire"):
+    """Record who acts for which DSCRO, and that they may; the same again changes nothing."""
+    if service.get("/v1/organisations", Role.AUDITOR).json()["items"] == []:
+        service.with_organisations()
+    service.cleared(who)
+    service.cleared(who, kind="secondment", reference=dscro, valid_to=None)
+
+
+def registered(service, content=FILE, *, key=None, who="registrar", dscro="yorkshire"):
+    seconded(service, who, dscro)
+    body = {"content": content, "evidence": EVIDENCE}
     return service.post(PATH, Role.DSCRO_OPERATOR, body, who=who, key=key)
 
 
 def decided(service, flow, what="approval", *, role=Role.DSCRO_APPROVER, who="second"):
+    seconded(service, who)
     return service.post(f"{PATH}/{flow['id']}/{what}", role, WHY, who=who)
 
 
@@ -143,9 +158,54 @@ def test_a_flow_is_its_own_dscros(service):
     approved(service)
     next_version = FILE.replace('"1.0"', '"1.1"')
 
-    stranger = registered(service, next_version, dscro="north-west")
+    stranger = registered(service, next_version, who="stranger", dscro="north-west")
+
     assert code(stranger) == (409, "LOCAL_FLOW_OF_ANOTHER_DSCRO")
-    assert code(registered(service, next_version, dscro="atlantis")) == (422, "DSCRO_UNKNOWN")
+    other = registered(service, next_version).json()
+    path = f"{PATH}/{other['id']}/withdrawal"
+    withdrawn = service.post(path, Role.DSCRO_OPERATOR, WHY, who="stranger")
+    assert code(withdrawn) == (409, "LOCAL_FLOW_OF_ANOTHER_DSCRO")
+    assert withdrawn.json()["detail"] == "It is another DSCRO's. Ask there to withdraw it."
+    assert service.get(f"{PATH}/{other['id']}", Role.AUDITOR).json()["state"] == "registered"
+
+
+def test_whose_a_flow_is_is_proved_and_never_said(service):
+    """Guards: `staff.dscro_of`, `require_cleared`; there is no member that says it."""
+    service.with_organisations()
+    body = {"content": FILE, "evidence": EVIDENCE}
+
+    def asked(role=Role.DSCRO_OPERATOR, **more):
+        return service.post(PATH, role, body | more.pop("body", {}), who="registrar", **more)
+
+    assert code(asked()) == (403, "STAFF_NOT_CLEARED")
+    service.cleared("registrar")
+    refused = asked()
+    assert code(refused) == (403, "DSCRO_NOT_PROVED")
+    assert "POST /v1/staff-records" in refused.json()["detail"]
+    assert asked(body={"dscro": "yorkshire"}).status_code == 422
+    assert leaves(service) == []
+
+    service.cleared("registrar", kind="secondment", reference="south-west", valid_to=None)
+    assert asked().json()["dscro"] == "south-west"
+    # The second person needs no secondment, but policies and training as every DSCRO role.
+    [flow] = service.get(PATH, Role.AUDITOR).json()["items"]
+    path = f"{PATH}/{flow['id']}/approval"
+    lacking = service.post(path, Role.DSCRO_APPROVER, WHY, who="second")
+    assert code(lacking) == (403, "STAFF_NOT_CLEARED")
+    assert versions(service) == {}
+
+
+def test_a_secondment_that_is_written_past_the_service_proves_nothing(service):
+    seconded(service)
+    with service.parts.engine.begin() as connection:
+        forged = "UPDATE staff_record SET reference = 'south' WHERE kind = 'secondment'"
+        assert connection.execute(text(forged)).rowcount == 1
+
+    body = {"content": FILE, "evidence": EVIDENCE}
+    answer = service.post(PATH, Role.DSCRO_OPERATOR, body, who="registrar")
+
+    assert code(answer) == (409, "SEAL_BROKEN")
+    assert leaves(service) == []
 
 
 def test_the_same_registration_twice_is_one(service):
@@ -229,6 +289,7 @@ def test_a_row_that_is_written_past_the_service_opens_nothing(service, column):
 
 def test_decisions_rest_on_a_flow_from_its_approval_to_its_withdrawal(service, haven):
     world = plain.sound()
+    world["organisations"].append(plain.organisation(BODY, "BODY"))
     (version,) = world["agreement"]["versions"]
     for one in version["snapshot"]["lines"]:
         one |= {"data_set": NAME, "catalogue_digest": DIGEST, "disclosure_rule": "CSDS"}
@@ -256,6 +317,7 @@ def test_decisions_rest_on_a_flow_from_its_approval_to_its_withdrawal(service, h
 
 def test_a_decision_rests_on_no_other_bytes_than_those_of_the_digest(service, haven):
     world = plain.sound()
+    world["organisations"].append(plain.organisation(BODY, "BODY"))
     (version,) = world["agreement"]["versions"]
     for one in version["snapshot"]["lines"]:
         one |= {"data_set": NAME, "catalogue_digest": DIGEST, "disclosure_rule": "CSDS"}
@@ -387,6 +449,40 @@ def test_another_service_fetches_a_flow_once_and_has_it_without_agreements(servi
         begun_again.get(NAME)
     with pytest.raises(Unavailable):
         begun_again.by_digest("sha256:" + "0" * 64)
+
+
+@pytest.mark.parametrize("point", ["F1", "F2"])
+def test_a_service_killed_while_it_fetches_keeps_nothing_by_halves(service, elsewhere, point):
+    """A real SIGKILL: once the bytes have come, and once they are written and not yet committed."""
+    approved(service)
+    url = elsewhere.engine.url
+    elsewhere.engine.dispose()  # a child must not go on with what its parent has open
+
+    child = os.fork()
+    if child == 0:
+        try:
+            faults.arm(point)
+            client = httpx.Client(base_url="http://agreements", transport=httpx.MockTransport(sent))
+            remote = Remote(client, lambda: "a token")
+            with_flows(lambda: remote, create_engine(url), lambda: datetime.now(UTC)).by_digest(
+                DIGEST
+            )
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+
+    assert os.WIFSIGNALED(status), "the run never reached its point"
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    with elsewhere.engine.connect() as connection:
+        assert [*catalogue_files.digests(connection)] == []
+    assert elsewhere.begun().by_digest(DIGEST) == FLOW.data_set
+    elsewhere.is_away = True
+    assert elsewhere.begun().by_digest(DIGEST) == FLOW.data_set
+
+
+def sent(_request):
+    """What agreements sends."""
+    return httpx.Response(200, content=FLOW.content, headers={"Content-Type": "application/json"})
 
 
 def test_another_service_forgets_the_name_of_what_was_withdrawn(service, elsewhere):

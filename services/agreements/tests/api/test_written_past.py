@@ -10,6 +10,7 @@ from agreements.records.use_cases.oversight import lapses
 from common.security.roles import Role
 from services.agreements.tests.api.test_breaches import REPORT
 from services.agreements.tests.api.test_directions import DIRECTION
+from services.agreements.tests.api.test_local_flows import seconded
 from services.agreements.tests.api.test_organisations import TRANSFER, imported
 from services.agreements.tests.api.test_oversight import PLAN
 from services.agreements.tests.api.test_oversight import REPORT as FOUND
@@ -220,9 +221,11 @@ def whole(seeded):
         done(seeded.post(f"/v1/audits/{audit['id']}/report", Role.AUDITOR, REPORTED))
         done(seeded.post(f"/v1/audits/{audit['id']}/publication", Role.REGISTER_PUBLISHER))
     assert lapses.warn(ctx=seeded.parts.context(Role.SYSTEM_CLOCK))
+    seeded.cleared("two")
+    seconded(seeded, "one")
     for number in ("1.0", "1.1"):
         flow = EXAMPLE.replace('"1.0"', f'"{number}"')
-        body = {"content": flow, "dscro": "yorkshire", "evidence": "Schedule 6"}
+        body = {"content": flow, "evidence": "Schedule 6"}
         layout = done(seeded.post("/v1/local-flows", Role.DSCRO_OPERATOR, body, who="one"))
         path = f"/v1/local-flows/{layout['id']}/approval"
         done(seeded.post(path, Role.DSCRO_APPROVER, {"reason": "It was seen."}, who="two"))

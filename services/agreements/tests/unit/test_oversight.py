@@ -8,6 +8,7 @@ import pytest
 from agreements.records.domain.errors import (
     AuditActionsOpen,
     AuditDates,
+    DscroNotProved,
     StaffNotCleared,
     StaffRecordEnds,
 )
@@ -33,6 +34,7 @@ from agreements.records.domain.oversight.staff import (
     StaffRecordKind,
     StaffRequirement,
     clearance,
+    dscro_of,
 )
 from common.errors import TransitionRefused
 from services.agreements.tests.facts import CSU, NOW, OTHER_CSU, new_id
@@ -284,3 +286,29 @@ def test_before_the_first_rule_nobody_is_warned():
     assert days_of_warnings(rules, date(2013, 3, 31)) == ()
     assert days_of_warnings(rules, TODAY) == (7, 30, 90)
     assert days_of_warnings(rules, date(2020, 1, 1)) == (14,)
+
+
+def seconded(**changes):
+    return record(SECONDMENT, "yorkshire", date(2018, 6, 30), organisation=CSU, **changes)
+
+
+@pytest.mark.parametrize(
+    ("organisation", "day", "dscro"),
+    [
+        ("0CN", TODAY, "0CN"),
+        (CSU, TODAY, "yorkshire"),
+        (CSU, date(2018, 6, 30), "yorkshire"),
+        (CSU, date(2018, 7, 1), None),
+        (OTHER_CSU, TODAY, None),
+        ("X26", TODAY, None),
+    ],
+)
+def test_a_dscro_is_proved_by_the_token_or_by_a_secondment_of_that_day(organisation, day, dscro):
+    records = [seconded(), record(TRAINING, "south"), record(POLICY, "south")]
+
+    if dscro is not None:
+        assert dscro_of(records, organisation=organisation, day=day) == dscro
+        return
+    with pytest.raises(DscroNotProved) as refused:
+        dscro_of(records, organisation=organisation, day=day)
+    assert day.isoformat() in refused.value.detail

@@ -90,6 +90,60 @@ def test_groups_without_the_fields_that_link_them_are_warned_of_and_given_all_th
     assert linked["warnings"] == alone["warnings"] == []
 
 
+def previewed(house, **wanted):
+    """What a preview says, which leaves everything as it was."""
+    before, leaves, jobs = written(house), len(house.leaves()), house.haven.puts
+    answer = house.call("POST", "/v1/extracts/preview", json={**QUESTION, **wanted})
+    assert (written(house), len(house.leaves()), house.haven.puts) == (before, leaves, jobs)
+    return answer
+
+
+@pytest.mark.scenario("R16")
+def test_a_request_is_warned_before_it_is_accepted_and_a_preview_leaves_nothing(house):
+    """Guard: `extracts.preview` asks dry. Whoever asked would have been permitted, and is not."""
+    house.agreements.data_set, house.agreements.fields = "CSDS", (*LINKED, *UNLINKED)
+
+    told = previewed(house, data_set="CSDS", fields=[*UNLINKED, LINKED[1]])
+
+    assert told.status_code == 200, told.text
+    (warned,) = told.json()["warnings"]
+    assert (warned["code"], warned["fields"]) == ("GROUPS_NOT_LINKED", [LINKED[0]])
+    assert told.json() | {"is_permitted": True, "refusals": []} == told.json()
+    assert told.json()["periods_without_records"] == []
+    (asked,) = house.agreements.questions("request")
+    assert asked.context["dry_run"] is True
+    whole = previewed(house, data_set="CSDS", fields=None)
+    assert whole.json()["warnings"] == []
+
+
+def test_a_preview_names_every_refusal_and_says_nothing_of_the_haven_then(house):
+    house.agreements.refuse("request", "DSFC_NOT_IN_FORCE", "LCR_MISSING")
+    house.haven.landed = []
+
+    told = previewed(house, fields=["Sex", "Postcode"]).json()
+
+    assert told["is_permitted"] is False
+    codes = [one["code"] for one in told["refusals"]]
+    assert codes == ["DSFC_NOT_IN_FORCE", "LCR_MISSING", "FIELD_NOT_IN_DSA"]
+    assert told["periods_without_records"] is None
+
+
+def test_a_preview_says_of_which_months_there_is_nothing(house):
+    house.haven.landed = ["2018-05"]
+
+    told = previewed(house, periods=["2018-04", "2018-05"]).json()
+
+    assert (told["is_permitted"], told["periods_without_records"]) == (True, ["2018-04"])
+    refused = house.ask(periods=["2018-04", "2018-05"])
+    assert (refused.status_code, refused.json()["code"]) == (409, "NO_EDITION")
+
+
+def test_a_preview_of_what_one_may_not_know_of_is_not_found(house):
+    answer = previewed(house, agreement="DARS-NIC-999999-Z9Z9Z")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
+
+
 def test_a_flat_data_set_is_warned_of_nothing(house):
     assert house.ask().json()["warnings"] == []
 

@@ -18,6 +18,7 @@ ROUTES = {
     ("GET", "/v1/landed-months"): CUSTOMERS,
     ("GET", "/v1/released-files"): {Role.SERVICE_AGREEMENTS},
     ("POST", "/v1/extracts"): CUSTOMERS,
+    ("POST", "/v1/extracts/preview"): CUSTOMERS,
     ("GET", "/v1/extracts"): CUSTOMERS | BODY,
     ("GET", "/v1/extracts/{extract_id}"): CUSTOMERS | BODY,
     ("GET", "/v1/extracts/{extract_id}/files"): CUSTOMERS | BODY,

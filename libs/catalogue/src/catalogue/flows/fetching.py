@@ -24,6 +24,7 @@ from catalogue.flows.reading import of_canonical
 from catalogue.flows.rules import is_local_flow
 from catalogue.model import DataSet
 from catalogue.store import InvalidDataSet
+from common import faults
 from common.db import catalogue_files
 from common.errors import Unavailable
 from common.http import Remote, RemoteProblem, RemoteUnavailable
@@ -113,9 +114,11 @@ class FetchedFlows:
             raise LocalFlowDiffers(
                 "Agreements sent other bytes than those of the digest. Nothing is done by them."
             )
+        faults.reach("F1")
         try:
             with self._engine.begin() as connection:
                 catalogue_files.keep(connection, digest, content, at=self._now())
+                faults.reach("F2")
         except SQLAlchemyError:  # it is asked for again when it is needed again
             log.warning("local_flow_not_kept", digest=digest, exc_info=True)
         log.info("local_flow_fetched", digest=digest, data_set=found.data_set)

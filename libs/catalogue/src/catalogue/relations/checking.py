@@ -173,6 +173,12 @@ def _of_whom(group: Group, part: Part, beside: Iterable[Table], said: Relations)
         yield f"rows of {part.table} have the people of {', '.join(people)}: name one table"
     elif people[0] != part.table and not _always_has(part, people[0], said):
         yield f"rows of {part.table} may have no row of {people[0]} (lost parent)"
+    else:
+        about = said.by_name[people[0]]
+        number = about.by_name.get(about.person.nhs_number or "")
+        named = group.columns.get(about.table, ())
+        if number is not None and number.name in named and number.treatments:
+            yield f"{number.name} is whom rows are about: the token that leaves is made of it"
 
 
 def _of_other(group: Group, part: Part, said: Relations) -> Iterator[str]:

@@ -137,6 +137,38 @@ def ask(
     return stored
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What would be answered now if it were asked for."""
+
+    request: ExtractRequest
+    refusals: Sequence[Refusal]
+    """Empty: it would be permitted."""
+    without_records: Sequence[str] | None
+    """Months of it; None where it would be refused, or the haven cannot be asked."""
+
+
+def preview(wanted: WantedExtract, *, known: Catalogue, ctx: Context) -> Preview:
+    """Say what would be answered. Nothing is logged, permitted or written.
+
+    Raises:
+        InvalidPeriods, PeriodNotOffered: as `ask` does
+        AgreementNotFound: there is none that the caller may know of.
+        DecisionUnavailable: nobody could be asked.
+
+    """
+    request = _request(wanted, new_id(), known)
+    if wanted.fields is None:
+        request = replace(request, fields=fields_of_line(request, ctx))
+    try:
+        ctx.agreements.ask_dry(request, evidence=ctx.evidence)
+    except Refused as refused:
+        return Preview(request=request, refusals=refused.refusals, without_records=None)
+    has = _landed(request, ctx)
+    missing = None if has is None else _without_records(request, has)
+    return Preview(request=request, refusals=(), without_records=missing)
+
+
 def _request(
     wanted: WantedExtract | WantedTabulation, extract_id: UUID, known: Catalogue
 ) -> ExtractRequest:
@@ -371,14 +403,17 @@ def _require_landed(
     """Raise NoEdition before anything is written down, where the haven could be asked."""
     if has is None:
         return
-    months = {month.month for month in has.months}
-    missing = [month for month in request.periods if month not in months]
-    if missing:
+    if missing := _without_records(request, has):
         refused = NoEdition(
             f"Nothing was landed for {', '.join(missing)}. GET /v1/landed-months says what was.",
             periods=[*missing],
         )
         _refuse(refused, request, permit, ctx)
+
+
+def _without_records(request: ExtractRequest, has: Landed) -> list[str]:
+    months = {month.month for month in has.months}
+    return [month for month in request.periods if month not in months]
 
 
 def _require_earlier_is_there(request: ExtractRequest, permit: Permit, ctx: Context) -> None:

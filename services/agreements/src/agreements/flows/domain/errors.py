@@ -20,7 +20,7 @@ class LocalFlowVersionTaken(Conflict):
 
 class LocalFlowOfAnother(Conflict):
     code = "LOCAL_FLOW_OF_ANOTHER_DSCRO"
-    title = "Another DSCRO has a local flow of this name"
+    title = "The local flow, or its name, is another DSCRO's"
 
 
 class LocalFlowDecided(TransitionRefused):

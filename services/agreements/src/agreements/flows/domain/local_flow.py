@@ -128,13 +128,15 @@ class LocalFlow:
         self._require_another(by)
         return self._ended(FlowState.REFUSED, by=by, reason=reason, at=at)
 
-    def withdraw(self, *, by: str, reason: str, at: datetime) -> Self:
-        """Take it back before anything rests on it.
+    def withdraw(self, *, by: str, dscro: str, reason: str, at: datetime) -> Self:
+        """Take it back before anything rests on it: whoever acts for the DSCRO whose it is.
 
         Raises:
-            LocalFlowInUse, LocalFlowDecided
+            LocalFlowOfAnother, LocalFlowInUse, LocalFlowDecided
 
         """
+        if dscro != self.dscro:
+            raise LocalFlowOfAnother("It is another DSCRO's. Ask there to withdraw it.")
         if self.state is FlowState.IN_USE:
             raise LocalFlowInUse(
                 "An agreement names it. End or amend the lines that do, and register the next"

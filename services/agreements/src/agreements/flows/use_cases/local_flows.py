@@ -11,12 +11,15 @@ from agreements.flows.domain.local_flow import FlowState, LocalFlow
 from agreements.flows.use_cases.context import FlowContext
 from agreements.flows.use_cases.ports import FlowTransaction
 from agreements.records.domain.errors import UnlikeSeal
-from agreements.records.domain.parties.relationship import require_dscro
 from agreements.records.use_cases.context import (
     Compared,
     OnceKey,
     compared,
     require_as_sealed,
+)
+from agreements.records.use_cases.oversight.staff import (
+    require_cleared,
+    require_dscro_of_caller,
 )
 from agreements.records.use_cases.ports import Slice
 from catalogue import InvalidDataSet
@@ -34,20 +37,22 @@ class Registration:
     """What somebody asks to be registered."""
 
     content: str
-    dscro: str
     evidence: str
 
 
 def register(asked: Registration, *, once: OnceKey | None, ctx: FlowContext) -> LocalFlow:
     """Register a layout. It permits nothing before a second person approves it.
 
+    It is the DSCRO's for which the caller is proved to act.
+
     Raises:
-        DscroUnknown
+        DscroNotProved, StaffNotCleared
         LocalFlowInvalid: with each problem and its place; nothing is kept.
         LocalFlowVersionTaken, LocalFlowOfAnother
 
     """
-    require_dscro(asked.dscro)
+    require_cleared(ctx)
+    dscro = require_dscro_of_caller(ctx)
     file = _read(asked.content)
     described = file.data_set
     with ctx.flows.writing() as tx:
@@ -60,7 +65,7 @@ def register(asked: Registration, *, once: OnceKey | None, ctx: FlowContext) -> 
             digest=described.digest,
             category=described.category or "",
             title=described.title,
-            dscro=asked.dscro,
+            dscro=dscro,
             evidence=asked.evidence,
             state=FlowState.REGISTERED,
             registered_by=ctx.principal.subject,
@@ -100,10 +105,11 @@ def approve(flow_id: UUID, reason: str, *, ctx: FlowContext) -> LocalFlow:
     """Let a layout be used: somebody other than who registered it.
 
     Raises:
-        LocalFlowNotFound, LocalFlowDecided, SecondPersonNeeded
+        StaffNotCleared, LocalFlowNotFound, LocalFlowDecided, SecondPersonNeeded
         UnlikeSeal: what was shown may have been written past the service.
 
     """
+    require_cleared(ctx)
     with ctx.flows.reading() as tx:
         shown = _one(tx, flow_id)
         _content(tx, shown)
@@ -127,15 +133,16 @@ def refuse(flow_id: UUID, reason: str, *, ctx: FlowContext) -> LocalFlow:
 
 
 def withdraw(flow_id: UUID, reason: str, *, ctx: FlowContext) -> LocalFlow:
-    """Take a layout back that no agreement names.
+    """Take a layout of one's own DSCRO back that no agreement names.
 
     Raises:
-        LocalFlowNotFound, LocalFlowInUse, LocalFlowDecided
+        DscroNotProved, LocalFlowNotFound, LocalFlowOfAnother, LocalFlowInUse, LocalFlowDecided
 
     """
+    dscro, by = require_dscro_of_caller(ctx), ctx.principal.subject
     return _decided(
         flow_id,
-        lambda flow, tx: flow.withdraw(by=ctx.principal.subject, reason=reason, at=tx.at),
+        lambda flow, tx: flow.withdraw(by=by, dscro=dscro, reason=reason, at=tx.at),
         "local-flow-withdrawn",
         ctx,
     )

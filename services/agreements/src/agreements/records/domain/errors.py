@@ -369,6 +369,13 @@ class StaffNotCleared(Forbidden):
     title = "The role needs signed policies, training in date and, for others' staff, a secondment"
 
 
+class DscroNotProved(Forbidden):
+    """For which DSCRO somebody acts is proved by the token and the register, and never said."""
+
+    code = "DSCRO_NOT_PROVED"
+    title = "Nothing proves for which DSCRO you act"
+
+
 class AuditNotFound(NotFound):
     code = "AUDIT_NOT_FOUND"
     title = "No such audit"

@@ -30,6 +30,7 @@ from dissemination.api.schemas.extracts import (
     LandedMonths,
     LandedMonthView,
 )
+from dissemination.api.schemas.previews import ExtractPreviewView
 from dissemination.domain.errors import (
     EarlierExtractDestroyed,
     ExtractNotFound,
@@ -98,11 +99,27 @@ def ask_for_extract(
 ) -> ExtractView:
     """Ask for an extract. The answer to a no names every reason; a yes is prepared at once.
 
-    `warnings` tell what is probably not what is wanted: it can be withdrawn before its release.
+    `warnings` tell what is probably not what is wanted: it can be withdrawn before its release, and
+    `POST /v1/extracts/preview` tells it before anything is asked for.
     """
     asked = use_cases.ask(body, idempotency_key=key, known=catalogue, ctx=ctx)
     response.headers["Location"] = f"/v1/extracts/{asked.extract.id}"
     return ExtractView.of(asked, catalogue)
+
+
+@router.post(
+    "/preview",
+    responses=responses(AgreementNotFound, InvalidPeriods, PeriodNotOffered, DecisionUnavailable),
+)
+def preview_extract(
+    body: WantedExtract, ctx: RequestCtx, catalogue: CatalogueOf
+) -> ExtractPreviewView:
+    """Say what asking for an extract would be answered now, and what it should be warned of.
+
+    Nothing is asked for, kept or permitted by it: when it is asked for it is decided anew.
+    """
+    found = use_cases.preview(body, known=catalogue, ctx=ctx)
+    return ExtractPreviewView.of(found, catalogue)
 
 
 @router.get("")

@@ -27,7 +27,7 @@ from agreements.flows.use_cases import local_flows as use_cases
 from agreements.flows.use_cases.context import FlowContext
 from agreements.records.api.dependencies import once_key, part
 from agreements.records.api.schemas.shared import told
-from agreements.records.domain.errors import DscroUnknown, UnlikeSeal
+from agreements.records.domain.errors import DscroNotProved, StaffNotCleared, UnlikeSeal
 from common.replacement import SecondPersonNeeded
 from common.web.context import permitted
 from common.web.idempotency import IdempotencyKey
@@ -46,7 +46,14 @@ FlowId = Annotated[UUID, Path(description="Of the local flow.")]
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
-    responses=responses(DscroUnknown, LocalFlowInvalid, LocalFlowVersionTaken, LocalFlowOfAnother),
+    responses=responses(
+        DscroNotProved,
+        StaffNotCleared,
+        LocalFlowInvalid,
+        LocalFlowVersionTaken,
+        LocalFlowOfAnother,
+        UnlikeSeal,
+    ),
 )
 def register_local_flow(
     body: RegisterLocalFlow, ctx: Registrar, key: IdempotencyKey = None
@@ -55,7 +62,7 @@ def register_local_flow(
 
     The file says what a data set of the catalogue says, in a closed language: no name beyond its
     grammar, patterns in the syntax of RE2, and no class or treatment beyond those of the published
-    data sets. A change is the next version.
+    data sets. A change is the next version. It is the DSCRO's for which you are proved to act.
     """
     once = once_key(key, "local-flow", body)
     return LocalFlowView.model_validate(use_cases.register(body.asked(), once=once, ctx=ctx))
@@ -133,7 +140,9 @@ def read_local_flow(flow_id: FlowId, ctx: Reader) -> LocalFlowWithFile:
 
 @router.post(
     "/{flow_id}/approval",
-    responses=responses(LocalFlowNotFound, LocalFlowDecided, SecondPersonNeeded, UnlikeSeal),
+    responses=responses(
+        StaffNotCleared, LocalFlowNotFound, LocalFlowDecided, SecondPersonNeeded, UnlikeSeal
+    ),
 )
 def approve_local_flow(flow_id: FlowId, body: Reason, ctx: Second) -> LocalFlowView:
     """Approve a layout; somebody other than who registered it. From then on it never changes."""
@@ -151,8 +160,15 @@ def refuse_local_flow(flow_id: FlowId, body: Reason, ctx: Second) -> LocalFlowVi
 
 @router.post(
     "/{flow_id}/withdrawal",
-    responses=responses(LocalFlowNotFound, LocalFlowDecided, LocalFlowInUse),
+    responses=responses(
+        DscroNotProved,
+        LocalFlowNotFound,
+        LocalFlowOfAnother,
+        LocalFlowDecided,
+        LocalFlowInUse,
+        UnlikeSeal,
+    ),
 )
 def withdraw_local_flow(flow_id: FlowId, body: Reason, ctx: Registrar) -> LocalFlowView:
-    """Withdraw a layout that no agreement names. Nobody knows it any more."""
+    """Withdraw a layout of one's own DSCRO that no agreement names. Nobody knows it any more."""
     return LocalFlowView.model_validate(use_cases.withdraw(flow_id, body.reason, ctx=ctx))

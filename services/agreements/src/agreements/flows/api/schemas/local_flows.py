@@ -27,7 +27,6 @@ class RegisterLocalFlow(Incoming):
             "examples": [
                 {
                     "content": EXAMPLE,
-                    "dscro": "yorkshire",
                     "evidence": "Contract schedule 6, agreed with the provider on 1 March 2018.",
                 }
             ]
@@ -45,18 +44,10 @@ class RegisterLocalFlow(Incoming):
         ),
         Scanned(),
     ]
-    dscro: Annotated[
-        str,
-        Field(
-            pattern=r"^[A-Za-z0-9-]{1,40}$",
-            description="Whose flow it is: the DSCRO by its name in lower case, or by its code.",
-        ),
-        Scanned(code=True),
-    ]
     evidence: Annotated[Words, Field(description="Where the agreement on the layout can be read.")]
 
     def asked(self) -> Registration:
-        return Registration(content=self.content, dscro=self.dscro, evidence=self.evidence)
+        return Registration(content=self.content, evidence=self.evidence)
 
 
 class LocalFlowView(SealedView):
@@ -68,7 +59,13 @@ class LocalFlowView(SealedView):
     digest: Digest
     category: Annotated[str, Field(description="One of the categories of local provider flows.")]
     title: Annotated[str, Field(description="What people call it.")]
-    dscro: Annotated[str, Field(description="Whose it is.")]
+    dscro: Annotated[
+        str,
+        Field(
+            description="Whose it is: of whoever registered it the organisation of the token, where"
+            " that is a DSCRO, or the DSCRO that they are recorded as seconded to."
+        ),
+    ]
     evidence: Annotated[str, Field(description="Where the agreement on it can be read.")]
     state: Annotated[
         FlowState,

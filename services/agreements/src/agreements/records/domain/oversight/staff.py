@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from agreements.records.domain.errors import StaffNotCleared, StaffRecordEnds
+from agreements.records.domain.errors import DscroNotProved, StaffNotCleared, StaffRecordEnds
+from agreements.records.domain.parties.relationship import DSCRO_CODES
 from common.clock import is_between
 from common.security.principal import BODY
 
@@ -148,6 +149,31 @@ def clearance(
     known = [end for end in ends if end is not None]
     until = min(known, default=None) if not missing else None
     return Clearance(day=day, missing=tuple(missing), until=until)
+
+
+def dscro_of(records: Iterable[StaffRecord], *, organisation: str, day: date) -> str:
+    """Say for which DSCRO a person acts on a day.
+
+    By the organisation of their token, where that is a DSCRO; otherwise by their secondment from
+    there, which somebody else recorded.
+
+    Raises:
+        DscroNotProved: neither says it.
+
+    """
+    if organisation in DSCRO_CODES:
+        return organisation
+    for record in records:
+        if (
+            record.kind is StaffRecordKind.SECONDMENT
+            and record.organisation == organisation
+            and record.holds_on(day)
+        ):
+            return record.reference
+    raise DscroNotProved(
+        f"The organisation of your token is no DSCRO, and on {day} no secondment to one is recorded"
+        " for you. Ask information governance to record it (POST /v1/staff-records)."
+    )
 
 
 def _words(one: Missing) -> str:

@@ -170,9 +170,28 @@ def require_cleared(ctx: Context) -> None:
     """
     if ctx.principal.role not in TRAINED:
         return
-    with ctx.uow.reading() as tx:
-        day = legal_day(ctx.clock.now())
-        found = tx.staff_records.find(subject=ctx.principal.subject)
-        own = codes.own(tx, ctx.principal.organisation, day, ctx.reference)
+    day, own, found = _of_caller(ctx)
     staff.clearance(found, ctx.reference.staff, organisation=own, day=day).require()
     require_as_sealed("The records of your policies and training are", *found, ctx=ctx)
+
+
+def require_dscro_of_caller(ctx: Context) -> str:
+    """Return for which DSCRO the caller acts, as the token and the register prove it.
+
+    Raises:
+        DscroNotProved
+        UnlikeSeal: a record may have been written past the service.
+
+    """
+    day, own, found = _of_caller(ctx)
+    dscro = staff.dscro_of(found, organisation=own, day=day)
+    require_as_sealed("The records of your secondment are", *found, ctx=ctx)
+    return dscro
+
+
+def _of_caller(ctx: Context) -> tuple[date, str, Sequence[StaffRecord]]:
+    """Return this day, whose the caller is by its own code, and what is recorded of the caller."""
+    day = legal_day(ctx.clock.now())
+    with ctx.uow.reading() as tx:
+        found = tx.staff_records.find(subject=ctx.principal.subject)
+        return day, codes.own(tx, ctx.principal.organisation, day, ctx.reference), found

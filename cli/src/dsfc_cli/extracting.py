@@ -1,0 +1,240 @@
+"""`dsfc extracts`: previews, asks for and shows extracts, and what was released from an edition."""
+
+import json
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    DisseminationUrl,
+    IssuerUrl,
+    KeyFile,
+    ProfileFile,
+    Role,
+    SuiteDirectory,
+)
+from dsfc_cli.tabulating import filter_of
+from dsfc_client import URLS, ExtractPreview
+
+app = typer.Typer(no_args_is_help=True)
+out = Console()
+
+Agreement = Annotated[str, typer.Argument(metavar="AGREEMENT", help="Its reference.")]
+DataSet = Annotated[str, typer.Argument(metavar="DATA_SET", help="One of its lines'.")]
+Periods = Annotated[
+    list[str],
+    typer.Option("--period", help="A month, cumulative quarter, year or edition. Again for each."),
+]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option("--field", help="A column; all of the line if none is named. Again for each."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(help="Which rows: `Sex=1,2`, or `Age=18..64`. Again for each column."),
+]
+Formats = Annotated[
+    list[str] | None, typer.Option("--format", help="parquet or csv; again for both.")
+]
+Since = Annotated[
+    UUID | None,
+    typer.Option(help="An earlier extract that is held: with a change set since that one."),
+]
+Purpose = Annotated[str, typer.Option(help="Of the agreement's line.")]
+Classification = Annotated[str, typer.Option(help="Of the line.")]
+Id = Annotated[UUID, typer.Argument(metavar="ID", help="Of the extract.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+@app.callback()
+def extracts(
+    context: typer.Context,
+    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
+    role: Role = None,
+    key: KeyFile = None,
+    profile: ProfileFile = None,
+    directory: SuiteDirectory = SUITE,
+    issuer: IssuerUrl = URLS["issuer"],
+    dissemination: DisseminationUrl = URLS["dissemination"],
+) -> None:
+    """Extracts: previewed with what should be warned of, asked for, and shown.
+
+    Example: dsfc extracts --as csu-0df-analytics list
+    """
+    context.obj = Caller(
+        client=client,
+        role=role,
+        key=key,
+        profile=profile,
+        directory=directory,
+        urls={**URLS, "issuer": issuer, "dissemination": dissemination},
+    )
+
+
+@app.command("preview")
+def preview(
+    context: typer.Context,
+    agreement: Agreement,
+    data_set: DataSet,
+    period: Periods,
+    field: Fields = None,
+    only: Only = None,
+    form: Formats = None,
+    since: Since = None,
+    purpose: Purpose = "COM",
+    classification: Classification = "PSEUDO_ANONYMISED",
+    as_json: AsJson = False,
+) -> None:
+    """Say what asking would be answered now, and what it is warned of. Nothing is asked for.
+
+    Ends with 1 where it would be refused.
+
+    Example: dsfc extracts --as csu preview DARS-NIC-… CSDS --period 2018-04
+    """
+    body = _body(agreement, data_set, period, field, only, form, since, purpose, classification)
+    with _caller(context).connected() as dsfc:
+        found = dsfc.dissemination.preview(body)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        _told(found)
+    if _reasons(found):
+        raise typer.Exit(1)
+
+
+@app.command("ask")
+def ask(
+    context: typer.Context,
+    agreement: Agreement,
+    data_set: DataSet,
+    period: Periods,
+    field: Fields = None,
+    only: Only = None,
+    form: Formats = None,
+    since: Since = None,
+    purpose: Purpose = "COM",
+    classification: Classification = "PSEUDO_ANONYMISED",
+    is_accepted: Annotated[
+        bool, typer.Option("--yes", help="Ask without being asked about warnings.")
+    ] = False,
+) -> None:
+    """Ask for an extract, and print its id. What it is warned of is shown and asked about first.
+
+    Ends with 1 where it is refused, or a warning is not accepted; `dsfc watch` waits for it.
+
+    Example: dsfc extracts --as csu ask DARS-NIC-… CSDS --period 2018-04
+    """
+    body = _body(agreement, data_set, period, field, only, form, since, purpose, classification)
+    with _caller(context).connected() as dsfc:
+        found = dsfc.dissemination.preview(body)
+        _warned(found)
+        if found.warnings and not is_accepted:
+            typer.confirm("Ask for it all the same?", abort=True, err=True)
+        typer.echo(dsfc.dissemination.request(body).id)
+
+
+@app.command("list")
+def list_extracts(
+    context: typer.Context,
+    agreement: Annotated[str | None, typer.Option(help="Only those under it.")] = None,
+    edition: Annotated[
+        str | None, typer.Option(help="Only what was released from this edition.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the extracts of one's own organisation; of an edition, what was released from it.
+
+    Example: dsfc extracts --as csu list --edition 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    """
+    wanted = {"agreement": agreement, "edition": edition}
+    filters = {name: value for name, value in wanted.items() if value is not None}
+    with _caller(context).connected() as dsfc:
+        found = list(dsfc.dissemination.extracts(**filters))
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        return
+    table = Table("id", "agreement", "data set", "state", "files", "replaced editions")
+    for one in found:
+        replaced = sum(edition["replaced_by"] is not None for edition in one.editions)
+        row = (one.agreement, one.data_set, one.state, str(len(one.files)), str(replaced))
+        table.add_row(str(one.id), *row)
+    out.print(table)
+
+
+@app.command("show")
+def show_extract(context: typer.Context, extract_id: Id, as_json: AsJson = False) -> None:
+    """Show how an extract stands, of which editions it was made, and what replaced which.
+
+    Example: dsfc extracts --as csu show 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    """
+    with _caller(context).connected() as dsfc:
+        found = dsfc.dissemination.extract(extract_id)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+        return
+    typer.echo(f"{found.id} {found.state} {found.code or ''}".rstrip())
+    table = Table("edition", "replaced by", "at")
+    for one in found.editions:
+        replaced = (one["replaced_by"] or "", one["replaced_at"] or "")
+        table.add_row(one["id"], *replaced)
+    out.print(table)
+    for file in found.files:
+        typer.echo(f"{file.id} {file.format} {file.rows} rows")
+
+
+def _body(
+    agreement: str,
+    data_set: str,
+    periods: list[str],
+    fields: list[str] | None,
+    only: list[str] | None,
+    formats: list[str] | None,
+    since: UUID | None,
+    purpose: str,
+    classification: str,
+) -> dict[str, Any]:
+    return {
+        "agreement": agreement,
+        "purpose": purpose,
+        "data_set": data_set,
+        "classification": classification,
+        "periods": list(periods),
+        "fields": list(fields) if fields else None,
+        "formats": formats or ["parquet"],
+        "filters": [filter_of(one) for one in only or ()],
+        "changes_since": None if since is None else str(since),
+    }
+
+
+def _told(found: ExtractPreview) -> None:
+    if reasons := _reasons(found):
+        for reason in reasons:
+            typer.echo(reason)
+    else:
+        typer.echo(
+            f"It would be permitted: {len(found.fields)} columns of {', '.join(found.periods)}."
+        )
+    _warned(found)
+
+
+def _reasons(found: ExtractPreview) -> list[str]:
+    """Why it would be refused."""
+    reasons = [f"{one['code']}: {one['detail']}" for one in found.refusals]
+    if found.periods_without_records:
+        reasons.append(f"NO_EDITION: nothing of {', '.join(found.periods_without_records)} is here")
+    return reasons
+
+
+def _warned(found: ExtractPreview) -> None:
+    for one in found.warnings:
+        typer.echo(f"{one['code']}: {one['detail']} Add: {', '.join(one['fields'])}.", err=True)
+
+
+def _caller(context: typer.Context) -> Caller:
+    caller: Caller = context.obj
+    return caller
