@@ -26,7 +26,7 @@ from tests.benchmarks.measure import Result
 
 NAMES = (
     *("kernel", "landing", "extract", "memory", "decision", "download", "tables", "buckets"),
-    *("agreements", "people"),
+    *("agreements", "people", "csds"),
 )
 ROOT = Path(__file__).parents[2]
 

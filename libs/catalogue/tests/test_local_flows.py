@@ -115,7 +115,7 @@ def test_what_is_not_plain_is_refused_before_it_is_read(text: str, told: str) ->
         ("person: {nhs_number: NHS_Number, local_id: Incident_Number, ", "person: {", "is known"),
         ("sensitivity:", "subjects: nobody\nsensitivity:", "person says who"),
         ("length_max: 10}", "length_max: 10, treatments: [identified]}", "names no legal route"),
-        ("length_max: 10}", "length_max: 10, treatments: [pseudonym]}", "whom a record is about"),
+        ("length_max: 10}", "length_max: 10, treatments: [pseudonym]}", "whom records are about"),
         (
             "class: DI, identifier: nhs_number, check: nhs_number, length_max: 10",
             "class: ADM, length_max: 10, pattern: '[0-9]{10}', treatments: [pseudonym]",

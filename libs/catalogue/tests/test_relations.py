@@ -318,7 +318,7 @@ WRONG: dict[str, tuple[Change, str]] = {
             table(s, "PEOPLE")["fields"][2].update(treatments=["pseudonym"]),
             group(s, "Referrals")["columns"]["PEOPLE"].append("NUM"),
         ),
-        "NUM is whom rows are about: the token that leaves is made of it",
+        "NUM is whom rows are about, who have a token",
     ),
     "nobody's rows with people": (
         lambda s: group(s, "Referrals").update(subjects="nobody"),

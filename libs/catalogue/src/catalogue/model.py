@@ -197,9 +197,6 @@ class DataSet(Strict):
             name = getattr(self.person, role)
             if name is not None and self.by_name[name].identifier is not wanted:
                 yield f"person.{role} must name a field of the identifier type {wanted}"
-        number = self.person.nhs_number
-        if number is not None and not (self.part or self.tables):
-            yield from not_as_a_column(self.by_name[number])
         local = self.person.local_id
         if local is not None and self.by_name[local].class_ is not FieldClass.LI:
             yield "person.local_id must name a field of class LI"
@@ -211,6 +208,14 @@ class DataSet(Strict):
                 yield "only patients are known by an NHS number"
             if letters := sorted(set(self.population) & {"G", "H", "L"}):
                 yield f"population.{letters[0]}: only patients have a commissioner of their own"
+
+    def person_as_a_column(self) -> tuple[str, str] | None:
+        """Find the number of whom records are about as a column; say where, and what is wrong."""
+        for at, field in enumerate(self.fields):
+            is_it = field.name == self.person.nhs_number
+            if is_it and not set(field.treatments) <= {Treatment.IDENTIFIED}:
+                return f"fields/{at}", f"{field.name} is whom records are about, who have a token"
+        return None
 
     def _of_dates(self) -> Iterator[str]:
         if self.valid_to is not None and self.valid_to < self.valid_from:
@@ -454,12 +459,6 @@ class DataSet(Strict):
 def _months(first: date, last: date) -> int:
     """Count the months from one day to another."""
     return (last.year - first.year) * 12 + last.month - first.month + 1
-
-
-def not_as_a_column(number: CatalogueField) -> Iterator[str]:
-    """Say that whom a row is about leaves as its token, and never as a column that has one too."""
-    if not set(number.treatments) <= {Treatment.IDENTIFIED}:
-        yield f"{number.name} is whom a record is about: the token that leaves is made of it"
 
 
 PERSONAL = {

@@ -295,10 +295,7 @@ def read(text: str, *, name: str) -> DataSet:
 
 
 def of_content(content: Mapping[str, Any], *, name: str, text: str = "") -> DataSet:
-    """Check what a file says. Of a `text` each problem is told with its line.
-
-    Raises InvalidDataSet with every problem found.
-    """
+    """Check what a file says. Raises InvalidDataSet: every problem, of a `text` with its line."""
     if {"tables", "groups"} & set(content):
         return _read_tables(content, text, name=name)
     written_out: dict[str, object] = {"digest": digest_of(content)}
@@ -307,12 +304,15 @@ def of_content(content: Mapping[str, Any], *, name: str, text: str = "") -> Data
         problems, fields, places = _repeated(content["fields"])
         if problems:
             raise InvalidDataSet(name, placed(text, problems))
-        written_out["fields"] = [_with_codes(field, content) for field in fields]
+        written_out |= {"fields": [_with_codes(field, content) for field in fields]}
     try:
-        return DataSet.model_validate({**content, **written_out})
+        data_set = DataSet.model_validate({**content, **written_out})
     except ValidationError as error:
         found = [_problem(e, places) for e in error.errors()]
         raise InvalidDataSet(name, placed(text, found)) from error
+    if wrong := data_set.person_as_a_column():
+        raise InvalidDataSet(name, placed(text, [Problem(*wrong)]))
+    return data_set
 
 
 def _read_tables(content: Mapping[str, Any], text: str, *, name: str) -> DataSet:

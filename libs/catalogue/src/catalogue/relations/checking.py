@@ -178,7 +178,7 @@ def _of_whom(group: Group, part: Part, beside: Iterable[Table], said: Relations)
         number = about.by_name.get(about.person.nhs_number or "")
         named = group.columns.get(about.table, ())
         if number is not None and number.name in named and number.treatments:
-            yield f"{number.name} is whom rows are about: the token that leaves is made of it"
+            yield f"{number.name} is whom rows are about, who have a token"
 
 
 def _of_other(group: Group, part: Part, said: Relations) -> Iterator[str]:
