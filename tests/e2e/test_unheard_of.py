@@ -93,8 +93,8 @@ INVENTED: Mapping[str, Any] = {
 RELATED = invented([CODES], [CODES], [CODES])
 """People, what belongs to them, and whom that has brought into the world."""
 GROUPS: Mapping[str, Mapping[str, str]] = {
-    "People": {"WHO": "pseudonym", "AGE": "derived", "P0": "as_is"},
-    "Events": {"WHO": "pseudonym", "EVENT": "pseudonym", "AGE": "derived", "E0": "as_is"},
+    "People": {"WHO": "pseudonym", "P0": "as_is"},
+    "Events": {"WHO": "pseudonym", "EVENT": "pseudonym", "E0": "as_is"},
     "Both": {"OTHER_NUM": "pseudonym", "EVENT": "pseudonym", "E0": "as_is", "O0": "as_is"},
 }
 OF_GROUPS = {f"{group}.{name}": how for group, own in GROUPS.items() for name, how in own.items()}
