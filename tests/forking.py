@@ -21,10 +21,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-import httpx
 import yaml
 
-from dsfc_cli.suite import READY_SECONDS_MAX, Suite
+from dsfc_cli.suite import READY_SECONDS_MAX, Suite, is_ready
 from dsfc_testing import ports
 
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
@@ -33,9 +32,14 @@ CAP_DAC_OVERRIDE = 1
 ZYGOTE = """
 import gc, importlib, json, os, sys
 import alembic.command, catalogue, uvloop
-from dsfc_testing import disk
+from dsfc_testing import apps, disk
+from tests.forking import add_data_sets, move_clock, respect_modes
 cli = importlib.import_module(sys.argv[1] + ".cli")
+service = importlib.import_module(sys.argv[1] + ".main").SERVICE
 catalogue.load()  # half a second, which every process would spend
+apps.share()
+for make in service.apps.values():  # as much again, at the first request of every process
+    make(service.settings(environment="development")).openapi()
 gc.freeze()
 for line in sys.stdin:
     told = json.loads(line)
@@ -51,7 +55,6 @@ for line in sys.stdin:
     try:
         os.environ.clear()
         os.environ.update(told["environment"])
-        from tests.forking import add_data_sets, move_clock, respect_modes
         disk.spare()
         respect_modes()
         if told["clock"]:
@@ -216,7 +219,7 @@ class ForkingSuite(Suite):
         process = self._spawn(service, log, {"PORT": str(port)})
         try:
             end = time.monotonic() + READY_SECONDS_MAX
-            while not _is_ready(url):
+            while not is_ready(url):
                 assert process.poll() is None, "the replica did not start"
                 assert time.monotonic() < end
                 time.sleep(0.05)
@@ -251,10 +254,3 @@ class ForkingSuite(Suite):
         prefix = service.upper()
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(f"{prefix}_")}
         return inherited | {f"{prefix}_{name}": value for name, value in told.items()}
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", timeout=2).is_success
-    except httpx.TransportError:
-        return False

@@ -373,6 +373,17 @@ def test_two_suites_do_not_share_a_directory(tmp_path: Path) -> None:
         pass
 
 
+def test_a_suite_has_one_client_an_identity_until_a_service_moves(tmp_path: Path) -> None:
+    with Suite(tmp_path, services=()) as suite:
+        mine = suite.client("csu-0df-analytics")
+        assert suite.client("csu-0df-analytics") is mine
+        assert suite.public() is suite.public() is not mine
+        assert suite.client("csu-0cx-analytics") is not mine
+
+        suite.urls["agreements"] = "http://127.0.0.1:1"
+        assert suite.client("csu-0df-analytics") is not mine
+
+
 def test_keys_for_the_compose_file_are_made_once_and_the_realm_has_no_secret(
     tmp_path: Path,
 ) -> None:

@@ -20,7 +20,7 @@ from typing import IO, Self
 import httpx
 import uvicorn
 
-from common import files
+from common import files, http
 from common.clock import SystemClock
 from common.security import keys
 from dsfc_cli.identities import Identities
@@ -39,6 +39,7 @@ OFFSETS: Mapping[str, int] = {
     "preparations": 13,
 }
 READY_SECONDS_MAX, STOP_SECONDS_MAX = 120.0, 30.0
+READY_ANSWER_SECONDS_MAX = 2.0
 STORES = ("objects/landing", "objects/release", "haven-keys", "haven-key-backups")
 """A service does not make its stores: one that is away must not be taken for an empty one."""
 
@@ -63,6 +64,7 @@ class Suite:
     urls: dict[str, str] = field(init=False, default_factory=dict)
     identities: Identities = field(init=False)
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
+    _clients: dict[tuple[object, ...], Dsfc] = field(init=False, default_factory=dict)
     _processes: dict[str, subprocess.Popen[bytes]] = field(init=False, default_factory=dict)
     _databases: dict[str, str] = field(init=False, default_factory=dict)
     _ports: dict[str, int] = field(init=False, default_factory=dict)
@@ -79,13 +81,23 @@ class Suite:
         self.stop()
 
     def client(self, client_id: str, role: str | None = None) -> Dsfc:
-        """Return a client in the name of a development identity. Closed with the suite."""
-        credentials = self.identities.credentials(client_id, role)
-        return self._stack.enter_context(Dsfc(credentials=credentials, urls=self.urls))
+        """Return the client of a development identity: one, which keeps connections and tokens.
+
+        Closed with the suite.
+        """
+        return self._kept((client_id, role))
 
     def public(self) -> Dsfc:
-        """Return a client of nobody: the public routes. Closed with the suite."""
-        return self._stack.enter_context(Dsfc(urls=self.urls))
+        """Return the client of nobody: the public routes. Closed with the suite."""
+        return self._kept(None)
+
+    def _kept(self, identity: tuple[str, str | None] | None) -> Dsfc:
+        known = (identity, *self.urls.items())  # a test may move a service
+        if known not in self._clients:
+            credentials = identity and self.identities.credentials(*identity)
+            made = Dsfc(credentials=credentials, urls=self.urls)
+            self._clients[known] = self._stack.enter_context(made)
+        return self._clients[known]
 
     def write_profile(self) -> Path:
         """Write where all of it is, and as whom to ask; return the file."""
@@ -296,11 +308,17 @@ class Suite:
                 return {}
 
     def _is_ready(self, service: str) -> bool:
-        try:
-            return httpx.get(f"{self.urls[service]}/readyz", timeout=2).is_success
-        except httpx.TransportError:
-            return False
+        return is_ready(self.urls[service])
 
     def _last_lines(self, service: str) -> str:
         lines = self.log_file(service).read_text("utf-8", errors="replace").splitlines()
         return "\n".join(lines[-25:])
+
+
+def is_ready(url: str) -> bool:
+    """Ask whether a service takes requests."""
+    with http.client(url, timeout_seconds=READY_ANSWER_SECONDS_MAX) as service:
+        try:
+            return service.get("/readyz").is_success
+        except httpx.TransportError:
+            return False

@@ -3,14 +3,16 @@
 import hashlib
 import io
 import json
+import ssl
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from fastapi import FastAPI, Header, Request, Response
 
+import dsfc_client
 from common.clock import SystemClock
 from common.security import keys
 from common.security.roles import Role
@@ -352,3 +354,24 @@ def test_waiting_tells_how_far_it_is(dsfc: Dsfc, stage: Stage) -> None:
 
     assert done.state == "released"
     assert [(p.rows_done, p.rows_total) for p in told] == [(1, 4), (4, 4)]
+
+
+def test_whom_the_public_trusts_is_read_once_for_all_clients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[dict[str, Any]] = []
+    create = ssl.create_default_context
+
+    def counted(**named: Any) -> ssl.SSLContext:
+        read.append(named)
+        return create(**named)
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    dsfc_client._public.cache_clear()
+
+    for _ in range(2):
+        Dsfc().close()
+
+    assert len(read) == 1
+    context = dsfc_client._public()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)

@@ -1,5 +1,7 @@
 """Calls to other services: what answers is a response, a problem, or away."""
 
+import ssl
+
 import httpx
 import pytest
 from asgi_correlation_id.context import correlation_id
@@ -72,3 +74,19 @@ def test_a_service_that_does_not_answer_is_away():
         http.call(nobody, "GET", "/v1/secret")
 
     assert "secret" not in away.value.detail
+
+
+def test_whom_the_public_trusts_is_read_once_for_all_clients(monkeypatch):
+    read, create = [], ssl.create_default_context
+    monkeypatch.setattr(
+        ssl, "create_default_context", lambda **named: (read.append(named), create(**named))[1]
+    )
+    http._public.cache_clear()
+
+    for name in ("agreements", "applications"):
+        with http.client(f"https://{name}.test") as client:
+            assert client.base_url.host == f"{name}.test"
+
+    assert len(read) == 1
+    context = http._public()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)

@@ -15,6 +15,7 @@ dsfc.dissemination.download(done.files[0].id, Path("extract.parquet"))
 
 import ssl
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -101,7 +102,7 @@ class Dsfc:
         URL unless said, and some providers want their issuer there.
         """
         self._http = httpx.Client(
-            verify=True if authority is None else _trusting(authority),
+            verify=_public() if authority is None else _trusting(authority),
             timeout=httpx.Timeout(timeout_seconds, connect=5.0),
         )
         source = (
@@ -158,6 +159,12 @@ class Dsfc:
     def close(self) -> None:
         """Give back the connections."""
         self._http.close()
+
+
+@cache
+def _public() -> ssl.SSLContext:
+    """Whom the public trusts: read once, and not for each client."""
+    return httpx.create_ssl_context()
 
 
 def _trusting(authority: Path) -> ssl.SSLContext:

@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,15 @@ def client(
     )
 
 
+@cache
+def _public() -> ssl.SSLContext:
+    """Whom the public trusts: read once, since it takes longer than a dozen calls."""
+    return httpx.create_ssl_context()
+
+
 def _pool(trusted: ssl.SSLContext | None = None) -> httpx.HTTPTransport:
     return httpx.HTTPTransport(
-        verify=True if trusted is None else trusted,
+        verify=trusted or _public(),
         retries=1,
         limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
     )
