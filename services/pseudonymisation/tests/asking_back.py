@@ -90,7 +90,9 @@ class Surgery:
             data_sets=("SUS_APC",),
         )
         at, keys = self.intake.clock.now(), self.parts.keys
-        domain = PseudonymDomain(id=facts.id, facts=facts, created_at=at)
+        domain = PseudonymDomain(
+            id=facts.id, facts=facts, environment=facts.environment, created_at=at
+        )
         entry = entry_for(
             ITSELF, at=at, action="minted", resource=f"domains/{facts.id}", on_behalf_of=None
         )

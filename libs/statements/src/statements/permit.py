@@ -120,6 +120,18 @@ class DomainFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DomainGoesOn:
+    """A domain that is not where it began any more: another environment has it (docs/adr/0163)."""
+
+    __pydantic_config__ = CLOSED
+
+    environment: str
+    """The environment that has it now, and in which the file lands."""
+    times: int
+    """How often it went on so far: who knows of a later time takes no permit of an earlier one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OptOut:
     __pydantic_config__ = CLOSED
 
@@ -192,6 +204,14 @@ class Permit:
     registered_with: tuple[str, ...] = ()
     """The practice whose patients alone may be in it, by its codes; none: whoever's."""
 
+    goes_on: DomainGoesOn | None = None
+    """Where the domain goes on by a transfer; None: it is where it began."""
+
+    @property
+    def environment(self) -> str:
+        """Return the recipient environment in which it lands."""
+        return self.domain.environment if self.goes_on is None else self.goes_on.environment
+
     @property
     def identified(self) -> tuple[str, ...]:
         """Return the fields that leave as people's identity."""
@@ -241,6 +261,7 @@ class Permit:
             "filters": len({f.column for f in self.filters}) != len(self.filters),
             "min_group_size": self.min_group_size is not None
             and (self.table is not None or self.min_group_size < GROUP_SIZE_LEAST),
+            "goes_on": self.goes_on is not None and self.goes_on.times < 1,
             "registered_with": bool(self.registered_with) and self.table is not None,
             "route": (self.route is not None) != bool(self.identified)
             or (self.route is not None and self.line.classification != Classification.IDENTIFIABLE),

@@ -635,6 +635,7 @@ class Evaluation:
             | self.own_patients(line)
             | self.by_maps_that_stand(line)
             | self.domain_matches(line)
+            | self.domain_elsewhere(line)
             | self.disclosed(line)
             | self.change_set(line)
             | self.held(line)
@@ -1715,10 +1716,43 @@ class Evaluation:
             "controllers": sorted(self.version["controllers"]),
             "agreement": self.world["agreement"]["reference"],
             "purpose": self.purpose,
-            "environment": environment["id"],
+            "environment": self.where_tokens_began(environment["id"]),
             "opt_out": "applied" if line["opt_out"]["applied"] else "not_applied",
             "data_sets": sorted(self.linked()),
         }
+
+    def in_effect(self) -> list[Json]:
+        """[7.1 of the design] Transfers of domains by which tokens go on, the first one first."""
+        found = [
+            t for t in self.world["domain_transfers"] if t["effective_at"] and not t["withdrawn"]
+        ]
+        return sorted(found, key=lambda t: t["effective_at"])
+
+    def where_tokens_began(self, environment: str) -> str:
+        """Back from the environment, the last transfer first."""
+        for transfer in reversed(self.in_effect()):
+            if transfer["following"] == environment:
+                environment = transfer["former"]
+        return environment
+
+    def domain_elsewhere(self, line: Json) -> Found:
+        """[8.2] Equal tokens are in one environment: where they went last."""
+        environment = (self.environment(line) or {}).get("id")
+        if environment is None:
+            return set()
+        found: Found = set()
+        has_them = self.where_tokens_began(environment)
+        for transfer in self.in_effect():
+            if transfer["former"] == has_them:
+                has_them = transfer["following"]
+        if has_them != environment:
+            found.add(("DOMAIN_TRANSFERRED", None))
+        records = "AGGREGATE" not in self.classification
+        for t in self.world["domain_transfers"]:
+            waits = t["agreed"] and not t["effective_at"] and not t["withdrawn"]
+            if waits and t["following"] == environment and records:
+                found.add(("DOMAIN_STILL_HELD", None))
+        return found
 
     def domain_matches(self, line: Json) -> Found:
         environment = self.environment(line)

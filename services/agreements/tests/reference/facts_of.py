@@ -34,6 +34,7 @@ from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.hold import HeldLine, Hold
 from agreements.records.domain.parties.assurance import Assurance, AssuranceKind, Status
+from agreements.records.domain.parties.domain_transfer import DomainTransfer
 from agreements.records.domain.parties.environment import ListedEnvironment
 from agreements.records.domain.parties.organisation import (
     Organisation,
@@ -144,6 +145,22 @@ def facts_of(world: Json) -> AgreementFacts:
                 evidence="order",
             )
             for n, i in enumerate(world["instruments"])
+        ),
+        domain_transfers=tuple(
+            DomainTransfer(
+                id=uuid(800 + n),
+                agreement_id=uuid(100),
+                former_environment=UUID(t["former"]),
+                following_environment=UUID(t["following"]),
+                valid_from=NOON.date(),
+                evidence="order",
+                controllers=(),
+                proposed_at=NOON,
+                agreed_at=NOON if t["agreed"] else None,
+                effective_at=t["effective_at"],
+                withdrawn_at=NOON if t["withdrawn"] else None,
+            )
+            for n, t in enumerate(world["domain_transfers"])
         ),
         contracts=tuple(_contract(n, c) for n, c in enumerate(world["contracts"])),
         relationships=tuple(_relationship(n, r) for n, r in enumerate(world["relationships"])),

@@ -123,6 +123,7 @@ def seed(
             tx.maps.add(snapshot, b"", audit=audit)
         if facts.agreement is not None:
             tx.agreements.save(facts.agreement.settle(at, StateFacts()), audit=audit)
+            tx.domain_transfers.save(*fresh(facts.domain_transfers), audit=audit)
     return uow
 
 

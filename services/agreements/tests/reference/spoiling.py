@@ -21,6 +21,7 @@ from services.agreements.tests.reference.world import (
     EXTRACT,
     HOLDING,
     MERGED_PRACTICE,
+    NOON,
     OTHER_CCG,
     OTHER_CSU,
     OTHER_ENVIRONMENT,
@@ -308,6 +309,31 @@ def succeeded(draw: Draw, world: Json, question: Json) -> None:
     if draw(st.booleans()):
         world["assurance"].append(assurance(OTHER_CCG))
         world["ico"].append(ico(OTHER_CCG))
+
+
+def domains_transferred(draw: Draw, world: Json, question: Json) -> None:
+    """Tokens are to go on in another environment, do so, go back, or all of that is taken back."""
+    if world["domain_transfers"]:
+        return
+    others = [ENVIRONMENT, OTHER_ENVIRONMENT, RISK_ENVIRONMENT]
+    moves = [(a, b) for a in others for b in others if a != b]
+    at, where = NOON, draw(st.sampled_from(moves))
+    for _ in range(draw(st.integers(1, 3))):
+        effective = draw(st.booleans())
+        withdrawn = not effective and draw(st.booleans())
+        world["domain_transfers"].append(
+            {
+                "former": where[0],
+                "following": where[1],
+                "agreed": effective or draw(st.booleans()),
+                "effective_at": at if effective else None,
+                "withdrawn": withdrawn,
+            }
+        )
+        if not effective:
+            return
+        at += timedelta(minutes=1)
+        where = (where[1], draw(st.sampled_from([o for o in others if o != where[1]])))
 
 
 def contracts(draw: Draw, world: Json, question: Json) -> None:
@@ -1248,7 +1274,7 @@ SPOILING: tuple[Spoil, ...] = (
     terminated, other_term, signature_missing, signature_later, amended, another_reference,
     conditions, held, strange_clause, texts_for_the_register, linkage, bases_otherwise,
     numbers_otherwise,
-    organisations, waiting, transferred, succeeded,
+    organisations, waiting, transferred, succeeded, domains_transferred,
     contracts, relationships, assured, registered, environments, listed, line_otherwise,
     line_fields,
     filtered, tabulated,

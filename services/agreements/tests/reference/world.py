@@ -306,6 +306,7 @@ def sound() -> Json:
             organisation(TRUST, "NHS_TRUST"),
         ],
         "instruments": [],
+        "domain_transfers": [],
         "contracts": [contract(CCG)],
         "relationships": [relationship(CCG, csu=CSU)],
         "assurance": [assurance(CCG), assurance(CSU)],

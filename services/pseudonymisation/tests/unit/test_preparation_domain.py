@@ -139,7 +139,9 @@ def test_every_fact_makes_a_domain_of_its_own(other):
 
 
 def test_a_closed_domain_makes_nothing_and_stays_closed():
-    domain = PseudonymDomain(id=FACTS.id, facts=FACTS, created_at=NOW)
+    domain = PseudonymDomain(
+        id=FACTS.id, facts=FACTS, environment=FACTS.environment, created_at=NOW
+    )
     domain.require_open()
 
     closed = domain.close(at=NOW)
@@ -153,7 +155,9 @@ def test_a_closed_domain_makes_nothing_and_stays_closed():
 
 def test_a_domain_is_settled_once_and_its_key_goes_after_that():
     kept = timedelta(days=30)
-    domain = PseudonymDomain(id=FACTS.id, facts=FACTS, created_at=NOW)
+    domain = PseudonymDomain(
+        id=FACTS.id, facts=FACTS, environment=FACTS.environment, created_at=NOW
+    )
     settled = domain.settle(at=NOW)
 
     assert (settled.state, settled.closed_at) == (DomainState.CLOSED, NOW)

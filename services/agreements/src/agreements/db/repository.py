@@ -31,7 +31,7 @@ from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
 from agreements.db.maps import SqlMaps
 from agreements.db.oversight.tables import AuditRow, DirectionRow, LapseWarningRow, StaffRecordRow
 from agreements.db.parties.instruments import SqlInstruments
-from agreements.db.parties.tables import ListedEnvironmentRow
+from agreements.db.parties.tables import DomainTransferRow, ListedEnvironmentRow
 from agreements.db.relationship_tables import (
     RelationshipConsentRow,
     RelationshipRow,
@@ -71,6 +71,7 @@ from agreements.records.domain.oversight.directions import Direction
 from agreements.records.domain.oversight.lapses import LapseWarning
 from agreements.records.domain.oversight.staff import StaffRecord
 from agreements.records.domain.parties.assurance import Assurance
+from agreements.records.domain.parties.domain_transfer import DomainTransfer
 from agreements.records.domain.parties.environment import (
     EnvironmentClient,
     ListedEnvironment,
@@ -413,6 +414,10 @@ class SqlTransaction:
     @cached_property
     def directions(self) -> SqlFacts[Direction]:
         return SqlFacts(self.session, DirectionRow, Direction)
+
+    @cached_property
+    def domain_transfers(self) -> SqlFacts[DomainTransfer]:
+        return SqlFacts(self.session, DomainTransferRow, DomainTransfer)
 
     @cached_property
     def lapse_warnings(self) -> SqlLapseWarnings:

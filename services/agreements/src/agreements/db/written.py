@@ -140,6 +140,7 @@ MENDABLE: Mapping[str, frozenset[str]] = {
     "hold_lift": frozenset({"reason"}),
     "transfer_instrument": frozenset({"evidence"}),
     "transfer_withdrawal": frozenset({"reason"}),
+    "domain_transfer": frozenset({"evidence", "withdrawal_reason"}),
     "destruction_certificate": frozenset({"witness"}),
     "destruction_acceptance": frozenset({"reason"}),
     "submission_right": frozenset({"evidence", "reason"}),

@@ -28,6 +28,10 @@ class PseudonymDomainRow(Row, table=True):
     closed_at: datetime | None = None
     settled_at: datetime | None = None
     destroyed_at: datetime | None = None
+    environment: str | None = None
+    """Which recipient environment has it; empty: the one of its facts, where it began."""
+    times: int = 0
+    """How often it went on in another one."""
 
 
 class PreparationRow(Row, table=True):

@@ -20,7 +20,7 @@ from common.db.unit_of_work import UnitOfWork
 from common.errors import ClaimLost, EditedMeanwhile
 from common.jobs import SignOfLife
 from common.messaging.schemas import event
-from pseudonymisation.db.held.kept import PREPARATIONS
+from pseudonymisation.db.held.kept import DOMAINS, PREPARATIONS
 from pseudonymisation.db.held.logged import Logged
 from pseudonymisation.db.landed import SqlLanded
 from pseudonymisation.db.preparation_tables import (
@@ -216,10 +216,13 @@ def _file_rows(preparation: Preparation) -> list[PreparedFileRow]:
 @dataclass(frozen=True, slots=True)
 class SqlDomains:
     session: Session
+    rows: LoggedRows
 
     def find(self, domain_id: str) -> PseudonymDomain | None:
-        row = self.session.get(PseudonymDomainRow, domain_id)
-        return None if row is None else _domain(row)
+        return find_domain(self.session, domain_id)
+
+    def hold(self, domain_id: str) -> None:
+        self.rows.compare(self.session, DOMAINS, [domain_id])
 
     def of_agreement(self, agreement: str) -> Sequence[PseudonymDomain]:
         query = (
@@ -248,6 +251,8 @@ class SqlDomains:
             "closed_at": stored.closed_at,
             "settled_at": stored.settled_at,
             "destroyed_at": stored.destroyed_at,
+            "environment": stored.environment if stored.times else None,
+            "times": stored.times,
         }
         if domain.version == 0:
             row = PseudonymDomainRow(
@@ -266,14 +271,24 @@ class SqlDomains:
                 overwrite(self.session, PseudonymDomainRow, values, version=domain.version)
             except EditedMeanwhile as edited:
                 raise AcceptedMeanwhile from edited
-        audit_log.append(self.session, [audit])
+        told = telling(self.session, audit, (DOMAINS, stored.id))
+        audit_log.append(self.session, [told])
         return stored
 
 
+def find_domain(session: Session, domain_id: str) -> PseudonymDomain | None:
+    """Return the domain of that id, as its row has it."""
+    row = session.get(PseudonymDomainRow, domain_id)
+    return None if row is None else _domain(row)
+
+
 def _domain(row: PseudonymDomainRow) -> PseudonymDomain:
+    facts = DomainFacts.stored(row.facts)
     return PseudonymDomain(
         id=row.id,
-        facts=DomainFacts.stored(row.facts),
+        facts=facts,
+        environment=row.environment or facts.environment,
+        times=row.times,
         created_at=row.created_at,
         state=DomainState(row.state),
         closed_at=row.closed_at,
@@ -300,7 +315,7 @@ def preparation_unit_of_work(
         engine,
         lambda session: SqlPreparationTransaction(
             SqlPreparations(session, logged.rows),
-            SqlDomains(session),
+            SqlDomains(session, logged.rows),
             SqlLanded(session, logged),
             SqlShownTables(session),
         ),

@@ -22,7 +22,11 @@ from agreements.db.flows import files as flow_files
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.imports import import_of
 from agreements.db.maps import map_of
-from agreements.db.parties.tables import ListedEnvironmentRow, TransferWithdrawalRow
+from agreements.db.parties.tables import (
+    DomainTransferRow,
+    ListedEnvironmentRow,
+    TransferWithdrawalRow,
+)
 from agreements.db.relationship_tables import RelationshipRow
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book
@@ -67,10 +71,12 @@ from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.undoing import Undo
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.codes import OF_ANOTHER
+from agreements.records.domain.parties.domain_transfer import DomainTransfer
 from agreements.records.domain.parties.environment import ListedEnvironment
 from agreements.records.domain.parties.organisation import (
     Organisation,
     TransferInstrument,
+    related,
 )
 from agreements.records.domain.parties.registration import (
     IcoRegistration,
@@ -208,7 +214,7 @@ class _Loader:
         instruments = self._instruments()
         environment_owners = self._read_as({x.environment_organisation for x in lines})
         named = self._read_as({p.ods for v in versions for p in v.parties})
-        parties = _related(named, instruments)
+        parties = related(named, instruments)
         commissioners = self._read_as({code for x in lines for code in x.commissioners})
         practices = {
             x.environment_organisation
@@ -216,7 +222,7 @@ class _Loader:
             if x.environment_kind == EnvironmentKind.GP_PRACTICE
         }
         others = self._read_as(({beside} - {""}) | practices)
-        codes = _related({*parties, *commissioners, *environment_owners, *others}, instruments)
+        codes = related({*parties, *commissioners, *environment_owners, *others}, instruments)
         organisations = self._organisations(codes)
         entities = {o.legal_entity for rows in organisations.values() for o in rows}
         contracts = self._about(ContractRow, Contract, parties)
@@ -235,7 +241,7 @@ class _Loader:
             contracts=contracts,
             relationships=tuple(
                 to_fact(Relationship, row, consents=())
-                for row in self._rows(RelationshipRow, _related({*codes, *entities}, instruments))
+                for row in self._rows(RelationshipRow, related({*codes, *entities}, instruments))
             ),
             assurance=_by_organisation(self._about(AssuranceRow, Assurance, {*parties, *others})),
             registrations=_by_organisation(
@@ -250,13 +256,16 @@ class _Loader:
                 )
             },
             publications={(p.data_set, p.period): p.published_on for p in published},
-            environments=self._environments(_related(environment_owners, instruments)),
+            environments=self._environments(related(environment_owners, instruments)),
             maps=self._maps(),
             listed=self._about(
                 ListedEnvironmentRow, ListedEnvironment, {x.environment_kind for x in lines}
             ),
             catalogue=flow_files.with_flows(catalogue.load(), lines, self._about, self),
             recalls=tuple(to_fact(Recall, row) for row in self._rows(RecallRow)),
+            domain_transfers=()
+            if agreement is None
+            else self._about(DomainTransferRow, DomainTransfer, [agreement.id]),
         )
         known = alternatives.Known(
             codes=frozenset(codes),
@@ -469,21 +478,6 @@ def _document(version: AgreementVersion) -> Document:
     if digest(version.document.encode()) != version.document_hash:
         return Document(lines=(), unknown=("document",))
     return document.read(version.document)
-
-
-def _related(codes: Iterable[str], instruments: Sequence[TransferInstrument]) -> set[str]:
-    """Add all who come before or after these by transfer, on whatever day."""
-    found = set(codes)
-    while True:
-        near = {
-            code
-            for i in instruments
-            if {i.predecessor, i.successor} & found
-            for code in (i.predecessor, i.successor)
-        }
-        if near <= found:
-            return found
-        found |= near
 
 
 def _grouped(rows: Iterable[T], key: Callable[[T], K]) -> Mapping[K, tuple[T, ...]]:

@@ -190,6 +190,7 @@ def _holding(row: HoldingRow) -> RecordedHolding:
         file_id=row.file_id,
         extract_id=row.extract_id,
         holder=row.holder,
+        environment_id=row.environment_id,
         version=row.version,
         line=row.line,
         key=_key(row),

@@ -1,14 +1,14 @@
-"""Rows about the standing of organisations: transfers taken back, environments that are listed."""
+"""Rows about the standing of organisations: transfers taken back, listed environments, domains."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import String
+from sqlalchemy import JSON, Column, String
 from sqlmodel import Field
 
 from agreements.db.tables import Recorded, Versioned, metadata, one_current
 
-__all__ = ["ListedEnvironmentRow", "TransferWithdrawalRow", "metadata"]
+__all__ = ["DomainTransferRow", "ListedEnvironmentRow", "TransferWithdrawalRow", "metadata"]
 
 
 class TransferWithdrawalRow(Recorded, table=True):
@@ -36,3 +36,22 @@ class ListedEnvironmentRow(Versioned, table=True):
     valid_from: date
     valid_to: date | None = None
     listed_on: date
+
+
+class DomainTransferRow(Versioned, table=True):
+    """Pseudonym domains of an agreement that go on in another environment (docs/adr/0163)."""
+
+    __tablename__ = "domain_transfer"
+
+    agreement_id: UUID = Field(index=True)
+    former_environment: UUID
+    following_environment: UUID
+    valid_from: date
+    evidence: str
+    controllers: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    agreed_by: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    proposed_at: datetime
+    agreed_at: datetime | None = None
+    effective_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    withdrawal_reason: str | None = None

@@ -26,7 +26,11 @@ from agreements.db.flows.tables import LocalFlowRow
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
 from agreements.db.oversight.tables import AuditRow, DirectionRow, LapseWarningRow, StaffRecordRow
-from agreements.db.parties.tables import ListedEnvironmentRow, TransferWithdrawalRow
+from agreements.db.parties.tables import (
+    DomainTransferRow,
+    ListedEnvironmentRow,
+    TransferWithdrawalRow,
+)
 from agreements.db.relationship_tables import (
     RelationshipConsentRow,
     RelationshipEditionRow,
@@ -82,6 +86,7 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(t.TransferInstrumentRow, None),
         Sealed(TransferWithdrawalRow, None),
         Sealed(ListedEnvironmentRow, "kind"),
+        Sealed(DomainTransferRow, "agreement_id"),
         Sealed(t.MapSnapshotRow, None),
         Sealed(t.RecipientEnvironmentRow, "organisation"),
         Sealed(t.EnvironmentClientRow, "environment_id"),

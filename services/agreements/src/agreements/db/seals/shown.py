@@ -27,6 +27,7 @@ from agreements.records.domain.oversight.directions import CollectedUnder, Direc
 from agreements.records.domain.oversight.lapses import LapseWarning
 from agreements.records.domain.oversight.staff import StaffRecord
 from agreements.records.domain.parties.assurance import Assurance
+from agreements.records.domain.parties.domain_transfer import DomainTransfer
 from agreements.records.domain.parties.environment import ListedEnvironment, RecipientEnvironment
 from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
 from agreements.records.domain.parties.registration import (
@@ -74,14 +75,18 @@ def _of_agreement(agreement: Agreement) -> Iterable[SealedRegister]:
 REGISTERS: Mapping[type[object], Registers] = {
     Agreement: _of_agreement,
     Destruction: lambda shown: [
-        SealedRegister(table, shown.agreement_id)
-        for table in (
-            *("destruction_certificate", "destruction_acceptance", "destroyed_file"),
-            "onward_share",
-        )
+        *OF_TRANSFERS,
+        *(
+            SealedRegister(table, shown.agreement_id)
+            for table in (
+                *("destruction_certificate", "destruction_acceptance", "destroyed_file"),
+                "onward_share",
+            )
+        ),
     ],
     OnwardShare: lambda share: [SealedRegister("onward_share", share.agreement_id)],
     HoldingWithLedger: lambda one: [
+        *OF_TRANSFERS,
         SealedRegister("destroyed_file", one.agreement.id),
         SealedRegister("onward_share", one.agreement.id),
     ],
@@ -98,6 +103,7 @@ REGISTERS: Mapping[type[object], Registers] = {
         SealedRegister("environment_client", environment.id),
     ],
     ListedEnvironment: lambda listed: [SealedRegister("listed_environment", listed.kind.value)],
+    DomainTransfer: lambda one: [SealedRegister("domain_transfer", one.agreement_id)],
     Organisation: lambda listed: [SealedRegister("organisation", listed.ods)],
     TransferInstrument: lambda _: [*OF_TRANSFERS],
     OrganisationWithSuccessor: lambda one: [

@@ -31,7 +31,7 @@ from catalogue import Capped
 from statements.attestation import CHANGE, Attestation
 from statements.document import Document, Terms
 from statements.filters import Filters, narrowed
-from statements.permit import DomainFacts
+from statements.permit import DomainFacts, DomainGoesOn
 from statements.tables import AttestedTable, TableRequest
 from statements.vocabulary import AGGREGATES, EnvironmentKind, LineKey
 
@@ -338,15 +338,25 @@ class LineCase(Case):
 
     @cached_property
     def domain(self) -> DomainFacts:
-        environment = self.environment
+        """Return the pseudonym domain: of the environment in which it began (docs/adr/0163)."""
+        environment, began = self.environment, self.facts.domain_succession
         return DomainFacts.of(
             controllers=tuple(sorted(self.version.controllers())),
             agreement=self.facts.reference,
             purpose=self.key.purpose,
-            environment="" if environment is None else str(environment.id),
+            environment="" if environment is None else str(began.origin(environment.id)),
             opt_out=treatment_of(self.line.opt_outs_applied),
             data_sets=self.document.linked_with(self.key.data_set),
         )
+
+    @property
+    def goes_on(self) -> DomainGoesOn | None:
+        """Return where the domain goes on; None: it is still where it began."""
+        if self.environment is None:
+            return None
+        known = self.facts.domain_succession
+        times = known.times.get(known.origin(self.environment.id), 0)
+        return DomainGoesOn(environment=str(self.environment.id), times=times) if times else None
 
     @cached_property
     def counting(self) -> Mapping[str, tuple[Relationship, ...]]:

@@ -63,6 +63,8 @@ class Code(StrEnum):
     CAP_UNDONE = "CAP_UNDONE"
     GROUP_TOO_SMALL = "GROUP_TOO_SMALL"
     DOMAIN_MISMATCH = "DOMAIN_MISMATCH"
+    DOMAIN_TRANSFERRED = "DOMAIN_TRANSFERRED"
+    DOMAIN_STILL_HELD = "DOMAIN_STILL_HELD"
     DISCLOSURE_RULE_MISSING = "DISCLOSURE_RULE_MISSING"
     DISCLOSURE_RULE_UNKNOWN = "DISCLOSURE_RULE_UNKNOWN"
     OPT_OUT_DIFFERENCING = "OPT_OUT_DIFFERENCING"
@@ -370,6 +372,19 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The tokens were made in this line's pseudonym domain",
         "Have the extract prepared again under the line as it is now.",
         "NHS Digital De-ID page: other pseudonyms for each release of data by DARS",
+    ),
+    Code.DOMAIN_TRANSFERRED: Meaning(
+        "The pseudonym domain of the line has not gone on in another recipient environment",
+        "Ask with a client of the environment in which it goes on; destroy what is still held.",
+        "No two recipient environments hold equal tokens",
+    ),
+    Code.DOMAIN_STILL_HELD: Meaning(
+        "No transfer of the line's pseudonym domain waits for the former environment",
+        "The former environment certifies the destruction of its files, two people accept it, and"
+        " the contract manager puts the transfer into effect"
+        " (`POST /v1/domain-transfers/{id}/effect`); or it is withdrawn, and the environment begins"
+        " with tokens of its own.",
+        "No two recipient environments hold equal tokens",
     ),
     Code.DISCLOSURE_RULE_MISSING: Meaning(
         "The line names the disclosure rule of what is made from the data, and the rule says how"

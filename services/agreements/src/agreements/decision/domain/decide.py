@@ -27,7 +27,7 @@ from common.errors import Refusal
 from statements.document import IncompleteTerms, Terms
 from statements.filters import Filters
 from statements.line import AgreementVersion, OptOutGround
-from statements.permit import DomainFacts, PermittedCaps, PermittedField
+from statements.permit import DomainFacts, DomainGoesOn, PermittedCaps, PermittedField
 from statements.snapshot import Published
 from statements.tables import PermittedTable
 
@@ -59,6 +59,8 @@ class Permission:
     practice_maps: tuple[str, ...]
     postcode_maps: tuple[str, ...]
     domain: DomainFacts
+    goes_on: DomainGoesOn | None
+    """Where the domain goes on by a transfer; None: it is where it began."""
     registered_with: tuple[str, ...]
     """The practice whose patients alone are given; none: whoever's."""
     list_days_max: int
@@ -212,7 +214,7 @@ def _permission(case: LineCase) -> Permission:
         published=case.document.published,
         capacity=capacity,
         on_behalf_of=case.controllers if capacity == PROCESSOR else (),
-        environment_id=UUID(case.domain.environment),
+        environment_id=_landing(case),
         fields=tuple(
             PermittedField(name=name, treatment=case.line.fields[name].treatment)
             for name in case.fields
@@ -224,6 +226,7 @@ def _permission(case: LineCase) -> Permission:
         practice_maps=case.maps_of("practice"),
         postcode_maps=case.maps_of("postcode"),
         domain=case.domain,
+        goes_on=case.goes_on,
         registered_with=case.registered_with,
         list_days_max=case.facts.rules.list_days_max(case.day) or 0,
         opt_out_by=case.opt_out_by,
@@ -231,6 +234,12 @@ def _permission(case: LineCase) -> Permission:
         grounds=tuple(_grounds(case)),
         turns_at=case.facts.turns_at(case.present.at, case.day),
     )
+
+
+def _landing(case: LineCase) -> UUID:
+    environment = case.environment
+    assert environment is not None, "ENVIRONMENT_MISMATCH refuses a line without one"
+    return environment.id
 
 
 def _table(case: LineCase) -> PermittedTable | None:

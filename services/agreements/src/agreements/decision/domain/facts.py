@@ -18,6 +18,11 @@ from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.parties.assurance import Assurance, AssuranceRules
 from agreements.records.domain.parties.codes import NO_RULES, CodeRules
+from agreements.records.domain.parties.domain_transfer import (
+    DomainTransfer,
+    Succession,
+    succession,
+)
 from agreements.records.domain.parties.environment import ListedEnvironment
 from agreements.records.domain.parties.organisation import Organisation, TransferInstrument
 from agreements.records.domain.parties.registration import IcoRegistration, Section251Approval
@@ -81,6 +86,8 @@ class AgreementFacts:
     """Registers whose rows are not what was sealed. Where there are any, nothing else is here."""
     recalls: tuple[Recall, ...] = ()
     """What the haven took back: what was made with it is void."""
+    domain_transfers: tuple[DomainTransfer, ...] = ()
+    """Of the agreement's pseudonym domains: which go on in which environment (docs/adr/0163)."""
     alternatives: tuple["Alternative", ...] = ()
     """As the facts would be, for each list that waits and changes any of them."""
     _on_day: dict[date, OrganisationsOnDay] = field(default_factory=dict, repr=False, compare=False)
@@ -97,6 +104,11 @@ class AgreementFacts:
             self._on_day.clear()
             self._on_day[day] = found
         return found
+
+    @cached_property
+    def domain_succession(self) -> Succession:
+        """Return which environment has whose pseudonym domains."""
+        return succession(self.domain_transfers)
 
     @cached_property
     def instants(self) -> tuple[datetime, ...]:

@@ -65,6 +65,7 @@ class PermissionTexts:
                 ),
             ),
             domain=allowed.domain,
+            goes_on=allowed.goes_on,
             opt_out=opt_outs_of(allowed),
             disclosure_rule=line.disclosure_rule or "",
             caps=allowed.caps,

@@ -63,6 +63,11 @@ WITHDRAW_TRANSFER = Permission(
     frozenset({Role.CONTRACT_MANAGER}),
     "Take back a transfer instrument before its day",
 )
+AGREE_DOMAIN_TRANSFER = Permission(
+    "domain-transfers:agree",
+    frozenset({Role.CONTROLLER_SIGNATORY}),
+    "Agree, for a controller, that pseudonym domains go on with another processor",
+)
 READ_TRANSFERS = Permission(
     "transfers:read", BODY_STAFF | SERVICES | PARTIES, "Read the transfer instruments"
 )

@@ -93,6 +93,57 @@ class TransferTookEffect(Conflict):
     title = "The transfer took effect and cannot be taken back"
 
 
+class DomainTransferNotFound(NotFound):
+    code = "DOMAIN_TRANSFER_NOT_FOUND"
+    title = "No such transfer of pseudonym domains"
+
+
+class DomainTransferRecorded(Conflict):
+    """Two environments that go on with one domain would hold equal tokens."""
+
+    code = "DOMAIN_TRANSFER_RECORDED"
+    title = "A transfer of these domains, or to this environment, is under way already"
+
+
+class DomainTransferUnfit(Unprocessable):
+    code = "DOMAIN_TRANSFER_UNFIT"
+    title = "Pseudonym domains cannot go on from this environment in that one"
+
+
+class DomainBegun(Conflict):
+    """It would hold two tokens of each person, and could join what is not to be joined."""
+
+    code = "DOMAIN_BEGUN"
+    title = "The following environment was given files with tokens of its own"
+
+
+class DomainTransferTooEarly(Conflict):
+    code = "DOMAIN_TRANSFER_TOO_EARLY"
+    title = "Domains do not go on before the first day of the transfer"
+
+
+class DomainTransferNotAgreed(Conflict):
+    code = "DOMAIN_TRANSFER_NOT_AGREED"
+    title = "A controller has not agreed to the transfer of domains"
+
+
+class DomainTransferTookEffect(Conflict):
+    code = "DOMAIN_TRANSFER_TOOK_EFFECT"
+    title = "The transfer of domains is over: in effect, or withdrawn"
+
+
+class StillReceiving(Conflict):
+    code = "STILL_RECEIVING"
+    title = "The version in effect does not say that the following environment took over"
+
+
+class FormerFilesNotDestroyed(Conflict):
+    """Two environments would hold equal tokens."""
+
+    code = "FORMER_FILES_NOT_DESTROYED"
+    title = "The former environment holds files whose destruction is not accepted"
+
+
 class EnvironmentNotFound(NotFound):
     code = "ENVIRONMENT_NOT_FOUND"
     title = "No such recipient environment"

@@ -36,6 +36,7 @@ from agreements.records.domain.oversight.lapses import LapseWarning, WarningRule
 from agreements.records.domain.oversight.staff import StaffRecord, StaffRequirement
 from agreements.records.domain.parties.assurance import Assurance, AssuranceRules
 from agreements.records.domain.parties.codes import CodeRules
+from agreements.records.domain.parties.domain_transfer import DomainTransfer
 from agreements.records.domain.parties.environment import (
     EnvironmentClient,
     ListedEnvironment,
@@ -250,6 +251,7 @@ class RecordedHolding:
     file_id: str
     extract_id: str
     holder: str
+    environment_id: UUID
     version: str
     """By which it was released."""
     line: int
@@ -326,6 +328,8 @@ class Transaction(Protocol):
     def environment_clients(self) -> FactStore[EnvironmentClient]: ...
     @property
     def listed_environments(self) -> FactStore[ListedEnvironment]: ...
+    @property
+    def domain_transfers(self) -> FactStore[DomainTransfer]: ...
     @property
     def contracts(self) -> FactStore[Contract]: ...
     @property

@@ -13,7 +13,11 @@ from pseudonymisation.db.people.tables import (
     SubjectAccessRow,
     ToldOfRow,
 )
-from pseudonymisation.db.preparation_tables import PreparationRow, PreparedFileRow
+from pseudonymisation.db.preparation_tables import (
+    PreparationRow,
+    PreparedFileRow,
+    PseudonymDomainRow,
+)
 from pseudonymisation.db.quality.tables import (
     EditionQualityRow,
     ExpectationRow,
@@ -94,6 +98,11 @@ PREPARATIONS: Final = Kept(
     ),
     told_before=told_of("preparations"),
 )
+DOMAINS: Final = Kept(
+    name="domains",
+    tables={table_of(PseudonymDomainRow): "id"},
+    told_before=told_of("domains"),
+)
 REGISTRATIONS: Final = Kept(
     name="practice-registrations", tables={table_of(RegistrationListRow): "id"}
 )
@@ -110,6 +119,6 @@ INVOICE_MATCHES: Final = Kept(
 )
 KEPT: Final = (
     *(SUBMISSIONS, QUARANTINES, EDITIONS, QUALITIES, FIELDS),
-    *(LISTS, CHECKS, EXPECTATIONS, PREPARATIONS),
+    *(LISTS, CHECKS, EXPECTATIONS, PREPARATIONS, DOMAINS),
     *(REGISTRATIONS, REIDENTIFICATIONS, SUBJECT_ACCESS, INVOICE_MATCHES),
 )

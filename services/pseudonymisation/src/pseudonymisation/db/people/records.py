@@ -31,7 +31,7 @@ from pseudonymisation.db.people.tables import (
     ReidentificationRow,
     ToldOfRow,
 )
-from pseudonymisation.db.preparations import SqlDomains
+from pseudonymisation.db.preparations import find_domain
 from pseudonymisation.people.domain.asked import AskedState
 from pseudonymisation.people.domain.errors import RegistrationsNotFound, ReidentificationNotFound
 from pseudonymisation.people.domain.events import OfReidentification
@@ -262,7 +262,7 @@ class SqlPeople:
         return prepared_extracts(self.session, self.rows)
 
     def domain(self, domain_id: str) -> PseudonymDomain | None:
-        return SqlDomains(self.session).find(domain_id)
+        return find_domain(self.session, domain_id)
 
     def log(self, audit: Entry) -> None:
         audit_log.append(self.session, [audit])

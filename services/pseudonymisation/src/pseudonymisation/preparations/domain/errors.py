@@ -48,6 +48,13 @@ class DomainClosed(Conflict):
     title = "The pseudonym domain is closed"
 
 
+class DomainTransferred(Conflict):
+    """Two recipient environments would hold equal tokens."""
+
+    code = "DOMAIN_TRANSFERRED"
+    title = "The pseudonym domain goes on in another recipient environment"
+
+
 class PreparationNotFound(NotFound):
     code = "PREPARATION_NOT_FOUND"
     title = "No such preparation"
@@ -78,6 +85,7 @@ class FailureCode(StrEnum):
     LISTS_NOT_AS_LOGGED = "LISTS_NOT_AS_LOGGED"
     EDITIONS_NOT_AS_LOGGED = "EDITIONS_NOT_AS_LOGGED"
     DOMAIN_CLOSED = "DOMAIN_CLOSED"
+    DOMAIN_TRANSFERRED = "DOMAIN_TRANSFERRED"
     GROUP_TOO_SMALL = "GROUP_TOO_SMALL"
     REGISTRATIONS_OUT_OF_DATE = "REGISTRATIONS_OUT_OF_DATE"
     KEY_UNAVAILABLE = "KEY_UNAVAILABLE"
@@ -113,6 +121,8 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     " its provider submits the period again.",
     FailureCode.DOMAIN_CLOSED: "The pseudonym domain of the agreement's line is closed and cannot"
     " be opened again.",
+    FailureCode.DOMAIN_TRANSFERRED: "The pseudonym domain of the agreement's line goes on in"
+    " another recipient environment since. Its clients ask for the extract.",
     FailureCode.GROUP_TOO_SMALL: "Fewer people than the agreement's line demands share the same"
     " values of these columns, so that somebody could be singled out. Ask for fewer of them, or for"
     " more months or people. The columns:",

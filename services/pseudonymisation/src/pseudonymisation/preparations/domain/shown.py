@@ -109,7 +109,7 @@ class ShownBefore:
 
 
 def recipient_of(permit: Permit) -> str:
-    return permit.domain.environment
+    return permit.environment
 
 
 def read_of(editions: Iterable[PinnedEdition], month: str) -> tuple[str, ...]:

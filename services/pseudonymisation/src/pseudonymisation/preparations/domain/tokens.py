@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
-from pseudonymisation.preparations.domain.errors import DomainClosed
+from pseudonymisation.preparations.domain.errors import DomainClosed, DomainTransferred
 from statements.permit import DomainFacts
 
 TOKEN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{23}")
@@ -36,6 +36,10 @@ class PseudonymDomain:
     settled_at: datetime | None = None
     """Since when all that was released in it is destroyed; from then on its key is only kept."""
     destroyed_at: datetime | None = None
+    environment: str
+    """The recipient environment that has it: the only one for which tokens are made."""
+    times: int = 0
+    """How often it went on in another environment (docs/adr/0163)."""
     version: int = 0
 
     @property
@@ -47,6 +51,28 @@ class PseudonymDomain:
         """Raise DomainClosed once it was closed."""
         if self.state is not DomainState.OPEN:
             raise DomainClosed("The pseudonym domain is closed and makes no new tokens.")
+
+    def require_held_by(self, environment: str, times: int) -> None:
+        """Raise DomainTransferred where it is another environment's by now.
+
+        No two environments hold equal tokens, so a permit from before it went on is void.
+        """
+        if (environment, times) != (self.environment, self.times):
+            raise DomainTransferred(
+                "The pseudonym domain goes on in another recipient environment: ask there."
+            )
+
+    def go_on(self, environment: str, times: int) -> Self:
+        """Note that it goes on in another environment. The same again changes nothing.
+
+        Raises:
+            DomainTransferred: it went on since, or is another environment's at this time.
+
+        """
+        if times > self.times:
+            return replace(self, environment=environment, times=times)
+        self.require_held_by(environment, times)
+        return self
 
     def close(self, *, at: datetime) -> Self:
         """Let it make nothing new. Closing it again changes nothing."""

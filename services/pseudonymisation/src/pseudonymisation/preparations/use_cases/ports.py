@@ -66,6 +66,9 @@ class Preparations(Protocol):
 class Domains(Protocol):
     def find(self, domain_id: str) -> PseudonymDomain | None: ...
 
+    def hold(self, domain_id: str) -> None:
+        """Hold its row against the log, for `require_as_logged`."""
+
     def of_agreement(self, agreement: str) -> Sequence[PseudonymDomain]: ...
 
     def settled(self) -> Sequence[PseudonymDomain]:

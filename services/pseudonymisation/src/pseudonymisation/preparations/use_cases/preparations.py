@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from catalogue import Catalogue, DataSet, Derivation, UnknownDataSet
+from common.audit import require_as_logged
 from common.audit.entries import entry_for
 from common.clock import Clock, legal_day
 from common.errors import NoEdition
@@ -74,7 +75,8 @@ def accept(
 
     Raises:
         PermitInvalid, PermitMismatch, PermitUsed, CatalogueUnknown, NoEdition, UnsafeEditions,
-            Refused, DomainClosed
+            Refused, DomainClosed, DomainTransferred
+        RecordNotAsLogged: the row of its pseudonym domain was written past the service.
 
     """
     asked = _AcceptedAs(digest(compact.encode()), ctx.principal.client_id, request.digest)
@@ -90,6 +92,9 @@ def accept(
     require_same(permit, request)
     data_set = _data_set(permit, ctx=ctx)
     require_releasable(permit, data_set, on=legal_day(ctx.clock.now()))
+    with ctx.uow.reading() as tx:
+        tx.domains.hold(permit.domain.id)
+    require_as_logged(f"domains/{permit.domain.id}")
     for _ in range(ROUNDS):
         try:
             with ctx.uow.writing() as tx:
@@ -283,20 +288,39 @@ def _serves(
 
 
 def _open_domain(permit: Permit, *, ctx: PreparationContext, tx: PreparationTransaction) -> None:
-    domain = tx.domains.find(permit.domain.id)
-    if domain is not None:
-        domain.require_open()
+    """Open the domain of a permit, or let it go on where the permit says (docs/adr/0163).
+
+    Raises:
+        DomainClosed
+        DomainTransferred: it went on in another environment than the permit's.
+
+    """
+    known, now = tx.domains.find(permit.domain.id), ctx.clock.now()
+    if known is not None:
+        known.require_open()
+    domain = known or PseudonymDomain(
+        id=permit.domain.id,
+        facts=permit.domain,
+        created_at=now,
+        environment=permit.domain.environment,
+    )
+    times = 0 if permit.goes_on is None else permit.goes_on.times
+    following = domain.go_on(permit.environment, times)
+    if following is known:
         return
-    now = ctx.clock.now()
     tx.domains.save(
-        PseudonymDomain(id=permit.domain.id, facts=permit.domain, created_at=now),
+        following,
         audit=entry_for(
             ctx.principal,
             at=now,
-            action="domain-opened",
+            action="domain-opened" if known is None else "domain-transferred",
             resource=f"domains/{permit.domain.id}",
             on_behalf_of=",".join(permit.domain.controllers),
             decision_id=str(permit.decision_id),
-            detail={"agreement": permit.agreement.reference},
+            detail={
+                "agreement": permit.agreement.reference,
+                "environment": following.environment,
+                "times": following.times,
+            },
         ),
     )

@@ -26,6 +26,7 @@ from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.preparations.domain import attestation
 from pseudonymisation.preparations.domain.errors import (
     DomainClosed,
+    DomainTransferred,
     FailureCode,
     NotPrepared,
     ReleaseStoreUnavailable,
@@ -356,15 +357,20 @@ class PreparationJobs:
             raise NotPrepared(FailureCode.EDITION_DESTROYED) from None
 
     def _domain_key(self, preparation: Preparation) -> bytes:
+        permit = preparation.permit
         with self.uow.reading() as tx:
-            domain = tx.domains.find(preparation.permit.domain.id)
+            domain = tx.domains.find(permit.domain.id)
         if domain is None:
             raise NotPrepared(FailureCode.DOMAIN_CLOSED)
+        times = 0 if permit.goes_on is None else permit.goes_on.times
         try:
             domain.require_open()
+            domain.require_held_by(permit.environment, times)
             return _available_key(lambda: self.keys.ensure(domain.key_name))
         except (DomainClosed, KeyClosed, KeyDestroyed):
             raise NotPrepared(FailureCode.DOMAIN_CLOSED) from None
+        except DomainTransferred:
+            raise NotPrepared(FailureCode.DOMAIN_TRANSFERRED) from None
 
     def _clear_earlier_attempts(self, preparation: Preparation) -> None:
         if preparation.attempts == 1:

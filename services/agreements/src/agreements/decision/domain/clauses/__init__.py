@@ -74,6 +74,7 @@ class Clause(StrEnum):
     CAPS = "caps"
     GROUP_SIZE = "group_size"
     DOMAIN = "domain"
+    DOMAIN_TRANSFER = "domain_transfer"
     DISCLOSURE = "disclosure"
     CHANGES = "changes"
     HELD_LINE = "held_line"
@@ -132,6 +133,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.CAPS: file_clauses.caps,
     Clause.GROUP_SIZE: file_clauses.group_size,
     Clause.DOMAIN: file_clauses.domain,
+    Clause.DOMAIN_TRANSFER: file_clauses.domain_transfer,
     Clause.DISCLOSURE: line_clauses.disclosure,
     Clause.CHANGES: change_clauses.changes,
     Clause.HELD_LINE: line_clauses.held_line,

@@ -13,6 +13,7 @@ from common.errors import Refusal
 from statements.attestation import CHANGE, Attestation
 from statements.permit import Permit
 from statements.tables import CATEGORY_ORDER
+from statements.vocabulary import AGGREGATES
 
 AS_IS = "as_is"
 BY_LIST = "list"
@@ -240,3 +241,18 @@ def domain(case: LineCase) -> Iterator[Refusal]:
     if case.file.domain != case.domain.id:
         detail = "The file's tokens were made in another pseudonym domain than the line's."
         yield refusal(Code.DOMAIN_MISMATCH, detail)
+
+
+def domain_transfer(case: LineCase) -> Iterator[Refusal]:
+    """No two environments hold equal tokens: a domain is where it went on, and nowhere else."""
+    if case.environment is None:
+        return  # ENVIRONMENT_MISMATCH says so
+    known = case.facts.domain_succession
+    if known.has_passed_on(case.environment.id):
+        detail = "The line's pseudonym domain goes on in another recipient environment."
+        yield refusal(Code.DOMAIN_TRANSFERRED, detail)
+    if case.environment.id in known.waiting and case.key.classification not in AGGREGATES:
+        detail = (
+            "The line's pseudonym domain is to go on here; the former environment still has it."
+        )
+        yield refusal(Code.DOMAIN_STILL_HELD, detail)

@@ -16,6 +16,7 @@ from agreements.records.api.routes import (
     issuing,
     organisations,
     oversight,
+    passing,
     registers,
     registrations,
     relationships,
@@ -38,6 +39,7 @@ for part in (
     imports,
     breaches,
     oversight,
+    passing,
     registers,
 ):
     router.include_router(part.router)

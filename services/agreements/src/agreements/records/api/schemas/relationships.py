@@ -7,8 +7,9 @@ from uuid import UUID
 from pydantic import Field, JsonValue, StrictBool, model_validator
 
 from agreements.records.api.schemas.shared import Code, Day, Incoming, Label, Outgoing, SealedView
+from agreements.records.domain.parties.domain_transfer import DomainTransferState
 from agreements.records.domain.parties.relationship import ChangeKind, RelationshipState
-from agreements.records.use_cases.passing.csu_change import CsuChange, Lack
+from agreements.records.use_cases.passing.csu_change import CsuChange, Lack, PreviewedTransfer
 from agreements.records.use_cases.relationships import RelationshipRequest, RelationshipWithState
 from common.errors import Invalid
 from common.texts import Scanned
@@ -176,6 +177,24 @@ class LackingView(Outgoing):
     said: Annotated[str, Field(description="The same in a sentence, with the next step.")]
 
 
+class PreviewedTransferView(Outgoing):
+    """A transfer of pseudonym domains to the new CSU."""
+
+    agreement: Annotated[str, Field(description="The agreement's reference.")]
+    id: Annotated[UUID, Field(description="Names the transfer.")]
+    state: Annotated[DomainTransferState, Field(description="How it stands.")]
+    effective_from: Annotated[date, Field(description="The first day on which they may go on.")]
+
+    @classmethod
+    def of(cls, one: PreviewedTransfer) -> Self:
+        return cls(
+            agreement=one.agreement,
+            id=one.transfer.id,
+            state=one.transfer.state,
+            effective_from=one.transfer.valid_from,
+        )
+
+
 class CsuChangeView(Outgoing):
     """What a change of CSU comes to on its first day, and what is missing yet."""
 
@@ -194,8 +213,12 @@ class CsuChangeView(Outgoing):
         int,
         Field(
             description="Pseudonym domains of the former CSU's environments. The new CSU has other"
-            " ones: its tokens are other tokens, and what it is to have of the past is asked anew."
+            " ones, and its tokens are other tokens, unless `transfers` say that they go on."
         ),
+    ]
+    transfers: Annotated[
+        list[PreviewedTransferView],
+        Field(description="By which domains go on with the new CSU; empty: they begin anew."),
     ]
     lacking: Annotated[
         list[LackingView],
@@ -225,6 +248,7 @@ class CsuChangeView(Outgoing):
             agreements=list(found.agreements),
             files=found.files,
             domains=found.domains,
+            transfers=[PreviewedTransferView.of(one) for one in found.transfers],
             lacking=[LackingView.model_validate(one) for one in found.lacking],
             text=f"ends {ends} relationship{'s' * (ends != 1)}, amends {amends}"
             f" agreement{'s' * (amends != 1)}, {found.files} file{'s' * (found.files != 1)} to be"

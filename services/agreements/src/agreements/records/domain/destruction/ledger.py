@@ -12,9 +12,10 @@ from uuid import UUID
 
 from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances
 from agreements.records.domain.breach import Breach, Demand
+from agreements.records.domain.parties.organisation import TransferInstrument, related
 from agreements.records.domain.parties.registration import Section251Approval
 from agreements.records.domain.terms.onward import OnwardShare
-from agreements.records.domain.version import AgreementVersion
+from agreements.records.domain.version import AgreementLine, AgreementVersion
 from common.clock import end_of, legal_day
 from common.ids import digest_of
 from statements.vocabulary import LineKey
@@ -39,6 +40,8 @@ class Trigger(StrEnum):
     EXPIRED = "expired"
     TERMINATED = "terminated"
     LINE_REMOVED = "line_removed"
+    RECIPIENT_CHANGED = "recipient_changed"
+    """Its line lands in another recipient environment since: a change of CSU, for one."""
     BREACH = "breach"
     SECTION_251_ENDED = "section_251_ended"
 
@@ -61,6 +64,8 @@ class LedgerFile:
     file_id: str
     extract_id: str
     key: LineKey
+    line: int
+    """Its number in the version by which it was released."""
     version: str
     holder: str
     released_at: datetime
@@ -121,6 +126,8 @@ class Grounds:
     approvals: Mapping[str, Section251Approval]
     shares: Sequence[OnwardShare] = ()
     """What was passed on: whoever has it holds a copy, by which clause ever (R22)."""
+    instruments: Sequence[TransferInstrument] = ()
+    """By which organisations follow others: a successor's environment is no other recipient."""
 
     def rule(self, trigger: Trigger, day: date) -> DestructionRule | None:
         rules = [r for r in self.rules if r.trigger is trigger and r.valid_from <= day]
@@ -135,7 +142,7 @@ def ledger(
     return tuple(
         LedgerLine(
             file=file,
-            copies=copies(file, agreement, at, grounds.shares) if file.is_out else (),
+            copies=copies(file, agreement, at, grounds) if file.is_out else (),
             due=_due(file, agreement, ended, grounds, at) if file.is_out else None,
         )
         for file in files
@@ -143,18 +150,25 @@ def ledger(
 
 
 def copies(
-    file: LedgerFile, agreement: Agreement, at: datetime, shares: Iterable[OnwardShare] = ()
+    file: LedgerFile, agreement: Agreement, at: datetime, grounds: Grounds
 ) -> tuple[Copy, ...]:
     """Name every place where a file may be: of its own version, and of each in effect since.
 
     A place that an amendment takes out of the agreement does not lose its copy by that. Whoever
-    data of its line went on to holds one as well, by a clause or without.
+    data of its line went on to holds one as well, by a clause or without. Places of a version in
+    which the line lands with somebody else are theirs, and have other files.
     """
+    shares = grounds.shares
     released = agreement.numbered(file.version).sequence
     found = dict.fromkeys(
         copy
         for version in agreement.versions
-        if version.sequence == released or (version.sequence > released and _began(version, at))
+        if version.sequence == released
+        or (
+            version.sequence > released
+            and _began(version, at)
+            and not _lands_elsewhere(file, agreement, version, grounds, at)
+        )
         for copy in _at_places(file, version)
     )
     if not any(copy.holder == file.holder for copy in found):
@@ -209,6 +223,7 @@ def _due(
 ) -> Due | None:
     found = [] if ended is None else [ended]
     found += _line_removed(file, agreement, at)
+    found += _recipient_changed(file, agreement, grounds, at)
     found += _ordered(file, agreement, grounds.breaches, at)
     found += _without_approval(file, agreement, grounds.approvals, at)
     dues = [
@@ -245,6 +260,51 @@ def _line_removed(
             break
         since = begin
     return [] if since is None else [(Trigger.LINE_REMOVED, since)]
+
+
+def _recipient_changed(
+    file: LedgerFile, agreement: Agreement, grounds: Grounds, at: datetime
+) -> list[tuple[Trigger, datetime]]:
+    """Since when its line, which is still there, has landed in other environments alone."""
+    since = None
+    for begin, version in reversed(agreement.governed(at)):
+        if not _lands_elsewhere(file, agreement, version, grounds, at):
+            break
+        since = begin
+    return [] if since is None else [(Trigger.RECIPIENT_CHANGED, since)]
+
+
+def _lands_elsewhere(
+    file: LedgerFile,
+    agreement: Agreement,
+    version: AgreementVersion,
+    grounds: Grounds,
+    at: datetime,
+) -> bool:
+    """Say whether a version has the file's line, and it lands with no successor of its holder."""
+    own = [line for line in agreement.numbered(file.version).lines if line.number == file.line]
+    former = {recipient for line in own if (recipient := recipient_of(line)) is not None}
+    later = {
+        recipient
+        for line in version.lines
+        if line.key == file.key and (recipient := recipient_of(line)) is not None
+    }
+    if not former or not later:
+        return False
+    begun = [one for one in grounds.instruments if one.valid_from <= legal_day(at)]
+    return not any(
+        kind == other and related([organisation], begun) & {following}
+        for organisation, kind in former
+        for following, other in later
+    )
+
+
+def recipient_of(line: AgreementLine) -> tuple[str, str] | None:
+    """Return whose environment of which kind a line's data land in, as the document names it."""
+    named = line.content.get("recipient_environment")
+    if not isinstance(named, Mapping):
+        return None
+    return str(named.get("organisation")), str(named.get("kind"))
 
 
 def _ordered(

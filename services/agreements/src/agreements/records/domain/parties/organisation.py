@@ -171,3 +171,18 @@ def predecessors(ods: str, day: date, instruments: Iterable[TransferInstrument])
         open_codes = {i.predecessor for i in effective if i.successor in successors} - found - {ods}
         found |= open_codes
     return tuple(sorted(found))
+
+
+def related(codes: Iterable[str], instruments: Sequence[TransferInstrument]) -> set[str]:
+    """Add all who come before or after these by transfer, on whatever day."""
+    found = set(codes)
+    while True:
+        near = {
+            code
+            for i in instruments
+            if {i.predecessor, i.successor} & found
+            for code in (i.predecessor, i.successor)
+        }
+        if near <= found:
+            return found
+        found |= near

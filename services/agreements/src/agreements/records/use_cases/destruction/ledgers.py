@@ -120,6 +120,7 @@ def grounds(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -
         breaches=tx.breaches.of_agreement(agreement.id),
         approvals={one.reference: one for one in approvals if one is not None},
         shares=tx.onward_shares.find(agreement_id=agreement.id),
+        instruments=tx.instruments.all(),
     )
 
 
@@ -136,6 +137,7 @@ def _held(
             file_id=one.file_id,
             extract_id=one.extract_id,
             key=one.key,
+            line=one.line,
             version=one.version,
             holder=one.holder,
             released_at=one.released_at,

@@ -4,13 +4,14 @@ Nothing is written by it: each step is somebody's own act (domain.md 5.2), and t
 whether they fit together, so that no day is without a supporter and none has two.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.errors import SameSupporter
+from agreements.records.domain.parties.domain_transfer import DomainTransfer
 from agreements.records.domain.parties.environment import RecipientEnvironment
 from agreements.records.domain.parties.relationship import Relationship, Step
 from agreements.records.domain.version import AgreementVersion
@@ -41,6 +42,12 @@ class Lack(StrEnum):
     AMENDMENT_IS_NOT_SIGNED = "amendment_is_not_signed"
     ENVIRONMENT_IS_MISSING = "environment_is_missing"
     """The new CSU has no recipient environment of a kind in which lines land."""
+    DOMAINS_NOT_AGREED = "domains_not_agreed"
+    """A transfer of pseudonym domains was proposed, and a controller has not agreed."""
+    FILES_NOT_DESTROYED = "files_not_destroyed"
+    """Domains are to go on, and the former CSU still holds files: the new one gets no records."""
+    DOMAINS_BEGIN_LATE = "domains_begin_late"
+    """A transfer begins after the new CSU's first day: it gets no records in between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,14 @@ class Lacking:
     reference: str
     """Of the relationship or agreement that it is about; of an environment its kind."""
     said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewedTransfer:
+    """A transfer of an agreement's pseudonym domains to the new CSU."""
+
+    agreement: str
+    transfer: DomainTransfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +79,9 @@ class CsuChange:
     files: int
     """Files that the former CSU holds under them: to be destroyed."""
     domains: int
-    """Pseudonym domains of its environments: the new CSU's begin anew (docs/adr/0142)."""
+    """Pseudonym domains of its environments: they begin anew unless a transfer says otherwise."""
+    transfers: tuple[PreviewedTransfer, ...]
+    """Transfers by which they go on with the new CSU (docs/adr/0163)."""
     lacking: tuple[Lacking, ...]
     not_as_sealed: tuple[str, ...]
 
@@ -109,14 +126,18 @@ def preview(
             *(lack for one in agreements for lack in _of_agreement(one, former, following, day)),
             *_of_environments(agreements, former, environments, before),
         )
-        files = sum(_files(tx, one, former) for one in agreements)
-    [unlike] = ctx.uow.not_as_sealed([*known, *agreements, *environments])
+        files = {one.reference: _files(tx, one, former) for one in agreements}
+        transfers = _transfers(tx, agreements, environments)
+        lacking = (*lacking, *_of_transfers(transfers, files, day))
+    shown = [*known, *agreements, *environments, *(one.transfer for one in transfers)]
+    [unlike] = ctx.uow.not_as_sealed(shown)
     return CsuChange(
         ending=tuple(one.reference for one in ending),
         beginning=tuple(one.reference for one in beginning),
         agreements=tuple(one.reference for one in agreements),
-        files=files,
+        files=sum(files.values()),
         domains=sum(len(_domains(one, former, before)) for one in agreements),
+        transfers=transfers,
         lacking=lacking,
         not_as_sealed=tuple(unlike),
     )
@@ -218,6 +239,45 @@ def _of_environments(
             reference=kind,
             said=f"The new CSU has no recipient environment of kind {kind}: open one.",
         )
+
+
+def _transfers(
+    tx: Transaction, agreements: Sequence[Agreement], environments: Sequence[RecipientEnvironment]
+) -> tuple[PreviewedTransfer, ...]:
+    """Return the transfers to environments of the new CSU that were not withdrawn."""
+    own = {one.id for one in environments}
+    return tuple(
+        PreviewedTransfer(agreement=agreement.reference, transfer=one)
+        for agreement in agreements
+        for one in tx.domain_transfers.find(agreement_id=agreement.id)
+        if one.following_environment in own and one.withdrawn_at is None
+    )
+
+
+def _of_transfers(
+    transfers: Sequence[PreviewedTransfer], files: Mapping[str, int], day: date
+) -> Iterator[Lacking]:
+    for one in transfers:
+        transfer, name = one.transfer, one.agreement
+        if missing := transfer.waiting_for:
+            yield Lacking(
+                lack=Lack.DOMAINS_NOT_AGREED,
+                reference=name,
+                said=f"{', '.join(missing)} has not agreed that the domains of {name} go on.",
+            )
+        if transfer.is_open and transfer.valid_from > day:
+            yield Lacking(
+                lack=Lack.DOMAINS_BEGIN_LATE,
+                reference=name,
+                said=f"The domains of {name} go on from {transfer.valid_from}: no records before.",
+            )
+        if transfer.is_open and files[name]:
+            yield Lacking(
+                lack=Lack.FILES_NOT_DESTROYED,
+                reference=name,
+                said=f"The former CSU holds {files[name]} files of {name}: certify and accept their"
+                " destruction, then put the transfer into effect.",
+            )
 
 
 def _lines(agreement: Agreement, former: str, at: datetime) -> Iterator[Terms]:

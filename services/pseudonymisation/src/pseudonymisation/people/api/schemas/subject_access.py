@@ -136,7 +136,7 @@ class ReleaseOfPerson(BaseModel):
             data_set=permit.line.data_set,
             periods=list(permit.periods),
             recipients=sorted({release.holder for release in one.releases}),
-            environment=permit.domain.environment,
+            environment=permit.environment,
             released_at=min(release.released_at for release in one.releases),
             identified=bool(permit.identified),
             opt_outs_applied=permit.opt_out.applied,

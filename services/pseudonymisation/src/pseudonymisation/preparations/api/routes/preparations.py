@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from common.audit import is_as_logged
+from common.audit import RecordNotAsLogged, is_as_logged
 from common.errors import NoEdition, Refused
 from common.security.roles import Role
 from common.web.auth import Permission
@@ -22,6 +22,7 @@ from pseudonymisation.preparations.domain.errors import (
     AreasUntold,
     CatalogueUnknown,
     DomainClosed,
+    DomainTransferred,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,
@@ -56,6 +57,8 @@ router = APIRouter(prefix="/v1/preparations", tags=["preparations"])
             UnsafeEditions,
             Refused,
             DomainClosed,
+            DomainTransferred,
+            RecordNotAsLogged,
         ),
     },
 )

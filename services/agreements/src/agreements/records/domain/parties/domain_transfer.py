@@ -1,0 +1,198 @@
+"""A pseudonym domain that goes on in another recipient environment of the same agreement.
+
+Tokens stay what they were, so that the new processor can go on with what the former one counted. No
+two environments ever hold equal tokens: it takes effect once the destruction of all that the former
+environment held is accepted, and never before its first day (docs/adr/0163).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from agreements.records.domain.errors import (
+    DomainTransferNotAgreed,
+    DomainTransferTooEarly,
+    DomainTransferTookEffect,
+    FormerFilesNotDestroyed,
+    StillReceiving,
+)
+
+
+class DomainTransferState(StrEnum):
+    PROPOSED = "PROPOSED"
+    AGREED = "AGREED"
+    IN_EFFECT = "IN_EFFECT"
+    WITHDRAWN = "WITHDRAWN"
+
+
+MOVES: Mapping[DomainTransferState, tuple[tuple[DomainTransferState, str], ...]] = {
+    DomainTransferState.PROPOSED: (
+        (DomainTransferState.AGREED, "the last controller agrees"),
+        (DomainTransferState.WITHDRAWN, "it is taken back"),
+    ),
+    DomainTransferState.AGREED: (
+        (DomainTransferState.IN_EFFECT, "the former environment holds nothing any more"),
+        (DomainTransferState.WITHDRAWN, "it is taken back"),
+    ),
+    DomainTransferState.IN_EFFECT: (),
+    DomainTransferState.WITHDRAWN: (),
+}
+"""What may follow what, and by what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainTransfer:
+    """The instrument: from which environment to which, under one agreement, from which day."""
+
+    id: UUID
+    agreement_id: UUID
+    former_environment: UUID
+    following_environment: UUID
+    valid_from: date
+    evidence: str
+    controllers: tuple[str, ...]
+    """Who has to agree: the controllers of the version by which the new environment receives."""
+    agreed_by: tuple[str, ...] = ()
+    proposed_at: datetime
+    agreed_at: datetime | None = None
+    effective_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    withdrawal_reason: str | None = None
+    version: int = 0
+
+    @property
+    def state(self) -> DomainTransferState:
+        if self.withdrawn_at is not None:
+            return DomainTransferState.WITHDRAWN
+        if self.effective_at is not None:
+            return DomainTransferState.IN_EFFECT
+        if self.agreed_at is not None:
+            return DomainTransferState.AGREED
+        return DomainTransferState.PROPOSED
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether it is still to take effect."""
+        return self.state in {DomainTransferState.PROPOSED, DomainTransferState.AGREED}
+
+    @property
+    def waiting_for(self) -> tuple[str, ...]:
+        """Return the controllers who have not agreed."""
+        return tuple(one for one in self.controllers if one not in self.agreed_by)
+
+    def agree(self, controller: str, *, at: datetime) -> Self:
+        """Note that a controller agrees. Again changes nothing.
+
+        Raises:
+            DomainTransferTookEffect: it is in effect, or was withdrawn.
+
+        """
+        if controller in self.agreed_by:
+            return self
+        self._require_open()
+        agreed = replace(self, agreed_by=(*self.agreed_by, controller))
+        return agreed if agreed.waiting_for else replace(agreed, agreed_at=at)
+
+    def withdraw(self, reason: str, *, at: datetime) -> Self:
+        """Take it back: the new environment begins domains of its own. Again changes nothing.
+
+        Raises:
+            DomainTransferTookEffect: tokens of the domain may be where it went on.
+
+        """
+        if self.withdrawn_at is not None:
+            return self
+        self._require_open()
+        return replace(self, withdrawn_at=at, withdrawal_reason=reason)
+
+    def take_effect(
+        self, *, at: datetime, today: date, receives: Collection[UUID], held: Collection[UUID]
+    ) -> Self:
+        """Let the domains go on in the following environment. Again changes nothing.
+
+        `receives`: the environments in which lines of the version in effect land; `held`: where
+        files are that are neither void nor accepted as destroyed.
+
+        Raises:
+            DomainTransferTookEffect, DomainTransferNotAgreed, DomainTransferTooEarly
+            StillReceiving: the version in effect lands in the former environment, or not in the
+                following one.
+            FormerFilesNotDestroyed: the former environment holds files.
+
+        """
+        if self.state is DomainTransferState.IN_EFFECT:
+            return self
+        self._require_open()
+        if self.agreed_at is None:
+            raise DomainTransferNotAgreed(
+                f"It waits for {', '.join(self.waiting_for)}: each controller agrees first.",
+                waiting_for=[*self.waiting_for],
+            )
+        if today < self.valid_from:
+            raise DomainTransferTooEarly(f"Its first day is {self.valid_from}: ask again then.")
+        if self.former_environment in receives or self.following_environment not in receives:
+            raise StillReceiving(
+                "The version in effect does not land in the following environment, or still lands"
+                " in the former one: have the amendment signed first."
+            )
+        if self.former_environment in held:
+            raise FormerFilesNotDestroyed(
+                "The former environment holds files of the agreement: it certifies their"
+                " destruction, and two people accept it."
+            )
+        return replace(self, effective_at=at)
+
+    def _require_open(self) -> None:
+        if not self.is_open:
+            raise DomainTransferTookEffect(
+                "It is in effect and cannot be changed."
+                if self.effective_at is not None
+                else "It was withdrawn: propose another one."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """Whose domains of an agreement an environment goes on with, and who has them now."""
+
+    began_in: Mapping[UUID, UUID]
+    """By environment: the one in which its domains began; itself where it is not named."""
+    holder: Mapping[UUID, UUID]
+    """By the environment in which domains began: the one that has them now."""
+    times: Mapping[UUID, int]
+    """By the environment in which domains began: how often they went on."""
+    waiting: frozenset[UUID]
+    """Environments that are to go on with domains of which another one still has the tokens."""
+
+    def origin(self, environment: UUID) -> UUID:
+        return self.began_in.get(environment, environment)
+
+    def has_passed_on(self, environment: UUID) -> bool:
+        """Say whether the domains of an environment go on in another one."""
+        origin = self.origin(environment)
+        return self.holder.get(origin, origin) != environment
+
+
+def succession(transfers: Iterable[DomainTransfer]) -> Succession:
+    """Follow the transfers of one agreement, in the order in which they took effect."""
+    began_in: dict[UUID, UUID] = {}
+    holder: dict[UUID, UUID] = {}
+    times: dict[UUID, int] = {}
+    known = tuple(transfers)
+    in_effect = [
+        (one.effective_at, one)
+        for one in known
+        if one.effective_at is not None and one.withdrawn_at is None
+    ]
+    for _, one in sorted(in_effect, key=lambda pair: (pair[0], pair[1].id)):
+        origin = began_in.get(one.former_environment, one.former_environment)
+        began_in[one.following_environment] = origin
+        holder[origin] = one.following_environment
+        times[origin] = times.get(origin, 0) + 1
+    waiting = {
+        one.following_environment for one in known if one.state is DomainTransferState.AGREED
+    }
+    return Succession(began_in, holder, times, frozenset(waiting))
