@@ -39,6 +39,18 @@ class Transfer(Wire):
     withdrawn_at: datetime | None = None
 
 
+class DomainTransfer(Wire):
+    """Pseudonym domains of an agreement that go on in another recipient environment."""
+
+    id: UUID
+    state: str
+    former_environment: UUID
+    following_environment: UUID
+    effective_from: date
+    agreed_by: tuple[str, ...]
+    waiting_for: tuple[str, ...]
+
+
 class AgreementLife(Service):
     """What happens to an agreement between its signatures and its closing."""
 
@@ -134,6 +146,31 @@ class AgreementLife(Service):
         """Take back an instrument before its day."""
         path = f"/v1/transfer-instruments/{instrument_id}/withdrawal"
         return Transfer.model_validate(self.post(path, {"reason": reason}))
+
+    def propose_domain_transfer(self, body: Json, *, key: str | None = None) -> DomainTransfer:
+        """Propose that an agreement's tokens go on in another recipient environment."""
+        return DomainTransfer.model_validate(self.post("/v1/domain-transfers", body, key=key))
+
+    def domain_transfers(self, reference: str) -> Iterator[DomainTransfer]:
+        """List the transfers of an agreement's pseudonym domains."""
+        return self.pages("/v1/domain-transfers", DomainTransfer, agreement=reference)
+
+    def agree_to_domain_transfer(self, transfer_id: str) -> DomainTransfer:
+        """Agree for one's own organisation, a controller of the agreement."""
+        return DomainTransfer.model_validate(
+            self.post(f"/v1/domain-transfers/{transfer_id}/agreement")
+        )
+
+    def put_domain_transfer_into_effect(self, transfer_id: str) -> DomainTransfer:
+        """Let tokens go on, once the former environment holds nothing any more."""
+        return DomainTransfer.model_validate(
+            self.post(f"/v1/domain-transfers/{transfer_id}/effect")
+        )
+
+    def withdraw_domain_transfer(self, transfer_id: str, reason: str) -> DomainTransfer:
+        """Take a transfer back before it is in effect."""
+        path = f"/v1/domain-transfers/{transfer_id}/withdrawal"
+        return DomainTransfer.model_validate(self.post(path, {"reason": reason}))
 
     def holdings(self) -> Iterator[HeldFile]:
         """List what is held under all of one's agreements, and what of it must go by when."""

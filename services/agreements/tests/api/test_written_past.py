@@ -44,7 +44,12 @@ SHOWN = {
     "/v1/breaches/{breach_id}/preview": BREACHES | OF_AGREEMENTS | {"contract"},
     "/v1/relationships": RELATIONSHIPS,
     "/v1/relationships/{relationship_id}": RELATIONSHIPS,
-    "/v1/relationships/csu-change": OF_AGREEMENTS | RELATIONSHIPS,
+    "/v1/relationships/csu-change": OF_AGREEMENTS
+    | RELATIONSHIPS
+    | ENVIRONMENTS
+    | {"domain_transfer"},
+    "/v1/domain-transfers": {"domain_transfer"},
+    "/v1/domain-transfers/{transfer_id}": {"domain_transfer"},
     "/v1/organisations": {"organisation"},
     "/v1/organisations/{ods}": {"organisation"} | TRANSFERS,
     "/v1/transfer-instruments": TRANSFERS,
@@ -113,6 +118,7 @@ LISTS = {
     "/v1/relationships": "relationship",
     "/v1/organisations": "organisation",
     "/v1/transfer-instruments": "transfer_instrument",
+    "/v1/domain-transfers": "domain_transfer",
     "/v1/maps": "map_snapshot",
     "/v1/recipient-environments": "recipient_environment",
     "/v1/imports": "import",
@@ -132,6 +138,7 @@ QUERIES = {
         "following": "0CX",
         "effective_from": "2019-04-01",
     },
+    "/v1/domain-transfers": {"agreement": REFERENCE},
     "/v1/local-flows/versions": {"data_set": FLOW},
     "/v1/registers/relationships/differences": {"earlier": 1, "later": 1},
     "/v1/transfer-instruments/preview": {
@@ -194,6 +201,7 @@ def whole(seeded):
     for kind in ("analytics", "ceff"):
         body = {"organisation": CSU, "kind": kind, "clients": [f"scw-{kind}"]}
         done(seeded.post("/v1/recipient-environments", Role.CONTRACT_MANAGER, body))
+    transfer = _domains_transferred(seeded, done)
     done(seeded.post("/v1/ico-registrations", data, ICO))
     done(seeded.post("/v1/assurance", data, EVIDENCE))
     for reference in ("CAG 7-07(a)/2013", "CAG 2-03(a)/2013"):
@@ -239,6 +247,7 @@ def whole(seeded):
         "relationship_id": relationship["id"],
         "ods": CCG,
         "map_id": the_map["id"],
+        "transfer_id": transfer["id"],
         "flow_id": layout["id"],
         "digest": layout["digest"],
         "kind": "ceff",
@@ -247,6 +256,28 @@ def whole(seeded):
         "data_set": "SUS_APC",
     }
     return seeded
+
+
+def _domains_transferred(service, done):
+    """One transfer that was taken back, and one that waits for its controller."""
+    body = {"organisation": "0CX", "kind": "analytics", "clients": ["mlcsu-analytics"]}
+    done(service.post("/v1/recipient-environments", Role.CONTRACT_MANAGER, body))
+    named = {
+        one["organisation"]: one["id"]
+        for one in done(service.get("/v1/recipient-environments", Role.AUDITOR))["items"]
+        if one["kind"] == "analytics"
+    }
+    asked = {
+        "agreement": REFERENCE,
+        "former_environment": named[CSU],
+        "following_environment": named["0CX"],
+        "effective_from": "2019-04-01",
+        "evidence": "Letter of the commissioner",
+    }
+    first = done(service.post("/v1/domain-transfers", Role.CONTRACT_MANAGER, asked))
+    path = f"/v1/domain-transfers/{first['id']}/withdrawal"
+    done(service.post(path, Role.CONTRACT_MANAGER, {"reason": "It was put off."}))
+    return done(service.post("/v1/domain-transfers", Role.CONTRACT_MANAGER, asked))
 
 
 def answered(service, path):

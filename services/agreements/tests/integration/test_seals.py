@@ -93,6 +93,15 @@ def world():
     made["instruments"] = [
         {"predecessor": PREDECESSOR, "successor": CCG, "from": london(2018, 4, 1).date()}
     ]
+    made["domain_transfers"] = [
+        {
+            "former": plain.ENVIRONMENT,
+            "following": plain.OTHER_ENVIRONMENT,
+            "agreed": False,
+            "effective_at": None,
+            "withdrawn": False,
+        }
+    ]
     made["publications"] = [
         {"data_set": "SUS_APC", "period": "2018-04", "published_on": london(2018, 5, 1).date()}
     ]

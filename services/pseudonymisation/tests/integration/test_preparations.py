@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
+from common.audit import RecordNotAsLogged
 from common.errors import NoEdition, Refused
 from common.ids import digest_of, new_id
 from common.jobs import ClaimTimes
@@ -23,6 +24,7 @@ from pseudonymisation.preparations.adapters import preparation
 from pseudonymisation.preparations.domain.errors import (
     CatalogueUnknown,
     DomainClosed,
+    DomainTransferred,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,
@@ -930,6 +932,64 @@ def test_a_key_that_was_destroyed_before_its_row_said_so_is_not_forgotten(sqlite
     haven.jobs.sweep()
 
     assert haven.actions()[-1] == "domain-key-destroyed"
+
+
+GONE_ON = {"environment": "environment-2", "times": 1}
+
+
+def columns_of_tokens(haven, done):
+    return sorted((row[0], row[-1]) for row in haven.rows_of(done.files[0]))
+
+
+def test_tokens_are_the_same_where_a_domain_goes_on_and_its_former_environment_gets_none(haven):
+    haven.land(RECORDS)
+    before = haven.prepare()
+    under_way = haven.accept()
+
+    after = haven.prepare(goes_on=GONE_ON)
+
+    assert after.permit.domain == before.permit.domain
+    assert columns_of_tokens(haven, after) == columns_of_tokens(haven, before)
+    late = get(under_way.id, ctx=haven.context())
+    assert (late.code, late.files) == ("DOMAIN_TRANSFERRED", ()), "accepted before, made after"
+    with pytest.raises(DomainTransferred):
+        haven.accept()
+    with pytest.raises(DomainTransferred):
+        haven.accept(goes_on=GONE_ON | {"environment": "environment-3"})
+    assert haven.prepare(goes_on=GONE_ON).state is PreparationState.PREPARED
+    assert haven.actions().count("domain-transferred") == 1
+    moved = next(leaf for leaf in haven.leaves() if leaf["action"] == "domain-transferred")
+    assert moved["detail"]["environment"] == GONE_ON["environment"]
+    assert haven.close_domains(settled=True) == 1
+    haven.clock.advance(KEYS_KEPT)
+    haven.jobs.sweep()
+    with pytest.raises(KeyDestroyed):
+        haven.keys.get_even_closed(f"domain/{before.permit.domain.id[7:]}")
+    with pytest.raises(DomainClosed):
+        haven.accept(goes_on=GONE_ON)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "UPDATE pseudonym_domain SET environment = NULL, times = 0",
+        "UPDATE pseudonym_domain SET environment = 'environment-1', times = 7",
+        "UPDATE pseudonym_domain SET state = 'open', closed_at = NULL",
+    ],
+    ids=["back to where it began", "to another", "opened again"],
+)
+def test_a_domain_that_was_written_past_the_service_is_not_used(sqlite_haven, written):
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    haven.prepare(goes_on=GONE_ON)
+    haven.close_domains()
+
+    with haven.engine.begin() as connection:
+        connection.execute(text(written))
+
+    for goes_on in ({}, {"goes_on": GONE_ON}):
+        with pytest.raises(RecordNotAsLogged):
+            haven.accept(**goes_on)
 
 
 def test_a_domain_that_was_closed_before_it_minted_anything_gets_no_key(sqlite_haven):

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from common.errors import ClaimLost
-from pseudonymisation.preparations.domain.errors import DomainClosed, FailureCode
+from pseudonymisation.preparations.domain.errors import DomainClosed, DomainTransferred, FailureCode
 from pseudonymisation.preparations.domain.preparation import (
     ATTEMPTS_MAX,
     PinnedEdition,
@@ -171,6 +171,30 @@ def test_a_domain_is_settled_once_and_its_key_goes_after_that():
     assert not gone.is_kept_long_enough(NOW + 2 * kept, kept=kept)
     with pytest.raises(DomainClosed):
         gone.require_open()
+
+
+def test_a_domain_is_of_the_environment_in_which_it_went_on_last_and_of_no_other():
+    began = PseudonymDomain(id=FACTS.id, facts=FACTS, environment="e1", created_at=NOW)
+
+    moved = began.go_on("e2", 1)
+    back = moved.go_on("e1", 2)
+
+    assert began.go_on("e1", 0) is began
+    assert moved.go_on("e2", 1) is moved
+    assert (moved.environment, moved.times, moved.key_name) == ("e2", 1, began.key_name)
+    assert (back.environment, back.times) == ("e1", 2)
+    for domain, environment, times in (
+        (began, "e2", 0),
+        (moved, "e1", 0),
+        (moved, "e1", 1),
+        (back, "e1", 0),
+        (back, "e2", 1),
+        (back, "e2", 2),
+    ):
+        with pytest.raises(DomainTransferred):
+            domain.go_on(environment, times)
+        with pytest.raises(DomainTransferred):
+            domain.require_held_by(environment, times)
 
 
 def test_a_token_is_never_ten_digits():
