@@ -125,7 +125,7 @@ def test_the_new_csu_gets_the_former_tokens_once_the_former_one_holds_nothing(
 
     new = played.other_csu.dissemination
     assert codes_of(lambda: new.request(played.body())) == ["DOMAIN_STILL_HELD"]
-    assert codes_of(lambda: played.ask()) == ["AGREEMENT_NOT_FOUND"]
+    assert codes_of(played.ask) == ["AGREEMENT_NOT_FOUND"]
     refused = code_of(lambda: keeps.put_domain_transfer_into_effect(effect))
     assert refused == "FORMER_FILES_NOT_DESTROYED"
 

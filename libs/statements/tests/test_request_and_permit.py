@@ -8,7 +8,7 @@ import pytest
 
 from common.ids import digest_of
 from statements.form import Malformed
-from statements.permit import DomainFacts, Permit
+from statements.permit import DomainFacts, DomainGoesOn, Permit
 from statements.request import AgreementResource, ExtractRequest
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -90,6 +90,7 @@ CONTRADICTORY = {
     "fields": lambda p: replace(p, fields=p.fields * 2),
     "formats": lambda p: replace(p, formats=p.formats * 2),
     "route": lambda p: replace(p, route="other_law"),
+    "goes_on": lambda p: replace(p, goes_on=DomainGoesOn(environment="e2", times=0)),
 }
 
 
@@ -104,6 +105,17 @@ def test_a_permit_of_nothing_contradicts_itself(member):
     permit = Permit.read(golden("permit"))
 
     assert list(replace(permit, **{member: ()}).contradictions()) == [member]
+
+
+def test_a_permit_says_where_its_domain_goes_on_and_else_it_is_where_it_began():
+    permit = Permit.read(golden("permit"))
+    moved = replace(permit, goes_on=DomainGoesOn(environment="e2", times=1))
+
+    assert permit.environment == permit.domain.environment
+    assert "goes_on" not in permit.claims()
+    assert (moved.environment, moved.domain) == ("e2", permit.domain)
+    assert Permit.read(moved.claims()) == moved
+    assert list(moved.contradictions()) == []
 
 
 def test_a_domain_under_anothers_name_is_contradictory():

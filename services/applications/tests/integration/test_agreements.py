@@ -224,3 +224,47 @@ def test_what_is_not_understood_is_not_an_answer(agreements, wire, path, content
         agreements.facts(asked())
 
     assert "perhaps" not in refused.value.detail
+
+
+DOCUMENT = f"/v1/agreements/{AMENDED}/document"
+
+
+def in_force(wire):
+    """An agreement that applications never approved: it was signed elsewhere, and imported."""
+    wire.answers[f"/v1/agreements/{AMENDED}"] = {
+        "reference": AMENDED,
+        "version": "v1.0",
+        "start": "2018-06-01",
+        "end": "2021-05-31",
+        "controllers": [{"ods": CCG}],
+    }
+    wire.answers[DOCUMENT] = {"snapshot": {"territory": "uk", "imported": {}}, "parties": []}
+
+
+def test_what_an_agreement_says_is_had_from_agreements_wherever_it_was_approved(agreements, wire):
+    in_force(wire)
+
+    found = agreements.facts(asked(agreement=AMENDED, is_compared=True)).agreement
+
+    assert found == agreement(snapshot={"territory": "uk", "imported": {}})
+    [document] = [r for r in wire.asked if r.url.path == DOCUMENT]
+    assert document.url.params["version"] == "v1.0"
+
+
+def test_who_compares_nothing_asks_for_no_document(agreements, wire):
+    in_force(wire)
+
+    assert agreements.facts(asked(agreement=AMENDED)).agreement == agreement()
+    assert all(r.url.path != DOCUMENT for r in wire.asked)
+
+
+@pytest.mark.parametrize("answer", [None, {"parties": []}, {"snapshot": "no"}])
+def test_without_what_it_says_an_extension_is_not_judged(agreements, wire, answer):
+    in_force(wire)
+    if answer is None:
+        del wire.answers[DOCUMENT]
+    else:
+        wire.answers[DOCUMENT] = answer
+
+    with pytest.raises(AgreementsUnavailable):
+        agreements.facts(asked(agreement=AMENDED, is_compared=True))

@@ -439,9 +439,16 @@ def test_the_author_cannot_approve_and_nothing_is_written(engine, world):
     assert everything(engine) == before
 
 
-def test_a_renewal_carries_the_reference_on_and_is_compared_with_what_was_approved(world, facts):
+def test_an_extension_carries_the_reference_on_and_is_compared_with_what_is_in_force(world, facts):
     _, approved = with_approval(world)
-    agreed = agreement(reference=approved.reference, start=date(2021, 6, 1), end=date(2024, 5, 31))
+    with world.uow.reading() as tx:
+        signed = json.loads(tx.snapshots.get(approved.snapshot_hash))
+    agreed = agreement(
+        reference=approved.reference,
+        start=date(2021, 6, 1),
+        end=date(2024, 5, 31),
+        snapshot=signed,
+    )
     facts.known = replace(known_facts(), agreement=agreed)
     raw = as_renewal(complete())
     raw[1]["end"] = "2024-05-24"  # three years from the expected signature
@@ -450,6 +457,10 @@ def test_a_renewal_carries_the_reference_on_and_is_compared_with_what_was_approv
         submitted(world, raw, kind=Kind.EXTENSION, amends=approved.reference)
     assert "NOT_EXTENDED" in {r.code for r in refused.value.refusals}
     facts.known = replace(known_facts(), agreement=replace(agreed, end=date(2023, 5, 31)))
+    facts.known = replace(
+        facts.known,
+        agreement=replace(facts.known.agreement, snapshot=signed | {"imported": {}, "end": ""}),
+    )
     extension = submitted(world, raw, kind=Kind.EXTENSION, amends=approved.reference)
     assert (extension.reference, extension.label) == (approved.reference, "v1.1")
     raw[20] = {"territory": "uk"}

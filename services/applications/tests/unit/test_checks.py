@@ -1068,11 +1068,35 @@ BASE = {"end": "2021-05-31", "start": "2018-06-01", "lines": [], "special_condit
         (Kind.SIMPLE_CHANGE, {**BASE, "title": "Another"}, []),
         (Kind.SIMPLE_CHANGE, {**BASE, "end": "2022-05-31"}, ["/end"]),
         (Kind.SIMPLE_CHANGE, {**BASE, "assurance": [1]}, []),
+        (Kind.SIMPLE_CHANGE, {**BASE, "issued_from": {}, "imported": {}}, []),
+        (Kind.SIMPLE_CHANGE, {**BASE, "lines": [{"filters": []}]}, ["/lines"]),
         (Kind.AMENDMENT, {**BASE, "lines": [1]}, []),
     ],
 )
 def test_a_kind_changes_what_its_name_says_and_no_more(kind, proposed, expected):
     found = examine(None, known_agreement(), kind=kind, base=BASE, proposed=proposed)
+
+    assert [f.pointer for f in found if f.code == "CHANGES_MORE_THAN_ITS_KIND"] == expected
+
+
+@pytest.mark.parametrize(
+    ("proposed", "expected"),
+    [
+        ({"number": 1, "group": None, "fields": ["Sex"]}, []),
+        ({"number": 1, "group": None, "fields": ["Sex"], "change_sets": True}, ["/lines"]),
+        ({"number": 1, "group": None, "fields": []}, ["/lines"]),
+    ],
+)
+def test_what_a_line_that_was_signed_elsewhere_writes_out_is_no_change(proposed, expected):
+    told = {"number": 1, "group": None, "filters": [], "change_sets": False, "fields": ["Sex"]}
+
+    found = examine(
+        None,
+        known_agreement(),
+        kind=Kind.SIMPLE_CHANGE,
+        base={**BASE, "lines": [told]},
+        proposed={**BASE, "lines": [proposed]},
+    )
 
     assert [f.pointer for f in found if f.code == "CHANGES_MORE_THAN_ITS_KIND"] == expected
 

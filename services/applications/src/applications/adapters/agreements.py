@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Protocol, TypeVar
 
 import structlog
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from applications.domain.errors import AgreementsUnavailable
 from applications.domain.facts import (
@@ -97,6 +97,12 @@ class PartyCode(AgreementsAnswer):
     ods: str
 
 
+class DocumentAnswer(AgreementsAnswer):
+    """What was signed, as much of it as is compared."""
+
+    snapshot: dict[str, JsonValue]
+
+
 class AgreementAnswer(AgreementsAnswer):
     reference: str
     version: Annotated[str, Field(pattern=r"^v\d{1,9}\.\d{1,9}$")]
@@ -117,7 +123,11 @@ class HttpAgreements:
         return AgreementsFacts(
             parties={ods: self._party(ods, asked) for ods in asked.parties},
             commissioners={ods: self._organisation(ods, asked.day) for ods in asked.commissioners},
-            agreement=self._agreement(asked.agreement) if asked.agreement else None,
+            agreement=(
+                self._agreement(asked.agreement, with_snapshot=asked.is_compared)
+                if asked.agreement
+                else None
+            ),
             approvals=self._approvals() if asked.approvals else (),
         )
 
@@ -210,17 +220,24 @@ class HttpAgreements:
             recorded=tuple(EvidenceFact(kind=e.kind, reference=e.reference) for e in recorded),
         )
 
-    def _agreement(self, reference: str) -> AgreementFact | None:
+    def _agreement(self, reference: str, *, with_snapshot: bool) -> AgreementFact | None:
         found = self._get(f"/v1/agreements/{reference}", {})
         if found is None:
             return None
         answer = _read(AgreementAnswer, found)
+        document = None
+        if with_snapshot:
+            path = f"/v1/agreements/{reference}/document"
+            document = self._get(path, {"version": answer.version})
+            if document is None:
+                raise _unreadable(path)
         return AgreementFact(
             reference=answer.reference,
             version=answer.version,
             start=answer.start,
             end=answer.end,
             controllers=tuple(c if isinstance(c, str) else c.ods for c in answer.controllers),
+            snapshot=None if document is None else _read(DocumentAnswer, document).snapshot,
         )
 
     def _list(self, path: str, params: Mapping[str, str], kind: type[A]) -> list[A]:

@@ -134,18 +134,6 @@ class SqlApplications:
         )
         return self.session.exec(query).first() is not None
 
-    def approved_snapshot(self, reference: str) -> bytes | None:
-        query = (
-            select(SnapshotRow)
-            .join(ApplicationRow, col(ApplicationRow.snapshot_hash) == col(SnapshotRow.hash))
-            .where(col(ApplicationRow.reference) == reference)
-            .where(col(ApplicationRow.state) == State.APPROVED.value)
-            .order_by(col(ApplicationRow.submitted_at).desc())
-            .limit(1)
-        )
-        row = self.session.exec(query).one_or_none()
-        return None if row is None else _content(row)
-
     def save(self, application: Application, *, audit: Entry) -> Application:
         stored = replace(
             application, version=application.version + 1, events=(), steps=(), frozen=()

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Self
 
+from pydantic import JsonValue
+
 from common.clock import is_between
 
 
@@ -91,6 +93,9 @@ class AgreementFact:
     start: date
     end: date
     controllers: tuple[str, ...]
+    snapshot: Mapping[str, JsonValue] | None = None
+    """What the version in force was drafted from, wherever it was approved: here, by an import, or
+    from a template. None where nobody asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

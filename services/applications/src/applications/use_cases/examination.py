@@ -1,12 +1,11 @@
 """Asking agreements, and running the machine checks."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import structlog
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
 from applications.domain import checks, standards
 from applications.domain.application import Application
@@ -27,6 +26,8 @@ from statements.vocabulary import Classification
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+COMPARED = frozenset({Kind.EXTENSION, Kind.SIMPLE_CHANGE})
+"""Kinds that leave what is agreed as it is, but for what their name says (domain.md 2.3)."""
 NO_REFERENCE = "DARS-NIC-00000-A0A0A"
 """Stands in what is only compared, never stored."""
 
@@ -84,6 +85,7 @@ def look_up(application: Application, *, day: date, ctx: Context) -> AgreementsF
                 line.classification is Classification.IDENTIFIABLE for line in answers.lines
             ),
             agreement=application.amends,
+            is_compared=application.kind in COMPARED,
             approvals=relies_on_support(application),
         )
     )
@@ -94,18 +96,6 @@ def relies_on_support(application: Application) -> bool:
     """Check whether any line names support under section 251, so that its record is needed."""
     section = application.answers.of(Confidentiality)
     return any(line.section_251 is not None for line in (section.lines if section else ()))
-
-
-def base_of(application: Application, *, ctx: Context) -> Mapping[str, JsonValue] | None:
-    """Return what was approved before under the same reference, where that was here."""
-    if application.amends is None:
-        return None
-    with ctx.uow.reading() as tx:
-        content = tx.applications.approved_snapshot(application.amends)
-    if content is None:
-        return None
-    base: dict[str, JsonValue] = json.loads(content)
-    return base
 
 
 def propose(
@@ -149,7 +139,8 @@ def examine(
     ctx: Context,
     corrected: Mapping[str, str] | None = None,
 ) -> Sequence[Finding]:
-    is_compared = application.kind in {Kind.EXTENSION, Kind.SIMPLE_CHANGE}
+    is_compared = application.kind in COMPARED
+    known = None if facts is None else facts.agreement
     proposed = (
         propose(application, facts, reference=NO_REFERENCE, label="v0.0", ctx=ctx)
         if is_compared and facts
@@ -170,7 +161,7 @@ def examine(
             ),
             facts=facts,
             codes_read=corrected or {},
-            base=base_of(application, ctx=ctx) if is_compared else None,
+            base=None if known is None else known.snapshot,
             proposed=snapshots.as_json(proposed) if proposed else None,
         )
     )

@@ -64,9 +64,6 @@ class Applications(Protocol):
     def has_taken(self, application_id: UUID, *, version: int, verb: str, subject: str) -> bool:
         """Check whether that subject made that step, and so that version, before."""
 
-    def approved_snapshot(self, reference: str) -> bytes | None:
-        """Return the snapshot that was last approved under a reference."""
-
     def save(self, application: Application, *, audit: Entry) -> Application:
         """Store state, history, snapshots, events and the audit entry together.
 
@@ -128,6 +125,8 @@ class FactsWanted:
     commissioners: Sequence[str]
     is_identifiable: bool
     agreement: str | None
+    is_compared: bool = False
+    """Whether what the agreement says is needed as well: who extends it changes nothing else."""
     approvals: bool = False
     """Whether support under section 251 is named, so that what is on record of it is needed."""
 

@@ -14,6 +14,7 @@ NOT_COMPARED = frozenset(
         *("application_id", "reference", "version", "revision", "kind", "title", "sections"),
         # Evidence is renewed every year, whatever the agreement says.
         *("assurance", "ico_registrations"),
+        *("imported", "issued_from"),
         "special_conditions",  # looked at one by one: more are welcome, fewer are not
     }
 )
@@ -79,7 +80,7 @@ def only_what_the_kind_changes(case: Case) -> Iterator[Finding]:
             "NOTHING_TO_COMPARE",
             None,
             "/kind",
-            "What was approved before is not known here; make it an amendment or a renewal.",
+            "What the agreement says is not known here; make it an amendment or a renewal.",
         )
         return
     for name in _changed(case.base, case.proposed):
@@ -107,6 +108,10 @@ def _changed(base: Mapping[str, JsonValue], proposed: Mapping[str, JsonValue]) -
     )
 
 
+NOTHING_SAID: tuple[JsonValue, ...] = (None, False, [])
+"""What a line that was approved elsewhere may write out, and we leave out."""
+
+
 def _compared(name: str, value: JsonValue) -> JsonValue:
     """A party is its code: how its name is spelled, or was until it was renamed, is no change.
 
@@ -114,7 +119,7 @@ def _compared(name: str, value: JsonValue) -> JsonValue:
     """
     if name == "lines" and isinstance(value, list):
         return [
-            {k: v for k, v in line.items() if k != "as_published"}
+            {k: v for k, v in line.items() if k != "as_published" and v not in NOTHING_SAID}
             if isinstance(line, dict)
             else line
             for line in value

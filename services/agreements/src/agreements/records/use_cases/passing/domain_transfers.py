@@ -4,7 +4,7 @@ The contract manager proposes; every controller agrees for itself; it takes effe
 have accepted that the former environment holds nothing any more (docs/adr/0163).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -219,14 +219,14 @@ def _lands(version: AgreementVersion, environment: RecipientEnvironment) -> bool
     return any(recipient_of(line) == wanted for line in version.lines)
 
 
-def _held_in(tx: Transaction, agreement: Agreement) -> Iterable[UUID]:
+def _held_in(tx: Transaction, agreement: Agreement) -> frozenset[UUID]:
     """Return the environments that hold files of the agreement: not void, and not destroyed."""
     gone = {one.id for one in tx.destroyed_files.find(agreement_id=agreement.id)}
-    return {
+    return frozenset(
         one.environment_id
         for one in tx.holdings.of(agreement.reference)
         if not one.is_void and one.id not in gone
-    }
+    )
 
 
 def _require_not_early(

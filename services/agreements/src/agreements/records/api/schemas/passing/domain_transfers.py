@@ -39,7 +39,8 @@ class DomainTransferView(SealedView):
         Field(
             description="PROPOSED: it waits for controllers. AGREED: it waits for its day, and for"
             " the destruction of what the former environment holds; the following one gets no"
-            " records meanwhile. IN_EFFECT: tokens go on. WITHDRAWN: the following one begins with others."
+            " records meanwhile. IN_EFFECT: tokens go on. WITHDRAWN: the following one begins with"
+            " others."
         ),
     ]
     former_environment: Annotated[UUID, Field(description="The one that has, or had, the domains.")]
