@@ -93,8 +93,10 @@ def accept(
     data_set = _data_set(permit, ctx=ctx)
     require_releasable(permit, data_set, on=legal_day(ctx.clock.now()))
     with ctx.uow.reading() as tx:
-        tx.domains.hold(permit.domain.id)
-    require_as_logged(f"domains/{permit.domain.id}")
+        if (domain := tx.domains.find(permit.domain.id)) is not None:
+            tx.domains.hold(domain.id)
+    if domain is not None:
+        require_as_logged(f"domains/{domain.id}")
     for _ in range(ROUNDS):
         try:
             with ctx.uow.writing() as tx:
