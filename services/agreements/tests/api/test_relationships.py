@@ -17,6 +17,9 @@ ASKED = {
 }
 
 
+NOBODYS = "018f0000-0000-7000-8000-000000000000"
+
+
 def code(answer):
     return answer.status_code, answer.json().get("code")
 
@@ -106,6 +109,90 @@ def test_a_change_of_dscro_that_overlaps_is_refused(seeded):
     assert overlapping.json()["relationship"] == old["reference"]
     assert following.status_code == 201
     assert code(a_day_early) == (409, "RELATIONSHIP_OVERLAPS")
+
+
+def activated(service, relationship):
+    path = f"/v1/relationships/{relationship['id']}"
+    steps = (
+        ("contract-verification", Role.CONTRACT_MANAGER, {}),
+        ("dscro-agreement", Role.DSCRO_APPROVER, None),
+        ("activation", Role.CONTRACT_MANAGER, None),
+    )
+    return [service.post(f"{path}/{step}", role, body) for step, role, body in steps][-1]
+
+
+@pytest.mark.scenario("L04")
+def test_a_change_of_dscro_ends_the_former_the_day_before_by_one_act(seeded):
+    old = seeded.relationship()
+    new = {"change_kind": "CHANGE_DSCRO", "dscro": "south", "effective_from": "2018-07-01"}
+
+    asked = ask(seeded, changes=old["id"], **new)
+    assert asked.status_code == 201, asked.text
+    shown = seeded.get(f"/v1/relationships/{old['id']}", Role.AUDITOR).json()
+    assert (shown["state"], shown["effective_to"]) == ("ACTIVE_UNPUBLISHED", None)
+    seeded.pauses.clear()
+    answer = activated(seeded, asked.json())
+
+    assert (answer.status_code, answer.json()["changes"]) == (200, old["id"])
+    assert len(seeded.pauses) == 1, "it may take permission away"
+    ended = seeded.get(f"/v1/relationships/{old['id']}", Role.AUDITOR).json()
+    assert (ended["state"], ended["effective_to"]) == ("ENDING", "2018-06-30")
+    assert seeded.audited()[-2:] == ["relationship-activated", "relationship-ended"]
+
+
+def test_a_change_that_is_not_of_its_kind_is_not_asked_for_and_not_activated(seeded):
+    old = seeded.relationship()
+    change = {"effective_from": "2018-07-01", "changes": old["id"]}
+
+    def by_the_body(**asked):
+        return ask(seeded, Role.CONTRACT_MANAGER, **change | asked)
+
+    other = by_the_body(change_kind="CHANGE_DSCRO", csu=OTHER_CSU)
+    nobody = by_the_body(change_kind="CHANGE_DSCRO", dscro="south", changes=NOBODYS)
+    anothers = ask(
+        seeded,
+        Role.APPLICANT_EDITOR,
+        ods="00L",
+        change_kind="SUCCESSION",
+        commissioner="00L",
+        **change,
+    )
+    added = by_the_body(change_kind="ADD_PARTY", processors=[OTHER_CSU])
+
+    assert code(other) == (422, "CHANGE_NOT_OF_ITS_KIND")
+    assert other.json()["differs"] == ["csu", "dscro"]
+    assert code(nobody) == (404, "RELATIONSHIP_NOT_FOUND")
+    assert code(anothers) == (404, "RELATIONSHIP_NOT_FOUND"), "who asks may not know of it"
+    assert added.status_code == 201
+    assert by_the_body(change_kind="NEW").json()["differs"] == ["change_kind"]
+    path = f"/v1/relationships/{old['id']}/ending"
+    seeded.post(path, Role.CONTRACT_MANAGER, {"last_day": "2018-06-20"})
+    assert code(activated(seeded, added.json())) == (422, "CHANGE_NOT_OF_ITS_KIND")
+
+
+def test_a_successor_takes_the_place_of_its_predecessor_by_the_instrument(seeded):
+    old = seeded.relationship()
+    change = {
+        "change_kind": "SUCCESSION",
+        "commissioner": "00L",
+        "effective_from": "2018-07-01",
+        "changes": old["id"],
+    }
+    before = seeded.post("/v1/relationships", Role.CONTRACT_MANAGER, ASKED | change)
+    assert before.json()["differs"] == ["commissioner"]
+    instrument = {
+        "predecessor": CCG,
+        "successor": "00L",
+        "effective_from": "2018-07-01",
+        "evidence": "Transfer scheme",
+    }
+    seeded.post("/v1/transfer-instruments", Role.CONTRACT_MANAGER, instrument)
+
+    asked = seeded.post("/v1/relationships", Role.CONTRACT_MANAGER, ASKED | change)
+
+    assert activated(seeded, asked.json()).status_code == 200
+    ended = seeded.get(f"/v1/relationships/{old['id']}", Role.AUDITOR).json()
+    assert ended["effective_to"] == "2018-06-30"
 
 
 def test_of_two_that_were_asked_for_only_one_is_activated(seeded):

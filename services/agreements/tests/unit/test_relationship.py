@@ -1,11 +1,12 @@
 """Commissioning relationships: every step from every state, and what may not be."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from agreements.records.domain.errors import (
+    ChangeNotOfItsKind,
     DscroUnknown,
     RelationshipOverlaps,
     ServiceContractMissing,
@@ -20,6 +21,7 @@ from agreements.records.domain.parties.relationship import (
     DSCRO_CODES,
     DSCROS,
     NEXT,
+    ChangeKind,
     RelationshipState,
     Step,
     leaving_supporters,
@@ -268,3 +270,90 @@ def test_parties_are_named_once():
     assert r.parties() == (CCG, CSU)
     assert r.supporters() == (CSU,)
     assert relationship(requested_at=SIGNED).requested_at == SIGNED
+
+
+FORMER = running(processors=("0CX",), csu="0DF")
+
+
+def change(kind, **changes):
+    """What takes the place of FORMER a year later."""
+    taken = {"csu": FORMER.csu, "processors": FORMER.processors, "changes": FORMER.id}
+    return relationship(**{"change_kind": kind, "valid_from": date(2019, 4, 1), **taken} | changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        (ChangeKind.CHANGE_DSCRO, {"dscro": "south"}),
+        (ChangeKind.CHANGE_CSU, {"csu": "0CX", "processors": ()}),
+        (ChangeKind.CHANGE_CSU, {"csu": "0AD"}),
+        (ChangeKind.ADD_PARTY, {"processors": ("0CX", "E1000")}),
+        (ChangeKind.REMOVE_PARTY, {"processors": ()}),
+        (ChangeKind.REMOVE_PARTY, {"csu": None}),
+        (ChangeKind.SUCCESSION, {"commissioner": "QF7"}),
+        (ChangeKind.CORRECTION, {"area_team": "Q72", "valid_from": FORMER.valid_from}),
+    ],
+)
+def test_each_kind_of_change_changes_what_its_name_says(kind, changes):
+    change(kind, **changes).require_kind(FORMER, succeeds=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "differs"),
+    [
+        (ChangeKind.NEW, {}, ["change_kind"]),
+        (ChangeKind.CHANGE_DSCRO, {}, ["dscro"]),
+        (ChangeKind.CHANGE_DSCRO, {"dscro": "south", "csu": "0AD"}, ["csu"]),
+        (ChangeKind.CHANGE_CSU, {}, ["csu"]),
+        (ChangeKind.CHANGE_CSU, {"csu": "0AD", "dscro": "south"}, ["dscro"]),
+        (ChangeKind.ADD_PARTY, {"processors": ()}, ["processors"]),
+        (ChangeKind.ADD_PARTY, {"processors": ("0AD",)}, ["processors"]),
+        (ChangeKind.REMOVE_PARTY, {"processors": ("0CX", "0AD")}, ["processors"]),
+        (ChangeKind.SUCCESSION, {}, ["commissioner"]),
+        (ChangeKind.CORRECTION, {"area_team": "Q72"}, ["effective_from"]),
+        (ChangeKind.CORRECTION, {"dscro": "south", "valid_from": FORMER.valid_from}, ["dscro"]),
+        (ChangeKind.CHANGE_DSCRO, {"dscro": "south", "service": "other"}, ["service"]),
+    ],
+)
+def test_what_is_otherwise_than_the_kind_says_is_named(kind, changes, differs):
+    with pytest.raises(ChangeNotOfItsKind) as refused:
+        change(kind, **changes).require_kind(FORMER, succeeds=True)
+
+    assert refused.value.members["differs"] == differs
+
+
+def test_a_succession_rests_on_an_instrument():
+    with pytest.raises(ChangeNotOfItsKind):
+        change(ChangeKind.SUCCESSION, commissioner="QF7").require_kind(FORMER, succeeds=False)
+
+
+@pytest.mark.parametrize(
+    "former",
+    [
+        replace(FORMER, state=Step.REQUESTED),
+        replace(FORMER, valid_to=date(2019, 3, 30)),
+    ],
+    ids=["not in operation", "a day without one"],
+)
+def test_what_is_changed_is_in_operation_until_the_day_before(former):
+    following = change(ChangeKind.CHANGE_DSCRO, dscro="south")
+
+    with pytest.raises(ChangeNotOfItsKind):
+        following.require_kind(former, succeeds=True)
+    following.require_kind(
+        replace(former, state=Step.ACTIVE, valid_to=date(2019, 3, 31)), succeeds=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "last"),
+    [
+        (datetime(2019, 3, 1, 9, tzinfo=UTC), date(2019, 3, 31)),
+        (datetime(2019, 6, 1, 9, tzinfo=UTC), date(2019, 5, 31)),
+    ],
+    ids=["activated before its day", "activated after it"],
+)
+def test_the_former_ends_the_day_before_and_never_in_the_past(at, last):
+    given = FORMER.give_way(change(ChangeKind.CHANGE_DSCRO, dscro="south"), at=at)
+
+    assert given.valid_to == last

@@ -41,6 +41,7 @@ class RelationshipRow(Versioned, table=True):
     requested_by_organisation: str
     activated_at: datetime | None = None
     source: str | None = None  # the published list that brought it
+    changes: UUID | None = None  # the relationship whose place it takes
 
 
 class RelationshipConsentRow(Versioned, table=True):

@@ -344,6 +344,13 @@ class ServiceContractMissing(Unprocessable):
     title = "A signed service contract for data processing services is needed"
 
 
+class ChangeNotOfItsKind(Unprocessable):
+    """Member `differs` names what is otherwise than the kind of change says."""
+
+    code = "CHANGE_NOT_OF_ITS_KIND"
+    title = "The relationship does not change the former one as its kind says"
+
+
 class DscroUnknown(Unprocessable):
     code = "DSCRO_UNKNOWN"
     title = "Unknown DSCRO"

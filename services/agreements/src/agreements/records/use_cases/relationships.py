@@ -10,6 +10,7 @@ import structlog
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.errors import NotAParty
 from agreements.records.domain.parties import organisation
+from agreements.records.domain.parties.organisation import predecessors
 from agreements.records.domain.parties.relationship import (
     ChangeKind,
     Relationship,
@@ -62,6 +63,8 @@ class RelationshipRequest:
     valid_to: date | None
     service_contract_reference: str | None
     contract_signed_on: date | None
+    changes: UUID | None = None
+    """The relationship that it takes the place of."""
 
 
 def request(
@@ -73,6 +76,8 @@ def request(
         DscroUnknown, OrganisationUnknown: one of those named is not known.
         ServiceContractMissing: there is no signed service contract (L01), or none with the new CSU.
         RelationshipOverlaps: another DSCRO serves the commissioner in that time (L04).
+        RelationshipNotFound, ChangeNotOfItsKind: it does not change the one that it names as its
+            kind says.
 
     """
     with ctx.uow.writing() as tx:
@@ -81,6 +86,7 @@ def request(
             return _show(tx, tx.relationships.get(UUID(known), scope=None), at)
         relationship = _asked_for(tx, asked, at, ctx)
         relationship.require_service_contract(at)
+        _changed(tx, relationship, ctx)
         others = tx.relationships.find(commissioner=relationship.commissioner)
         relationship.require_no_overlap(others)
         relationship.require_contract_of_change(others)
@@ -89,6 +95,16 @@ def request(
         shown = _show(tx, stored, at)
     log.info("relationship_requested", relationship_id=str(stored.id))
     return shown
+
+
+def _changed(tx: Transaction, relationship: Relationship, ctx: Context) -> Relationship | None:
+    """Return the relationship whose place it takes, which it changes as its kind says."""
+    if relationship.changes is None:
+        return None
+    former = tx.relationships.get(relationship.changes, scope=scope(tx, ctx))
+    before = predecessors(relationship.commissioner, relationship.valid_from, tx.instruments.all())
+    relationship.require_kind(former, succeeds=former.commissioner in before)
+    return former
 
 
 def _asked_for(
@@ -127,6 +143,7 @@ def _asked_for(
         state=Step.REQUESTED,
         requested_at=at,
         requested_by_organisation=ctx.principal.organisation,
+        changes=asked.changes,
     )
     if ctx.principal.role not in KNOWS_ALL and not own(tx, ctx) & set(relationship.parties()):
         raise NotAParty("Only an organisation that is involved asks for a relationship.")
@@ -165,14 +182,21 @@ def withdraw(relationship_id: UUID, *, ctx: Context) -> RelationshipWithState:
 
 
 def activate(relationship_id: UUID, *, ctx: Context) -> RelationshipWithState:
-    """Put a relationship in operation, and say which agreements it makes out of date."""
+    """Put a relationship in operation, and say which agreements it makes out of date.
+
+    The one that it changes ends the day before it begins, by the same act: no day has two, and
+    none is without.
+    """
     with ctx.uow.writing() as tx:
         at = tx.at
         former = tx.relationships.get(relationship_id, scope=scope(tx, ctx))
         others = tx.relationships.find(commissioner=former.commissioner)
         active = former.activate(others=others, at=at)
         if active is not former:
+            changed = _changed(tx, active, ctx)
             active = _save(tx, active, "relationship-activated", at, ctx)
+            if changed is not None:
+                _save(tx, changed.give_way(active, at=at), "relationship-ended", at, ctx)
             raise_tasks(tx, active.commissioner, at, ctx)
         return _show(tx, active, at)
 

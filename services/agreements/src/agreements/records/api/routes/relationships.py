@@ -20,6 +20,7 @@ from agreements.records.api.schemas.relationships import (
 )
 from agreements.records.api.schemas.shared import Code, Day, told
 from agreements.records.domain.errors import (
+    ChangeNotOfItsKind,
     DscroUnknown,
     ImportContradicts,
     ImportRefused,
@@ -54,7 +55,13 @@ removing = APIRouter(
     "",
     status_code=HTTPStatus.CREATED,
     responses=responses(
-        DscroUnknown, OrganisationUnknown, ServiceContractMissing, RelationshipOverlaps, NotAParty
+        DscroUnknown,
+        OrganisationUnknown,
+        ServiceContractMissing,
+        RelationshipOverlaps,
+        NotAParty,
+        RelationshipNotFound,
+        ChangeNotOfItsKind,
     ),
 )
 def request_relationship(
@@ -159,17 +166,24 @@ def agree_relationship(
     return RelationshipView.of(use_cases.agree(relationship_id, ctx=ctx))
 
 
-@router.post(
+@removing.post(
     "/{relationship_id}/activation",
     responses=responses(
-        RelationshipNotFound, TransitionRefused, RelationshipOverlaps, ServiceContractMissing
+        RelationshipNotFound,
+        TransitionRefused,
+        RelationshipOverlaps,
+        ServiceContractMissing,
+        ChangeNotOfItsKind,
     ),
 )
 def activate_relationship(
     relationship_id: UUID,
     ctx: Annotated[Context, permitted(permissions.MANAGE_RELATIONSHIP)],
 ) -> RelationshipView:
-    """Put a relationship in operation. Publication is another matter: it needs consent."""
+    """Put a relationship in operation; the one that it changes ends the day before.
+
+    Publication is another matter: it needs consent.
+    """
     return RelationshipView.of(use_cases.activate(relationship_id, ctx=ctx))
 
 

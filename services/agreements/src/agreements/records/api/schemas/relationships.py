@@ -47,6 +47,14 @@ class RequestRelationship(Incoming):
     effective_to: Day | None = None
     service_contract_reference: ServiceContract | None = None
     contract_signed_on: Day | None = None
+    changes: Annotated[
+        UUID | None,
+        Field(
+            description="The relationship in operation whose place it takes, changed as"
+            " `change_kind` says and in nothing else; it ends the day before, once this one is"
+            " activated. Null: it changes none."
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
@@ -67,6 +75,7 @@ class RequestRelationship(Incoming):
             valid_to=self.effective_to,
             service_contract_reference=self.service_contract_reference,
             contract_signed_on=self.contract_signed_on,
+            changes=self.changes,
         )
 
 
@@ -106,6 +115,7 @@ class RelationshipView(SealedView):
     effective_to: date | None
     service_contract_reference: str | None
     contract_signed_on: date | None
+    changes: Annotated[UUID | None, Field(description="The relationship whose place it takes.")]
     activated_at: datetime | None
     consents: list[ConsentView]
     consents_missing: Annotated[
@@ -131,6 +141,7 @@ class RelationshipView(SealedView):
             effective_to=r.valid_to,
             service_contract_reference=r.service_contract_reference,
             contract_signed_on=r.contract_signed_on,
+            changes=r.changes,
             activated_at=r.activated_at,
             consents=[ConsentView.model_validate(c) for c in r.consents],
             consents_missing=list(r.consents_missing()),

@@ -5,14 +5,15 @@ matter of consent, operation is not (domain.md 5.1): release needs active, not p
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.errors import (
+    ChangeNotOfItsKind,
     DscroUnknown,
     RelationshipOverlaps,
     ServiceContractMissing,
@@ -82,6 +83,20 @@ NEXT = {
 """The whole life of a relationship but its end, which is a date."""
 
 
+DAY = timedelta(days=1)
+SUPPORT = frozenset({"csu", "processors"})
+CHANGED: Mapping[ChangeKind, tuple[frozenset[str], frozenset[str]]] = {
+    ChangeKind.NEW: (frozenset(), frozenset()),
+    ChangeKind.CHANGE_DSCRO: (frozenset({"dscro"}), frozenset()),
+    ChangeKind.CHANGE_CSU: (frozenset(), SUPPORT),
+    ChangeKind.ADD_PARTY: (frozenset(), SUPPORT),
+    ChangeKind.REMOVE_PARTY: (frozenset(), SUPPORT),
+    ChangeKind.SUCCESSION: (frozenset({"commissioner"}), frozenset({"area_team"})),
+    ChangeKind.CORRECTION: (frozenset(), frozenset({"area_team", "service"})),
+}
+"""By kind: what is otherwise than in the former relationship, and what may be (domain.md 5.2)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicationConsent:
     """One organisation's express consent to publication; it may be withdrawn."""
@@ -115,6 +130,8 @@ class Relationship:
     activated_at: datetime | None = None
     source: str | None = None
     """The published list that brought it; None: it was asked for here."""
+    changes: UUID | None = None
+    """The relationship that it takes the place of, which ends the day before (domain.md 5.2)."""
     version: int = 0
 
     consents: tuple[PublicationConsent, ...] = ()
@@ -223,6 +240,60 @@ class Relationship:
                     relationship=other.reference,
                 )
 
+    def require_kind(self, former: "Relationship", *, succeeds: bool) -> None:
+        """Demand that it changes the former one as its kind says, and in nothing else.
+
+        `succeeds`: whether its commissioner follows the former's by a transfer instrument.
+
+        Raises:
+            ChangeNotOfItsKind
+
+        """
+        if former.state is not Step.ACTIVE:
+            raise ChangeNotOfItsKind(f"{former.reference} is not in operation: name one that is.")
+        if former.valid_to is not None and self.valid_from > former.valid_to + DAY:
+            raise ChangeNotOfItsKind(
+                f"{former.reference} ends on {former.valid_to}: days would be without one. Begin"
+                " the day after, or ask for a new one."
+            )
+        own, others = frozenset(self.supporters()), frozenset(former.supporters())
+        differs = {
+            "commissioner": self.commissioner != former.commissioner,
+            "service": self.service != former.service,
+            "area_team": self.area_team != former.area_team,
+            "dscro": self.dscro != former.dscro,
+            "csu": self.csu != former.csu,
+            "processors": frozenset(self.processors) != frozenset(former.processors),
+        }
+        must, may = CHANGED[self.change_kind]
+        wrong = sorted(
+            name
+            for name, is_other in differs.items()
+            if (is_other and name not in must | may) or (not is_other and name in must)
+        )
+        grown = {ChangeKind.ADD_PARTY: others < own, ChangeKind.REMOVE_PARTY: own < others}
+        if not grown.get(self.change_kind, True):
+            wrong.append("processors")
+        if self.change_kind is ChangeKind.CHANGE_CSU and own == others:
+            wrong.append("csu")
+        if self.change_kind is ChangeKind.SUCCESSION and not succeeds:
+            wrong.append("commissioner")
+        if self.change_kind is ChangeKind.CORRECTION and self.valid_from != former.valid_from:
+            wrong.append("effective_from")
+        if self.change_kind is ChangeKind.NEW:
+            wrong.append("change_kind")
+        if wrong:
+            raise ChangeNotOfItsKind(
+                f"{self.change_kind} of {former.reference} is not what it says:"
+                f" {', '.join(sorted(set(wrong)))}.",
+                differs=sorted(set(wrong)),
+            )
+
+    def give_way(self, following: "Relationship", *, at: datetime) -> Self:
+        """End the day before the one that takes its place, and never before yesterday."""
+        last = max(following.valid_from, legal_day(at)) - DAY
+        return self.end(last_day=last, at=at)
+
     def agree(self, *, at: datetime) -> Self:
         """Record the DSCRO's agreement."""
         return self._become(Step.DSCRO_AGREED, at)
@@ -282,7 +353,7 @@ class Relationship:
         """Check that one DSCRO per commissioner and service is active at any instant."""
         for other in others:
             if (
-                other.id != self.id
+                other.id not in {self.id, self.changes}
                 and other.state is Step.ACTIVE
                 and other.dscro != self.dscro
                 and self.overlaps(other)
