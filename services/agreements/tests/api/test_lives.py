@@ -16,6 +16,7 @@ from agreements.records.domain.agreement import AgreementState as A
 from agreements.records.domain.breach import BreachState as B
 from agreements.records.domain.contract import ContractState as C
 from agreements.records.domain.oversight.audits import AuditState as U
+from agreements.records.domain.parties.domain_transfer import DomainTransferState as D
 from agreements.records.domain.terms.lives import LIVES, Command, HoldState
 from agreements.records.use_cases import agreements as use_cases
 from common.security.roles import Role
@@ -24,12 +25,21 @@ from services.agreements.tests.api.test_breaches import REPORT
 from services.agreements.tests.api.test_holdings import holding, permit
 from services.agreements.tests.api.test_oversight import PLAN
 from services.agreements.tests.api.test_oversight import REPORT as REPORTED
-from services.agreements.tests.facts import CCG, CSU, NOW, REFERENCE
+from services.agreements.tests.facts import (
+    CCG,
+    CSU,
+    NOW,
+    OTHER_CSU,
+    REFERENCE,
+    line,
+    snapshot,
+)
 from services.agreements.tests.service import BODY
 
 BEFORE_END = "2018-08-31"
 AFTER_END = datetime(2018, 9, 2, 9, tzinfo=UTC)
 LATER = "2018-09-01"
+OTHER_NAME = "Midlands and Lancashire CSU"
 RENEWAL = UUID("019a0000-0000-7000-8000-000000000002")
 SIGNATORIES = {
     Role.CONTROLLER_SIGNATORY: CCG,
@@ -276,12 +286,65 @@ class Audits:
         return self.service.get(self.path, Role.AUDITOR).json()["state"]
 
 
+class DomainTransfers:
+    """One transfer, led to a state; its agreement lands with the new CSU from its first day."""
+
+    def __init__(self, service, start, _to):
+        self.service = service
+        service.active()
+        named = [snapshot()["processors"][0] | {"ods": OTHER_CSU, "legal_name": OTHER_NAME}]
+        lands = {"recipient_environment": {"organisation": OTHER_CSU, "kind": "analytics"}}
+        amendment = service.draft(
+            version="v0.1", kind="amendment", processors=named, lines=[line(1) | lands]
+        )
+        service.sign_all(amendment, (CCG, OTHER_CSU))
+        opened = [
+            service.post(
+                "/v1/recipient-environments",
+                Role.CONTRACT_MANAGER,
+                {"organisation": ods, "kind": "analytics", "clients": [f"client-{ods.lower()}"]},
+            ).json()["id"]
+            for ods in (CSU, OTHER_CSU)
+        ]
+        asked = {
+            "agreement": REFERENCE,
+            "former_environment": opened[0],
+            "following_environment": opened[1],
+            "effective_from": "2018-06-01",
+            "evidence": "Letter of the commissioner",
+        }
+        proposed = service.post("/v1/domain-transfers", Role.CONTRACT_MANAGER, asked)
+        self.path = f"/v1/domain-transfers/{proposed.json()['id']}"
+        if start in (D.AGREED, D.IN_EFFECT):
+            self.send(Command.AGREE_TRANSFER, Role.CONTROLLER_SIGNATORY)
+        if start is D.IN_EFFECT:
+            self.send(Command.EFFECT_TRANSFER, Role.CONTRACT_MANAGER)
+        if start is D.WITHDRAWN:
+            self.send(Command.WITHDRAW_TRANSFER, Role.CONTRACT_MANAGER)
+
+    def send(self, command, role):
+        step, body = {
+            Command.AGREE_TRANSFER: ("agreement", None),
+            Command.EFFECT_TRANSFER: ("effect", None),
+            Command.WITHDRAW_TRANSFER: ("withdrawal", {"reason": "It was put off."}),
+        }[command]
+        return self.service.post(f"{self.path}/{step}", role, body)
+
+    def makes(self, _role, _to):
+        return True
+
+    @property
+    def state(self):
+        return self.service.get(self.path, Role.AUDITOR).json()["state"]
+
+
 KINDS = {
     "Framework contract (agreements)": Contracts,
     "Agreement (agreements)": Agreements,
     "Breach (agreements)": Breaches,
     "Hold (agreements)": Holds,
     "Audit (agreements)": Audits,
+    "Transfer of pseudonym domains (agreements)": DomainTransfers,
 }
 ELSEWHERE = {(A.DESTRUCTION_DUE, Command.ACCEPT), (A.ACTIVE, Command.ACCEPT)}
 COMMANDS = {

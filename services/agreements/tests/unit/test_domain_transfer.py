@@ -13,7 +13,6 @@ from agreements.records.domain.errors import (
     StillReceiving,
 )
 from agreements.records.domain.parties.domain_transfer import (
-    MOVES,
     DomainTransfer,
     DomainTransferState,
     succession,
@@ -95,12 +94,6 @@ def test_it_is_taken_back_as_long_as_it_is_not_in_effect(agreed, state):
         with pytest.raises(DomainTransferTookEffect):
             change()
     assert succession([gone]).waiting == frozenset()
-
-
-def test_every_move_is_one_of_the_table():
-    assert set(MOVES) == set(DomainTransferState)
-    over = [state for state, moves in MOVES.items() if not moves]
-    assert over == [DomainTransferState.IN_EFFECT, DomainTransferState.WITHDRAWN]
 
 
 def effective(former, following, minutes):

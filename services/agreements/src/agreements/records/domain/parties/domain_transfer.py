@@ -28,21 +28,6 @@ class DomainTransferState(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
-MOVES: Mapping[DomainTransferState, tuple[tuple[DomainTransferState, str], ...]] = {
-    DomainTransferState.PROPOSED: (
-        (DomainTransferState.AGREED, "the last controller agrees"),
-        (DomainTransferState.WITHDRAWN, "it is taken back"),
-    ),
-    DomainTransferState.AGREED: (
-        (DomainTransferState.IN_EFFECT, "the former environment holds nothing any more"),
-        (DomainTransferState.WITHDRAWN, "it is taken back"),
-    ),
-    DomainTransferState.IN_EFFECT: (),
-    DomainTransferState.WITHDRAWN: (),
-}
-"""What may follow what, and by what."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainTransfer:
     """The instrument: from which environment to which, under one agreement, from which day."""

@@ -286,7 +286,7 @@ class Relationship:
             raise ChangeNotOfItsKind(
                 f"{self.change_kind} of {former.reference} is not what it says:"
                 f" {', '.join(sorted(set(wrong)))}.",
-                differs=sorted(set(wrong)),
+                differs=[*sorted(set(wrong))],
             )
 
     def give_way(self, following: "Relationship", *, at: datetime) -> Self:

@@ -1,4 +1,4 @@
-"""The lives of contracts, agreements, breaches, holds and audits, move by move.
+"""The lives of contracts, agreements, breaches, holds, audits and transfers of domains.
 
 docs/states.md is generated from these tables, and a test drives every move by every role and tries
 every command in every state: what is not in a table changes no state. A move without a command is
@@ -13,6 +13,7 @@ from agreements.records.domain.agreement import AgreementState as A
 from agreements.records.domain.breach import BreachState as B
 from agreements.records.domain.contract import ContractState as C
 from agreements.records.domain.oversight.audits import AuditState as U
+from agreements.records.domain.parties.domain_transfer import DomainTransferState as D
 
 
 class HoldState(StrEnum):
@@ -37,6 +38,9 @@ class Command(StrEnum):
     COMPLETE_ACTION = "POST /v1/audits/{audit_id}/actions/{number}/completion"
     PUBLISH_AUDIT = "POST /v1/audits/{audit_id}/publication"
     FOLLOW_UP = "POST /v1/audits/{audit_id}/follow-up"
+    AGREE_TRANSFER = "POST /v1/domain-transfers/{transfer_id}/agreement"
+    EFFECT_TRANSFER = "POST /v1/domain-transfers/{transfer_id}/effect"
+    WITHDRAW_TRANSFER = "POST /v1/domain-transfers/{transfer_id}/withdrawal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +182,30 @@ AUDIT: Life = {
     U.CLOSED: (),
 }
 
+_TRANSFER_WITHDRAWN = _ends(D.WITHDRAWN, Command.WITHDRAW_TRANSFER, "it is taken back")
+
+DOMAIN_TRANSFER: Life = {
+    D.PROPOSED: (
+        Move(to=D.AGREED, why="the last controller agrees", command=Command.AGREE_TRANSFER),
+        _TRANSFER_WITHDRAWN,
+    ),
+    D.AGREED: (
+        Move(
+            to=D.IN_EFFECT,
+            why="its day has come, and the former environment holds nothing any more",
+            command=Command.EFFECT_TRANSFER,
+        ),
+        _TRANSFER_WITHDRAWN,
+    ),
+    D.IN_EFFECT: (),
+    D.WITHDRAWN: (),
+}
+
 LIVES: Mapping[str, Life] = {
     "Framework contract (agreements)": CONTRACT,
     "Agreement (agreements)": AGREEMENT,
     "Breach (agreements)": BREACH,
     "Hold (agreements)": HOLD,
     "Audit (agreements)": AUDIT,
+    "Transfer of pseudonym domains (agreements)": DOMAIN_TRANSFER,
 }

@@ -21,6 +21,7 @@ from agreements.records.domain.destruction.certificate import (
     DestructionState,
 )
 from agreements.records.domain.issuing.batch import BatchState
+from agreements.records.domain.parties.domain_transfer import DomainTransfer, DomainTransferState
 from agreements.records.domain.parties.relationship import Step
 from agreements.records.domain.parties.submission_right import RightState
 from agreements.records.use_cases.context import Compared, Context, compared, own, scope
@@ -54,6 +55,8 @@ class Duty(StrEnum):
     AMEND_AGREEMENT = "amend_agreement"
     CERTIFY_DESTRUCTION = "certify_destruction"
     ACCEPT_DESTRUCTION = "accept_destruction"
+    AGREE_TO_DOMAIN_TRANSFER = "agree_to_domain_transfer"
+    PUT_DOMAIN_TRANSFER_INTO_EFFECT = "put_domain_transfer_into_effect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,6 +353,42 @@ def _with_files_out(desk: _Desk) -> Iterator[Agreement]:
             yield agreement
 
 
+def _transfers_to_agree_to(desk: _Desk) -> Iterator[Waiting]:
+    for one, agreement in _transfers(desk, DomainTransferState.PROPOSED):
+        if ours := sorted(desk.own & set(one.waiting_for)):
+            yield Waiting(
+                duty=Duty.AGREE_TO_DOMAIN_TRANSFER,
+                reference=agreement.reference,
+                path=f"/v1/domain-transfers/{one.id}",
+                said=f"The pseudonym domains of {agreement.reference} are to go on with another"
+                f" processor: {', '.join(ours)} has not agreed.",
+                since=one.proposed_at,
+                facts=(one, agreement),
+            )
+
+
+def _transfers_to_effect(desk: _Desk) -> Iterator[Waiting]:
+    for one, agreement in _transfers(desk, DomainTransferState.AGREED):
+        if one.valid_from <= desk.today:
+            yield Waiting(
+                duty=Duty.PUT_DOMAIN_TRANSFER_INTO_EFFECT,
+                reference=agreement.reference,
+                path=f"/v1/domain-transfers/{one.id}",
+                said=f"The day of the transfer of {agreement.reference}'s domains has come: put it"
+                " into effect once the former environment holds nothing.",
+                since=one.agreed_at,
+                facts=(one, agreement),
+            )
+
+
+def _transfers(
+    desk: _Desk, state: DomainTransferState
+) -> Iterator[tuple[DomainTransfer, Agreement]]:
+    for one in desk.tx.domain_transfers.find(effective_at=None, withdrawn_at=None):
+        if one.state is state:
+            yield one, desk.tx.agreements.by_id(one.agreement_id)
+
+
 SOURCES: Mapping[Duty, DutySource] = {
     Duty.SIGN_AGREEMENT: _agreements_to_sign,
     Duty.SIGN_CONTRACT: _contracts_to_sign,
@@ -373,4 +412,6 @@ SOURCES: Mapping[Duty, DutySource] = {
     Duty.AMEND_AGREEMENT: _amendments,
     Duty.CERTIFY_DESTRUCTION: _certificates,
     Duty.ACCEPT_DESTRUCTION: _acceptances,
+    Duty.AGREE_TO_DOMAIN_TRANSFER: _transfers_to_agree_to,
+    Duty.PUT_DOMAIN_TRANSFER_INTO_EFFECT: _transfers_to_effect,
 }

@@ -32,6 +32,8 @@ WHOSE: Mapping[Duty, Permission] = {
     Duty.AMEND_AGREEMENT: permissions.AMEND_AGREEMENT,
     Duty.CERTIFY_DESTRUCTION: permissions.CERTIFY_DESTRUCTION,
     Duty.ACCEPT_DESTRUCTION: permissions.ACCEPT_DESTRUCTION,
+    Duty.AGREE_TO_DOMAIN_TRANSFER: permissions.AGREE_DOMAIN_TRANSFER,
+    Duty.PUT_DOMAIN_TRANSFER_INTO_EFFECT: permissions.RECORD_TRANSFER,
 }
 """Who may do what waits: nobody is told of what another role has to do."""
 
