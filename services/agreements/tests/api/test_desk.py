@@ -260,6 +260,7 @@ def test_all_is_counted_and_the_soonest_is_shown_first(seeded):
     assert answer["counts"]["sign_agreement"] == 2
     assert set(answer["counts"]) == {
         *("sign_agreement", "sign_contract", "consent_to_publication", "certify_destruction"),
+        "agree_to_domain_transfer",
     }
     assert later["reference"] == REFERENCE
 
