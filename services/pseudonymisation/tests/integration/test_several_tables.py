@@ -196,12 +196,16 @@ def test_group_sessions_carry_nobody(intake, dissemination) -> None:
 
 @pytest.mark.scenario("R17")
 def test_the_service_request_of_an_immunisation_may_be_empty(intake, dissemination) -> None:
-    submit(intake, tables())
+    """In a file that has no such column, and in one that has it: guard of `Related._orphans`."""
+    sent = tables()
+    beside = next(rows for rows in (sent["CYP501"], sent["CYP502"]) if REFERRED in rows[0])
+    beside.append(beside[0] | {REFERRED: ""})
+    submit(intake, sent)
 
     found = read(dissemination, prepared(dissemination))
 
     rows = found["Immunisations"]
-    assert Counter(one[REFERRED] is None for one in rows) == Counter({True: 1, False: 1})
+    assert Counter(one[REFERRED] is None for one in rows) == Counter({True: 2, False: 1})
     assert all(one[WHO] in {r[WHO] for r in found["Referrals"]} for one in rows)
 
 
