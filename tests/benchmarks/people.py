@@ -1,9 +1,15 @@
-"""People led back: 100,000 tokens of one line, against a list of who is registered where.
+"""People: led back by their tokens, and asked about in a national check.
+
+`people led back`: 100,000 tokens of one line, against a list of who is registered where.
 
 The list is read as it comes, and lies sealed; tokens are those of the haven's own code. The floor
 is what any way has to do: the same engine with the same limits reads numbers and practices from a
 plain file, and joins the numbers that are asked for. Led back is all of it: tokens to numbers,
 numbers to people, the sealed list, and what is said of each token.
+
+`national check`: the reply to a check about everybody comes in, is sealed, and is held against the
+request. The floor: the same engine with the same limits reads the reply and the request as plain
+files and joins them.
 """
 
 import statistics
@@ -23,6 +29,8 @@ from pseudonymisation.engine.blocks import Cipher, views_of, words_of
 from pseudonymisation.engine.sealing import PERSON
 from pseudonymisation.engine.session import literal, session
 from pseudonymisation.engine.tokens import Kind, Retokeniser
+from pseudonymisation.intake.adapters.intake import SealedHaven
+from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
 from pseudonymisation.people.adapters.sealed_people import SealedPeople
 from pseudonymisation.people.domain.registration import RegistrationList
 from pseudonymisation.people.domain.reidentification import LedBack
@@ -42,7 +50,11 @@ AT: Final = datetime(2019, 5, 1, tzinfo=UTC)
 
 def run(scale: float, scratch: Path) -> list[Result]:
     numbers = World.create(people=max(1000, int(PEOPLE * scale)), seed=SEED).nhs_numbers
-    return [led_back(Bench.create(scratch / "haven"), pa.array(numbers, pa.string()), scale)]
+    people = pa.array(numbers, pa.string())
+    return [
+        led_back(Bench.create(scratch / "haven"), people, scale),
+        checked(Bench.create(scratch / "check"), people),
+    ]
 
 
 def led_back(bench: Bench, numbers: pa.Array, scale: float) -> Result:
@@ -85,6 +97,72 @@ def led_back(bench: Bench, numbers: pa.Array, scale: float) -> Result:
         goal=None,
         better="lower",
         told=f"{len(tokens):,} tokens against a list of {len(numbers):,}:"
+        f" {statistics.median(taken.contender):.2f} s, plain join"
+        f" {statistics.median(taken.floor):.2f} s; {taken.spread};"
+        f" {taken.cpu_ratio:.2f} of its CPU",
+    )
+
+
+def checked(bench: Bench, numbers: pa.Array) -> Result:
+    """Take the reply to a check about all of them; one in twenty objected."""
+    haven = SealedHaven(
+        objects=bench.objects,
+        keys=bench.keys,
+        scratch=bench.directory / "scratch",
+        limits=LIMITS,
+        quarantine_entries_max=0,
+    )
+    asked = haven.opt_outs(new_id())  # a list of people is what a request is, as it lies
+    asked.take("".join(f"{number}\n" for number in numbers.to_pylist()).encode("ascii"))
+    check = OptOutCheck(
+        id=asked.list_id,
+        data_set="SUS_APC",
+        periods=("2018-04",),
+        purpose="RS",
+        editions=(),
+        people=asked.finish().people,
+        object_key=asked.key,
+        opened_at=AT,
+        opened_by="measured",
+    )
+    cleared = numbers.filter(pa.array(np.arange(len(numbers)) % 20 != 0))
+    content = "".join(f"{number},\n" for number in cleared.to_pylist()).encode("ascii")
+    reply, request = bench.directory / "reply.dat", bench.directory / "request.parquet"
+    reply.write_bytes(content)
+    pq.write_table(pa.table({"number": numbers}), request)
+    found: dict[str, tuple[int, int]] = {}
+
+    def contender() -> None:
+        coming = haven.cleared(new_id())
+        for at in range(0, len(content), CHUNK_BYTES):
+            coming.take(content[at : at + CHUNK_BYTES])
+        people = coming.finish().people
+        found["checked"] = people, haven.not_asked(check, coming.list_id, coming.key)
+        coming.abandon()
+
+    def floor() -> None:
+        with session(
+            directories=[request.parent], temp_directory=haven.scratch, keys={}, limits=LIMITS
+        ) as connection:
+            replied = (
+                f"(SELECT DISTINCT number FROM read_csv({literal(reply)}, header = false,"
+                " columns = {'number': 'VARCHAR', 'rest': 'VARCHAR'}))"
+            )
+            row = connection.execute(
+                f"SELECT count(*), count(*) FILTER (q.number IS NULL) FROM {replied} AS r"
+                f" LEFT JOIN read_parquet({literal(request)}) AS q USING (number)"
+            ).fetchone()
+        assert row is not None
+        found["joined"] = int(row[0]), int(row[1])
+
+    taken = turns(contender, floor, rounds=ROUNDS)
+    assert found["checked"] == found["joined"] == (len(cleared), 0), found
+    return Result(
+        name="national check",
+        ratio=taken.ratio,
+        goal=None,
+        better="lower",
+        told=f"a reply of {len(cleared):,} against {len(numbers):,} asked about:"
         f" {statistics.median(taken.contender):.2f} s, plain join"
         f" {statistics.median(taken.floor):.2f} s; {taken.spread};"
         f" {taken.cpu_ratio:.2f} of its CPU",

@@ -216,6 +216,16 @@ class AttestedChanges:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandingEdition:
+    """An edition of another file, beside which the records of a month lost or gained nobody."""
+
+    __pydantic_config__ = OPEN
+
+    month: Text
+    edition: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
     """By which rule columns of the line cap each other, and what became of which."""
 
@@ -277,6 +287,8 @@ class Attestation:
     """Whose patients alone are in it; None: it is not for a practice."""
     changes: AttestedChanges | None = None
     """The file is a change set; None: it has the records themselves, or a table."""
+    standing_beside: tuple[StandingEdition, ...] = ()
+    """Editions beside which, with another list, it would tell who objected (docs/adr/0171)."""
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Attestation":

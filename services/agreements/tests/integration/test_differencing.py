@@ -104,6 +104,37 @@ def test_where_the_edition_changed_as_well_the_newer_list_is_used(decider):
     assert codes(give(decider, "list-3", editions=["edition-1", "edition-3"])) == REFUSED
 
 
+@pytest.mark.scenario("R13")
+@pytest.mark.parametrize("first", ["older", "newer"])
+def test_where_objections_would_be_all_that_it_lacks_it_waits_for_the_next_edition(
+    engine, decider, first
+):
+    """Guard: `held._is_all_by_objection`; whichever of the two files was made first says it."""
+    beside = [{"month": "2018-04", "edition": "edition-1"}]
+    files = {
+        "older": ("list-1", {"editions": ["edition-1"]}),
+        "newer": ("list-2", {"editions": ["edition-2"], "standing_beside": beside}),
+    }
+    second = "newer" if first == "older" else "older"
+    list_, said = files[first]
+    had = give(decider, list_, **said)
+    fetched(decider, had)
+
+    list_, said = files[second]
+    again = give(decider, list_, **said)
+
+    assert codes(again) == {("OPT_OUT_DIFFERENCING", "2018-04")}
+    assert holdings(engine) == [had.holding_id]
+    assert give(decider, "list-3", editions=["edition-3"]).permitted
+
+
+def test_with_the_same_list_an_edition_that_lost_nobody_is_released(decider):
+    fetched(decider, give(decider, "list-1", editions=["edition-1"]))
+    beside = [{"month": "2018-04", "edition": "edition-1"}]
+
+    assert give(decider, "list-1", editions=["edition-2"], standing_beside=beside).permitted
+
+
 def test_a_month_that_it_does_not_hold_is_released(decider):
     fetched(decider, give(decider, "list-1", periods=("2018-05",)))
 

@@ -43,14 +43,20 @@ def prepared(
     *,
     editions: Sequence[str] = ("edition-1",),
     periods: Sequence[str] | None = None,
+    standing_beside: Sequence[dict[str, str]] = (),
     **opt_out: Any,
 ) -> AskRelease:
-    """A file that the haven made with a list, under a permit of its own."""
+    """A file that the haven made with a list, under a permit of its own.
+
+    `standing_beside`: editions of others beside which its records lost or gained nobody.
+    """
     asked = asking.request() if periods is None else asking.request(periods=periods)
     permit = decider.ask_and_wait(asked).permit
     assert permit is not None
     said = asking.attested(permit, editions=[asking.edition(id_) for id_ in editions])
     said["opt_out"] |= {"list_id": made_with, "list_date": "2018-06-01"} | opt_out
+    if standing_beside:
+        said["standing_beside"] = list(standing_beside)
     return asking.release(said)
 
 

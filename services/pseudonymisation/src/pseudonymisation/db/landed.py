@@ -9,9 +9,16 @@ from sqlmodel import Session, col, select
 
 from pseudonymisation.db.held.kept import EDITIONS, LISTS
 from pseudonymisation.db.held.logged import Logged
-from pseudonymisation.db.opt_outs import answered_checks, is_taken_back, standing
-from pseudonymisation.db.tables import EditionRow, is_in_force
-from pseudonymisation.intake.domain.opt_out import upheld
+from pseudonymisation.db.opt_outs import (
+    answered_checks,
+    is_taken_back,
+    standing,
+    to_check,
+    to_list,
+)
+from pseudonymisation.db.tables import EditionRow, OptOutCheckRow, OptOutListRow, is_in_force
+from pseudonymisation.intake.domain.opt_out import OptOutList, upheld
+from pseudonymisation.intake.domain.opt_out_check import OptOutCheck
 from pseudonymisation.intake.domain.opt_out_check import upheld as upheld_checks
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.preparations.domain.preparation import (
@@ -83,27 +90,42 @@ class SqlLanded:
                 editions=[edition.id for edition in editions],
             )
         ]
-        return tuple(
-            PinnedOptOutList(
-                id=check.reply.id,
-                list_date=check.opened_on,
-                digest=check.reply.digest,
-                object_key=check.reply.object_key,
-            )
-            for check in upheld_checks(serving)
-            if check.reply is not None
-        )
+        replies = map(_pinned_reply, upheld_checks(serving))
+        return tuple(reply for reply in replies if reply is not None)
 
     def is_taken_back(self, lists: Sequence[PinnedOptOutList]) -> bool:
         return is_taken_back(self.session, [listed.id for listed in lists])
 
-    def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
-        return tuple(
-            PinnedOptOutList(
-                id=o.id, list_date=o.list_date, digest=o.digest, object_key=o.object_key
-            )
-            for o in upheld(standing(self.session))
+    def lists_named(self, ids: Sequence[UUID]) -> tuple[PinnedOptOutList, ...]:
+        lists = select(OptOutListRow).where(col(OptOutListRow.id).in_(ids))
+        replies = select(OptOutCheckRow).where(col(OptOutCheckRow.reply_id).in_(ids))
+        checks = [to_check(row) for row in self.session.exec(replies)]
+        return (
+            *(_pinned_list(to_list(row)) for row in self.session.exec(lists)),
+            *(reply for check in checks if (reply := _pinned_reply(check)) is not None),
         )
+
+    def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
+        return tuple(map(_pinned_list, upheld(standing(self.session))))
+
+
+def _pinned_list(listed: OptOutList) -> PinnedOptOutList:
+    return PinnedOptOutList(
+        id=listed.id,
+        list_date=listed.list_date,
+        digest=listed.digest,
+        object_key=listed.object_key,
+    )
+
+
+def _pinned_reply(check: OptOutCheck) -> PinnedOptOutList | None:
+    """Return its reply as a list: of the day on which the check was opened."""
+    reply = check.reply
+    if reply is None:
+        return None
+    return PinnedOptOutList(
+        id=reply.id, list_date=check.opened_on, digest=reply.digest, object_key=reply.object_key
+    )
 
 
 def pinned(row: EditionRow) -> PinnedEdition:

@@ -38,7 +38,7 @@ from pseudonymisation.preparations.domain.preparation import (
     PreparedFile,
 )
 from pseudonymisation.preparations.domain.tokens import DomainState, PseudonymDomain
-from statements.permit import DomainFacts
+from statements.permit import DomainFacts, Permit
 
 _EDITIONS: TypeAdapter[tuple[PinnedEdition, ...]] = TypeAdapter(tuple[PinnedEdition, ...])
 
@@ -67,6 +67,26 @@ class SqlPreparations:
         )
         row = self.session.exec(query).first()
         return None if row is None else self._to_domain(row)
+
+    def beside(self, permit: Permit) -> Sequence[Preparation]:
+        environment = col(PseudonymDomainRow.facts)["environment"].as_string()
+        query = (
+            select(PreparationRow)
+            .join(PseudonymDomainRow, col(PseudonymDomainRow.id) == col(PreparationRow.domain_id))
+            .where(environment == permit.domain.environment)
+            .where(col(PreparationRow.state) != PreparationState.FAILED)
+            .where(col(PreparationRow.extract_id) != UUID(permit.extract_id))
+            .order_by(col(PreparationRow.created_at), col(PreparationRow.id))
+        )
+        found = map(self._to_domain, self.session.exec(query).all())
+        return [
+            one
+            for one in found
+            if one.permit.table is None
+            and one.permit.opt_out.applied
+            and one.permit.line.data_set == permit.line.data_set
+            and not set(one.permit.periods).isdisjoint(permit.periods)
+        ]
 
     def claimable(self, *, at: datetime) -> Preparation | None:
         """Return the oldest that nobody works on, locked until the transaction ends."""

@@ -4,7 +4,7 @@ So a recipient environment never gets both (ruling 6, docs/adr/0022): a period t
 prepared again for a newer list alone. It *holds* a file when a byte of it may have left, which is
 when a fetch was ever permitted. A file of which none was is made void for good, and the newer
 one takes its place. Where the editions changed as well the rows are others, and the newer list
-is right.
+is right; unless objections would be all that the newer file lacks, or all that the older one did.
 
 A release is judged by what the haven attests of the file. A request is judged by what the haven
 would read at that moment, so that nothing is prepared in vain; the release is judged all the same.
@@ -41,6 +41,8 @@ class FileRows:
     """Whose people they are; empty for the whole country."""
     editions: Mapping[str, frozenset[str]]
     """By month; none where nobody attested them."""
+    standing_beside: frozenset[tuple[str, str]] = frozenset()
+    """Month and edition of others, beside which its records lost or gained nobody."""
 
 
 def rows_of(file: Attestation) -> FileRows:
@@ -48,14 +50,16 @@ def rows_of(file: Attestation) -> FileRows:
         lists=file.opt_out.lists if file.opt_out.applied else None,
         codes=frozenset(file.population.codes),
         editions={month: file.editions_of(month) for month in file.periods},
+        standing_beside=frozenset((one.month, one.edition) for one in file.standing_beside),
     )
 
 
 def told_apart(one: FileRows, other: FileRows) -> tuple[str, ...]:
     """Name the months in which the two would tell who objected between their lists.
 
-    People of other commissioners, and rows of other editions, tell nothing by their difference.
-    Editions that nobody attested may be the same.
+    People of other commissioners, and rows of other editions, tell nothing by their difference;
+    but where the records of the editions lost or gained nobody, every difference is an objection
+    (docs/adr/0171). Editions that nobody attested may be the same.
     """
     if one.lists is None or other.lists is None or one.lists == other.lists:
         return ()
@@ -75,4 +79,14 @@ def to_be_void(file: Attestation, held: tuple[HeldFile, ...]) -> tuple[UUID, ...
 
 def _shares_rows(one: FileRows, other: FileRows, month: str) -> bool:
     mine, theirs = one.editions[month], other.editions[month]
-    return not mine or not theirs or bool(mine & theirs)
+    if not mine or not theirs or mine & theirs:
+        return True
+    return _is_all_by_objection(one, other, month)
+
+
+def _is_all_by_objection(one: FileRows, other: FileRows, month: str) -> bool:
+    """Say whether the records alone took nobody out, or brought nobody in."""
+    mine, theirs = one.editions[month], other.editions[month]
+    return any((month, edition) in one.standing_beside for edition in theirs) or any(
+        (month, edition) in other.standing_beside for edition in mine
+    )

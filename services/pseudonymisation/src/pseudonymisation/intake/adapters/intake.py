@@ -455,7 +455,7 @@ class SealedList:
     def __init__(self, haven: SealedHaven, list_id: UUID, numbers: lists.Numbers) -> None:
         self.key = f"{OPT_OUTS}/{list_id}/{new_id()}.parquet"
         self._haven = haven
-        self._list_id = list_id
+        self.list_id = list_id
         self._numbers = numbers
 
     def take(self, chunk: bytes) -> None:
@@ -467,15 +467,15 @@ class SealedList:
             people = lists.write(
                 tokens,
                 to=path,
-                key_name=lists.named("o", self._list_id),
-                key=haven.keys.ensure(key_of_list(self._list_id)),
-                scratch=haven.scratch / self._list_id.hex,
+                key_name=lists.named("o", self.list_id),
+                key=haven.keys.ensure(key_of_list(self.list_id)),
+                scratch=haven.scratch / self.list_id.hex,
                 limits=haven.limits,
             )
         return ListContent(numbers=len(tokens), people=people, digest=self._numbers.digest)
 
     def abandon(self) -> None:
-        self._haven.keys.destroy(key_of_list(self._list_id))
+        self._haven.keys.destroy(key_of_list(self.list_id))
         self._haven.objects.delete(self.key)
 
 

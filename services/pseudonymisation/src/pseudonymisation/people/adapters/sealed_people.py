@@ -108,14 +108,21 @@ class SealedPeople:
         retokeniser = self.retokeniser(domain, foreign, len(tokens))
         person_key = self.keys.get(PERSON)
         numbers = retokeniser.numbers(pa.array(tokens, pa.string()))
-        known = [place for place, one in enumerate(numbers) if one.is_valid]
-        sealed = _sealed(numbers.take(pa.array(known, pa.int64())), person_key)
+        known = np.flatnonzero(numbers.is_valid())
+        found = numbers.take(pa.array(known))
+        sealed = _sealed(found, person_key)
         own = self._registered(sealed, lists, practice)
-        people = dict(zip(known, sealed, strict=True))
-        registered = dict(zip(known, own, strict=True))
+        answers = [_NOT_KNOWN] * len(tokens)
+        told = zip(known.tolist(), found.to_pylist(), _hexadecimal(sealed), own, strict=True)
+        for place, number, person, is_own in told:
+            answers[place] = (
+                (Outcome.NUMBER, person, number)
+                if is_own
+                else (Outcome.NOT_REGISTERED_WITH_YOU, person, None)
+            )
         return [
-            _led_back(token, place, numbers, people, registered)
-            for place, token in enumerate(tokens)
+            LedBack(token=token, outcome=outcome, person=person, number=number)
+            for token, (outcome, person, number) in zip(tokens, answers, strict=True)
         ]
 
     def retokeniser(self, domain: PseudonymDomain, foreign: int, tokens: int) -> Retokeniser:
@@ -148,7 +155,7 @@ class SealedPeople:
                 field="nhs_number",
             )
         sealed = _sealed(number, self.keys.get(PERSON))
-        return bytes(sealed[0]).hex()
+        return _hexadecimal(sealed)[0]
 
     def _registered(
         self, sealed: Blocks, lists: Sequence[RegistrationList], practice: Collection[str]
@@ -325,19 +332,10 @@ def _sealed(numbers: pa.Array, person_key: bytes) -> Blocks:
     return Cipher(person_key).encrypt(views_of(numbers.cast(pa.string_view())))
 
 
-def _led_back(
-    token: str,
-    place: int,
-    numbers: pa.StringArray,
-    people: dict[int, Blocks],
-    registered: dict[int, bool],
-) -> LedBack:
-    if place not in people:
-        return LedBack(token=token, outcome=Outcome.NOT_KNOWN, person=None, number=None)
-    person = bytes(people[place]).hex()
-    if not registered[place]:
-        return LedBack(
-            token=token, outcome=Outcome.NOT_REGISTERED_WITH_YOU, person=person, number=None
-        )
-    number = str(numbers[place].as_py())
-    return LedBack(token=token, outcome=Outcome.NUMBER, person=person, number=number)
+def _hexadecimal(sealed: Blocks) -> list[str]:
+    """Write each person's haven token in hexadecimal digits."""
+    digits, each = sealed.tobytes().hex(), 2 * sealed.shape[1]
+    return [digits[at : at + each] for at in range(0, len(digits), each)]
+
+
+_NOT_KNOWN: Final[tuple[Outcome, str | None, str | None]] = (Outcome.NOT_KNOWN, None, None)

@@ -23,6 +23,11 @@ from pseudonymisation.preparations.adapters.changes.comparing import (
     has_removals,
     write_changes,
 )
+from pseudonymisation.preparations.adapters.changes.standing_still import (
+    Side,
+    Workspace,
+    stands_still,
+)
 from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.gathering import gathered
 from pseudonymisation.preparations.adapters.plan import (
@@ -35,13 +40,15 @@ from pseudonymisation.preparations.adapters.plan import (
 from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
 from pseudonymisation.preparations.domain.capping import capping, filtered, told
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared, PcdLeak
-from pseudonymisation.preparations.domain.preparation import PinnedOptOutList
+from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
 from pseudonymisation.preparations.use_cases.ports import (
     ChangeFiles,
     EarlierExtract,
     ExtractOrder,
+    OtherExtract,
     PreparedFiles,
 )
+from statements.attestation import StandingEdition
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -134,9 +141,61 @@ class DuckDbExtractEngine:
                 outcome = prepare(
                     plan, target=parquet, scratch=spill, limits=self._limits, report=report
                 )
+                beside = tuple(self._standing_beside(work, landed, Workspace(spill, self._limits)))
+                outcome = replace(outcome, standing_beside=beside)
             if CSV in work.permit.formats:
                 write_csv(parquet, target=csv, scratch=spill, limits=self._limits)
         return PreparedFiles(outcome, {PARQUET: parquet, CSV: csv})
+
+    def _standing_beside(
+        self, work: ExtractOrder, landed: AtHand, place: Workspace
+    ) -> Iterator[StandingEdition]:
+        """Name the editions of others beside which this one, with another list, betrays somebody.
+
+        Of what nobody can read any more the worst is said.
+        """
+        for other in work.others:
+            for edition, key in other.editions:
+                for month in filter(edition.covers, other.months):
+                    current = tuple(
+                        (own, own_key)
+                        for own, own_key in work.editions
+                        if own.provider == edition.provider and own.covers(month)
+                    )
+                    if not current:
+                        continue  # the provider's rows are gone, all of them
+                    is_known = key is not None and other.upheld is not None
+                    if not is_known or self._stands_still(
+                        other,
+                        (edition, key or b""),
+                        replace(work, editions=current),
+                        month,
+                        landed,
+                        place,
+                    ):
+                        yield StandingEdition(month=month, edition=str(edition.id))
+
+    def _stands_still(
+        self,
+        other: OtherExtract,
+        edition: tuple[PinnedEdition, bytes],
+        work: ExtractOrder,
+        month: str,
+        landed: AtHand,
+        place: Workspace,
+    ) -> bool:
+        lists = other.upheld or ()
+        by_check = other.permit.opt_out.by == "check"
+        theirs = replace(
+            work,
+            permit=other.permit,
+            data_set=other.data_set,
+            editions=(edition,),
+            opted_out=() if by_check else lists,
+            cleared=lists if by_check else (),
+        )
+        one, this = self.plan(theirs, landed), self.plan(work, landed)
+        return stands_still(Side(one, this), Side(this, one), month, place)
 
     @contextmanager
     def at_hand(self, place: Path) -> Iterator[AtHand]:

@@ -51,7 +51,7 @@ class People:
 
     def build_map(self) -> None:
         """Make the map of people, and that of second persons, where rows name two."""
-        rows = self._of_practice(self._selection.rows())
+        rows = of_practice(self._selection.rows(), self._plan)
         counted = self._map(PEOPLE, PERSON_KINDS, rows, FIRST)
         self.people, self.rows = counted.people, counted.rows
         self.left_out, self.rows_left_out = counted.left_out, counted.rows_left_out
@@ -66,18 +66,6 @@ class People:
         self.rows_left_out += seconds.rows_left_out
         self.rows_without_person += seconds.rows_without_person
         self._count(rows)
-
-    def _of_practice(self, rows: str) -> str:
-        """Keep the rows of a practice's own patients, where the file is for one (ruling 29)."""
-        if not self._plan.registered_with:
-            return rows
-        codes = ", ".join(literal(code) for code in self._plan.registered_with)
-        by_each = " AND ".join(
-            f"EXISTS (SELECT 1 FROM {listed.sql} AS r WHERE r.person_0 = s.person_0"
-            f" AND r.person_1 = s.person_1 AND r.practice IN ({codes}))"
-            for listed in self._plan.registered
-        )
-        return f"SELECT s.* FROM ({rows}) AS s WHERE s.person_kind = 1 AND {by_each}"
 
     @property
     def beside(self) -> str:
@@ -169,6 +157,19 @@ class People:
                 counted.people += int(np.count_nonzero(kept))
                 counted.rows += int(rows[kept].sum())
                 yield from _minted(retokeniser, first[kept], second[kept])
+
+
+def of_practice(rows: str, plan: Plan) -> str:
+    """Keep the rows of a practice's own patients, where the file is for one (ruling 29)."""
+    if not plan.registered_with:
+        return rows
+    codes = ", ".join(literal(code) for code in plan.registered_with)
+    by_each = " AND ".join(
+        f"EXISTS (SELECT 1 FROM {listed.sql} AS r WHERE r.person_0 = s.person_0"
+        f" AND r.person_1 = s.person_1 AND r.practice IN ({codes}))"
+        for listed in plan.registered
+    )
+    return f"SELECT s.* FROM ({rows}) AS s WHERE s.person_kind = 1 AND {by_each}"
 
 
 @dataclass

@@ -126,18 +126,7 @@ class Selection:
 
     def whose(self) -> Sequence[str]:
         """Say that a row is of the permit's people, and then of each of the plan's others."""
-        plan = self._plan
-        told = [(plan.is_national, plan.codes, plan.reasons)]
-        told += [
-            (one.is_national, tuple(sorted(one.codes)), tuple(sorted(one.reasons)))
-            for one in plan.others
-        ]
-        return [
-            "TRUE"
-            if is_national
-            else f"({' OR '.join(is_named(letter, codes) for letter in reasons)})"
-            for is_national, codes, reasons in told
-        ]
+        return whose(self._plan)
 
     def _names(self, letter: str) -> str:
         return is_named(letter, self._plan.codes)
@@ -196,6 +185,19 @@ class Selection:
             f"WHEN {literal(code)} THEN {number * unit}"
             for number, code in enumerate(self._codes(), start=1)
         )
+
+
+def whose(plan: Plan) -> Sequence[str]:
+    """Say that a row is of a permit's people, and then of each of the plan's others."""
+    told = [(plan.is_national, plan.codes, plan.reasons)]
+    told += [
+        (one.is_national, tuple(sorted(one.codes)), tuple(sorted(one.reasons)))
+        for one in plan.others
+    ]
+    return [
+        "TRUE" if is_national else f"({' OR '.join(is_named(letter, codes) for letter in reasons)})"
+        for is_national, codes, reasons in told
+    ]
 
 
 def is_named(letter: str, codes: Sequence[str]) -> str:

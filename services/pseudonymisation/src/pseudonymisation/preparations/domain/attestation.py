@@ -32,6 +32,7 @@ from statements.attestation import (
     Population,
     Registered,
     Scan,
+    StandingEdition,
 )
 from statements.line import MapVersions
 from statements.permit import Permit
@@ -73,6 +74,8 @@ class ExtractOutcome:
     """Of the rules by which the engine made it, what nobody published."""
     groups: Groups | None = None
     """Of records: how few people share their quasi-identifiers."""
+    standing_beside: tuple[StandingEdition, ...] = ()
+    """Editions of other files beside which the records lost or gained nobody."""
 
 
 def columns_of(permit: Permit, data_set: DataSet, *, has_token: bool = True) -> tuple[Column, ...]:
@@ -173,6 +176,7 @@ def claims(
         groups=outcome.groups,
         changes=changes,
         registered=_registered(permit, registrations),
+        standing_beside=outcome.standing_beside,
     ).claims()
 
 

@@ -58,6 +58,12 @@ class Preparations(Protocol):
 
         """
 
+    def beside(self, permit: Permit) -> Sequence[Preparation]:
+        """Return those of records, opt-outs upheld, that lie in its environment or may come to.
+
+        Of the same data set, in whatever agreement, and of none of its own extract.
+        """
+
     def named_objects(self) -> set[str]: ...
 
     def attempts_alive(self, *, at: datetime) -> set[UUID]: ...
@@ -128,6 +134,9 @@ class Landed(Protocol):
     def are_lists_as_logged(self) -> bool:
         """Say whether lists and checks are what the audit log says of them, and none is missing."""
 
+    def lists_named(self, ids: Sequence[UUID]) -> tuple[PinnedOptOutList, ...]:
+        """Return the lists, and replies to checks, of these ids that there are."""
+
     def opt_out_lists(self) -> tuple[PinnedOptOutList, ...]:
         """Return the lists whose people are left out, the one in force first; without it, none."""
 
@@ -185,6 +194,19 @@ class HavenKeys(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherExtract:
+    """What the environment has, or may come to have, of the same months in other editions."""
+
+    permit: Permit
+    data_set: DataSet
+    months: tuple[str, ...]
+    editions: tuple[tuple[PinnedEdition, bytes | None], ...] = field(repr=False)
+    """None: its key is gone, and nobody can tell any more what was in it."""
+    upheld: tuple[tuple[PinnedOptOutList, bytes], ...] | None = field(repr=False)
+    """Whose people were left out, or alone used; None: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOrder:
     """One extract to make, with the keys for it."""
 
@@ -211,6 +233,11 @@ class ExtractOrder:
     """Of a table: what its recipient has already."""
     beside: tuple[tuple[PinnedEdition, bytes], ...] = field(default=(), repr=False)
     """Further editions that those were made of and that are still there."""
+    others: tuple[OtherExtract, ...] = field(default=(), repr=False)
+    """Of records, with opt-outs upheld: what they are held against."""
+
+    def beside_others(self, others: tuple[OtherExtract, ...]) -> Self:
+        return replace(self, others=others)
 
     def of(self, one: FileOf) -> Self:
         """Return what is to be made of one of the permit's files."""

@@ -44,6 +44,7 @@ from pseudonymisation.preparations.domain.preparation import (
 )
 from pseudonymisation.preparations.domain.shown import ShownBefore, ShownCells, shown_table
 from pseudonymisation.preparations.use_cases import domains
+from pseudonymisation.preparations.use_cases.beside_others import Others
 from pseudonymisation.preparations.use_cases.change_sets import ChangeSet
 from pseudonymisation.preparations.use_cases.ports import (
     ExtractEngine,
@@ -158,10 +159,11 @@ class PreparationJobs:
         change_set = ChangeSet.asked_for(
             preparation.permit, uow=self.uow, store=self.store, engine=self.engine
         )
+        others = Others(uow=self.uow, keys=self.keys, catalogue=self.catalogue)
         files: list[PreparedFile] = []
         shown: Mapping[str, ShownCells] = {}
         for one in files_of(preparation.permit, data_set):
-            order = work.of(one)
+            order = others.beside(preparation, one, work.of(one))
             with self.engine.make(order, attempt=claim.attempt, report=report) as made:
                 report(made.outcome.rows, made.outcome.rows)
                 require_large_groups(preparation.permit, one.attested(made.outcome))

@@ -1,0 +1,117 @@
+"""Whether the records of two editions tell apart whom an objection took out (docs/adr/0171).
+
+Two files of one month, of two editions and with two lists: whoever is in one of them alone left or
+came by the records, or by an objection. Where the records by themselves lost nobody, whoever is
+missing objected; where they gained nobody, whoever is new did so before. Told is which editions of
+others are so; never who, or how many.
+
+Both selections are those of both permits together: a person whom the other file never had hides
+nobody. Editions are compared provider by provider, since a row says whose it is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from pseudonymisation.engine.session import EngineLimits, literal, session
+from pseudonymisation.preparations.adapters.people import of_practice
+from pseudonymisation.preparations.adapters.plan import Plan, Source
+from pseudonymisation.preparations.adapters.preparation import without_engine_words
+from pseudonymisation.preparations.adapters.selection import Selection, whose
+
+WORDS: Final = "person_0, person_1"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where the engine may work, and with how much."""
+
+    scratch: Path
+    limits: EngineLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two files: the plan by which it is made, of the one edition, with its lists."""
+
+    plan: Plan
+    beside: Plan
+    """Of the other file: only whom both select counts."""
+
+    def people(self, month: str, place: Workspace) -> pa.Table:
+        """Return everybody with a number in its records, and whether its file has them.
+
+        Raises:
+            EngineFailed: where the engine gave up
+
+        """
+        gathered = dict.fromkeys((*self.plan.gathered, *self.beside.gathered))
+        plan = replace(self.plan, gathered=tuple(gathered), record=None)
+        sources = {one.key_name: one for one in (*_read_by(plan), *self.beside.registered)}
+        wanted = ["s.person_kind = 1", f"s.period = {literal(month)}", *self.beside.conditions]
+        if not self.beside.is_national:
+            wanted.append(f"({' OR '.join(whose(self.beside))})")
+        with (
+            without_engine_words(),
+            session(
+                directories=sorted({source.path.parent for source in sources.values()}),
+                temp_directory=place.scratch,
+                keys={name: source.key for name, source in sources.items()},
+                limits=place.limits,
+            ) as connection,
+        ):
+            rows = of_practice(of_practice(Selection(plan, connection).rows(), plan), self.beside)
+            return connection.sql(
+                f"SELECT DISTINCT {WORDS}, {_is_told(plan)} AS told"
+                f" FROM (SELECT {WORDS} FROM ({rows}) AS s WHERE {' AND '.join(wanted)}) AS p"
+            ).to_arrow_table()
+
+
+def stands_still(theirs: Side, ours: Side, month: str, place: Workspace) -> bool:
+    """Say whether the records of one and the other edition lost nobody, or gained nobody.
+
+    Where nobody is in both, nobody's objection is told by the two.
+
+    Raises:
+        EngineFailed: where the engine gave up
+
+    """
+    were, are = theirs.people(month, place), ours.people(month, place)
+    with (
+        without_engine_words(),
+        session(
+            directories=[place.scratch.parent],
+            temp_directory=place.scratch,
+            keys={},
+            limits=place.limits,
+        ) as connection,
+    ):
+        for name, people in (("were", were), ("are", are)):
+            # Of its own: a filter that is pushed down to these columns overflows in Arrow.
+            connection.register(f"{name}_told", people)
+            connection.execute(f"CREATE TABLE {name} AS SELECT * FROM {name}_told")
+        found = connection.execute(
+            f"SELECT EXISTS (SELECT 1 FROM were SEMI JOIN are USING ({WORDS})),"
+            f" EXISTS (SELECT 1 FROM were ANTI JOIN are USING ({WORDS}) WHERE told),"
+            f" EXISTS (SELECT 1 FROM are ANTI JOIN were USING ({WORDS}) WHERE told)"
+        ).fetchone()
+    stayed, lost, gained = found or (True, False, False)
+    return bool(stayed) and not (lost and gained)
+
+
+def _is_told(plan: Plan) -> str:
+    """Say whether a person (`p`) is not left out of the file."""
+    words = "o.person_0 = p.person_0 AND o.person_1 = p.person_1"
+    listed = [f"NOT EXISTS (SELECT 1 FROM {o.sql} AS o WHERE {words})" for o in plan.opted_out]
+    cleared = [f"EXISTS (SELECT 1 FROM {o.sql} AS o WHERE {words})" for o in plan.cleared]
+    return " AND ".join([*listed, *cleared]) or "true"
+
+
+def _read_by(plan: Plan) -> Iterator[Source]:
+    yield from plan.editions
+    yield from plan.opted_out
+    yield from plan.cleared
+    yield from plan.registered

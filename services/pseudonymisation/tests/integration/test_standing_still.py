@@ -1,0 +1,182 @@
+"""Where objections would be all that a newer file lacks, the haven says so (docs/adr/0171, R13).
+
+Guard: `adapters.changes.standing_still`, `use_cases.beside_others`; agreements refuses by what is
+said (`decision.domain.held`).
+"""
+
+from datetime import date
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import Session
+
+from common.ids import digest_of, new_id
+from pseudonymisation.preparations.use_cases.preparations import get
+from services.pseudonymisation.tests.haven import world
+from services.pseudonymisation.tests.landed import day
+
+UPHELD = {"opt_out": {"applied": True, "list_age_days_max": 7}}
+BY_CHECK = {"opt_out": UPHELD["opt_out"] | {"by": "check"}}
+NUMBERS = ("9990000018", "9990000026", "9990000034", "9990000042", "9990000050", "9990000069")
+ANN, BEN, CAT, DAN, EVE, FAY = NUMBERS
+OLDER, NEWER = "sha256:" + "0" * 64, "sha256:" + "1" * 64
+
+
+@pytest.fixture
+def haven(tmp_path, make_engine, sqlite_url, clock):
+    return world(tmp_path / "haven", make_engine(sqlite_url), clock)
+
+
+def rows(*numbers, code="02P", sex="1"):
+    return [
+        {
+            "NHS_Number": number,
+            "Local_Patient_ID": f"L{number}",
+            "Sex": sex,
+            "Admission_Date": day("2018-04-03"),
+            "Hospital_Spell_No": f"S{number}",
+            "period": "2018-04",
+            "reasons": {"G": code},
+        }
+        for number in numbers
+    ]
+
+
+def land_anew(haven, records, provider="RH8"):
+    with Session(haven.engine) as session:
+        session.execute(
+            text("UPDATE edition SET superseded_by = :by WHERE provider = :p"),
+            {"by": new_id().hex, "p": provider},
+        )
+        session.commit()
+    return haven.land(records, provider=provider)
+
+
+def beside(haven, preparation):
+    assert preparation.state.value == "prepared", preparation.code
+    said = haven.attested(preparation.files[0])
+    return [(one["month"], one["edition"]) for one in said.get("standing_beside", [])]
+
+
+def two_editions(haven, before, after, *, lists=((), ()), **more):
+    """A file of one edition and list, and one of the next edition and a newer list."""
+    first = haven.land(rows(*before))
+    haven.opt_out([*lists[0], FAY], on=date(2018, 5, 27), digest=OLDER)
+    haven.prepare(**UPHELD)
+    haven.opt_out([*lists[1], FAY], on=date(2018, 5, 28), digest=NEWER)
+    land_anew(haven, rows(*after))
+    return first, haven.prepare(**(UPHELD | more))
+
+
+@pytest.mark.scenario("R13")
+@pytest.mark.parametrize(
+    ("after", "tells", "objectors"),
+    [
+        ((ANN, BEN, CAT), True, [ANN]),  # the same people: corrected only
+        ((ANN, BEN, CAT, DAN), True, [ANN]),  # whoever is missing objected
+        ((ANN, BEN, CAT, DAN), True, []),  # nobody did: not to be refused would tell it
+        ((ANN, BEN), True, [ANN]),  # whoever is new objected before
+        ((ANN, BEN, DAN), False, [ANN]),  # Cat is gone by the records, and Dan is new by them
+        ((DAN, EVE), False, [ANN]),  # nobody is in both
+    ],
+)
+def test_editions_that_lost_or_gained_nobody_are_named(haven, after, tells, objectors):
+    first, second = two_editions(haven, (ANN, BEN, CAT), after, lists=((), objectors))
+
+    assert beside(haven, second) == ([("2018-04", str(first))] if tells else [])
+
+
+def test_whom_the_other_file_never_had_hides_nobody(haven):
+    """Cat had objected before, and Dan objects by now: neither is seen to come or go."""
+    first, second = two_editions(haven, (ANN, BEN, CAT), (ANN, BEN, DAN), lists=((CAT,), (CAT,)))
+    assert beside(haven, second) == [("2018-04", str(first))]
+
+
+def test_who_is_new_and_objects_hides_nobody(haven):
+    first, second = two_editions(haven, (ANN, BEN, CAT), (ANN, BEN, DAN), lists=((), (DAN,)))
+
+    assert beside(haven, second) == [("2018-04", str(first))]
+
+
+def test_people_of_others_hide_nobody(haven):
+    """Who is another commissioner's, or not what was filtered for, is in neither file."""
+    first = haven.land([*rows(ANN, BEN), *rows(CAT, code="00L"), *rows(DAN, sex="2")])
+    haven.opt_out([FAY], on=date(2018, 5, 27), digest=OLDER)
+    filters = [{"column": "Sex", "any_of": ["1"]}]
+    haven.prepare(request=haven.request(filters=filters), filters=filters, **UPHELD)
+    haven.opt_out([FAY, ANN], on=date(2018, 5, 28), digest=NEWER)
+    land_anew(haven, [*rows(ANN, BEN), *rows(EVE, code="00L"), *rows(EVE, sex="2")])
+
+    second = haven.prepare(**UPHELD)
+
+    assert beside(haven, second) == [("2018-04", str(first))]
+
+
+def test_one_provider_does_not_hide_the_people_of_another(haven):
+    one = haven.land(rows(ANN, BEN), provider="RH8")
+    haven.land(rows(CAT, DAN), provider="RR8")
+    haven.opt_out([FAY], on=date(2018, 5, 27), digest=OLDER)
+    haven.prepare(**UPHELD)
+    haven.opt_out([FAY, ANN], on=date(2018, 5, 28), digest=NEWER)
+    land_anew(haven, rows(ANN, BEN), provider="RH8")
+    land_anew(haven, rows(CAT, EVE), provider="RR8")
+
+    assert beside(haven, haven.prepare(**UPHELD)) == [("2018-04", str(one))]
+
+
+def test_of_another_environment_nothing_is_said_and_without_opt_outs_neither(haven):
+    haven.land(rows(ANN, BEN))
+    haven.opt_out([FAY], on=date(2018, 5, 27), digest=OLDER)
+    haven.prepare(**UPHELD)
+    land_anew(haven, rows(ANN, BEN))
+    claims = haven.claims(haven.request(), **UPHELD)
+    elsewhere = {name: v for name, v in claims["domain"].items() if name != "id"}
+    elsewhere["environment"] = "environment-2"
+
+    other = haven.prepare(domain={"id": digest_of(elsewhere), **elsewhere}, **UPHELD)
+    open_ = haven.prepare()
+
+    assert beside(haven, other) == beside(haven, open_) == []
+
+
+def test_what_nobody_can_read_any_more_is_taken_for_the_worst(haven):
+    first, _ = two_editions(haven, (ANN, BEN, CAT), (ANN, BEN, DAN))
+    haven.keys.destroy(f"edition/{first}")
+
+    assert ("2018-04", str(first)) in beside(haven, haven.prepare(**UPHELD))
+
+
+def test_what_is_not_made_yet_is_taken_for_the_worst(haven):
+    """Whose lists are not known yet: of two that are made at once each is held against both."""
+    first = haven.land(rows(ANN, BEN, CAT))
+    haven.opt_out([FAY], on=date(2018, 5, 27), digest=OLDER)
+    haven.accept(**UPHELD)
+    land_anew(haven, rows(ANN, BEN, DAN))
+    late = haven.accept(**UPHELD)
+
+    with haven.uow.reading() as tx:
+        assert [one.id for one in tx.preparations.beside(late.permit)] != []
+    haven.work()
+
+    assert first
+    assert beside(haven, get(late.id, ctx=haven.context())) == []
+
+
+def test_by_a_check_who_was_not_cleared_hides_nobody(haven):
+    first = haven.land(rows(ANN, BEN, CAT))
+    haven.check([ANN, BEN], editions=[first])
+    haven.prepare(**BY_CHECK)
+    second = land_anew(haven, rows(ANN, BEN, DAN))
+    haven.check([BEN, DAN], editions=[second])
+
+    assert beside(haven, haven.prepare(**BY_CHECK)) == [("2018-04", str(first))]
+
+
+def test_by_a_check_who_left_and_came_hides_the_rest(haven):
+    first = haven.land(rows(ANN, BEN, CAT))
+    haven.check([ANN, BEN, CAT], editions=[first])
+    haven.prepare(**BY_CHECK)
+    second = land_anew(haven, rows(ANN, BEN, DAN))
+    haven.check([BEN, DAN], editions=[second])
+
+    assert beside(haven, haven.prepare(**BY_CHECK)) == []
