@@ -166,7 +166,9 @@ def test_a_national_check_is_asked_and_answered_by_the_command(
     other = checks("reply", check["id"], str(request), "--reference", "NDOO-OTHER")
     assert (other.exit_code, "OPT_OUT_REPLY_OF_ANOTHER_CHECK" in other.stderr) == (1, True)
     assert "OPT_OUT_REPLY_OF_ANOTHER_CHECK" in checks("list", "--state", "refused", "--json").stdout
-    done = checks("reply", check["id"], str(request), "--reference", check["reference"])
+    reply = tmp_path / "reply.dat"
+    reply.write_bytes(b"".join(request.read_bytes().splitlines(keepends=True)[2:]))
+    done = checks("reply", check["id"], str(reply), "--reference", check["reference"])
 
     assert done.exit_code == 0, done.stderr
     assert f"{check['id']} answered\n" in checks("list").stdout
