@@ -25,7 +25,7 @@ from statements.attestation import Attestation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Others:
+class OtherExtracts:
     """What else the environment has, or may come to have, of the months of one preparation."""
 
     uow: PreparationUnitOfWork

@@ -44,7 +44,7 @@ from pseudonymisation.preparations.domain.preparation import (
 )
 from pseudonymisation.preparations.domain.shown import ShownBefore, ShownCells, shown_table
 from pseudonymisation.preparations.use_cases import domains
-from pseudonymisation.preparations.use_cases.beside_others import Others
+from pseudonymisation.preparations.use_cases.beside_others import OtherExtracts
 from pseudonymisation.preparations.use_cases.change_sets import ChangeSet
 from pseudonymisation.preparations.use_cases.ports import (
     ExtractEngine,
@@ -159,7 +159,7 @@ class PreparationJobs:
         change_set = ChangeSet.asked_for(
             preparation.permit, uow=self.uow, store=self.store, engine=self.engine
         )
-        others = Others(uow=self.uow, keys=self.keys, catalogue=self.catalogue)
+        others = OtherExtracts(uow=self.uow, keys=self.keys, catalogue=self.catalogue)
         files: list[PreparedFile] = []
         shown: Mapping[str, ShownCells] = {}
         for one in files_of(preparation.permit, data_set):
