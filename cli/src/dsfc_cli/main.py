@@ -58,6 +58,10 @@ LAZY = {
         "dsfc_cli.national_checks:app",
         "The national check: who of those asked about may be used, and how each check stands.",
     ),
+    "linkage": Lazy(
+        "dsfc_cli.linking:command",
+        "Print which lines of an agreement could be linked by person, and by which clause, as CSV.",
+    ),
     "subject-access": Lazy(
         "dsfc_cli.subject_access:app",
         "In which releases a person was (UK GDPR article 15).",

@@ -21,6 +21,7 @@ from typing import Self
 
 import httpx
 
+from dsfc_client._agreement_life import Linkage
 from dsfc_client._breaches import Breach
 from dsfc_client._errors import (
     ConnectionLost,
@@ -198,6 +199,7 @@ __all__ = [
     "Finding",
     "Hold",
     "LandingLine",
+    "Linkage",
     "LocalFlow",
     "Manifest",
     "NotFound",

@@ -51,8 +51,51 @@ class DomainTransfer(Wire):
     waiting_for: tuple[str, ...]
 
 
+class LinkedLine(Wire):
+    """A line of records, and why its linkage is refused; nothing where it is not."""
+
+    number: int
+    purpose: str
+    data_set: str
+    classification: str
+    environment: str
+    refusals: tuple[dict[str, Any], ...] = ()
+
+
+class LinkedLines(Wire):
+    """Lines in whose files a person has one pseudonym, and the clauses by which."""
+
+    lines: tuple[LinkedLine, ...]
+    clauses: tuple[tuple[str, ...], ...]
+    """The data sets of each."""
+
+
+class LineApart(Wire):
+    """A line whose people have other pseudonyms than the one that was asked about, and why."""
+
+    number: int
+    purpose: str
+    data_set: str
+    classification: str
+    because: tuple[str, ...]
+
+
+class Linkage(Wire):
+    """What could be linked under an agreement; nothing is made by asking."""
+
+    agreement: str
+    version: str
+    is_in_effect: bool
+    linked: tuple[LinkedLines, ...]
+    apart: tuple[LineApart, ...] = ()
+
+
 class AgreementLife(Service):
     """What happens to an agreement between its signatures and its closing."""
+
+    def linkage(self, reference: str, *, line: int | None = None) -> Linkage:
+        """Return which lines could be linked and by which clause; of one, why not with others."""
+        return Linkage.model_validate(self.get(f"/v1/agreements/{reference}/linkage", line=line))
 
     def inbox(self, *, limit: int | None = None) -> Any:
         """Return what waits for one's role and organisation, the soonest due first."""

@@ -18,7 +18,7 @@ from agreements.db.seals.chain import Sealer
 from agreements.db.tables import metadata
 from agreements.decision.adapters import rules
 from agreements.decision.adapters.attestations import SignedAttestations
-from agreements.decision.api.routes import access
+from agreements.decision.api.routes import access, linkage
 from agreements.decision.use_cases.decider import Decider
 from agreements.flows.api.routes import router as flows_router
 from agreements.flows.use_cases import context as flows
@@ -133,7 +133,14 @@ def create_app(
         lambda: Parts(settings, clock, verifier, haven_keys=haven_keys),
         title="Agreements",
         summary=SUMMARY,
-        routers=[access.gate, access.router, access.well_known, router, flows_router],
+        routers=[
+            access.gate,
+            access.router,
+            access.well_known,
+            linkage.router,
+            router,
+            flows_router,
+        ],
         state=lambda _: {"pause": pause},
     )
 

@@ -127,7 +127,7 @@ def _decide(question: Question, facts: AgreementFacts, present: Present) -> Deci
         return not_as_sealed(broken)
     if isinstance(question, UnattestedRelease):
         return (refusal(Code.ATTESTATION_INVALID, "No permit of ours has a genuine attestation."),)
-    case = _case(question, facts, present)
+    case = case_of(question, facts, present)
     if case is None:
         return NOT_FOUND
     general = tuple(r for judge in AGREEMENT_CLAUSES.values() for r in judge(case))
@@ -141,7 +141,7 @@ def _decide(question: Question, facts: AgreementFacts, present: Present) -> Deci
     return _each_once((*general, *(fewest or ())))
 
 
-def _case(question: AboutALine, facts: AgreementFacts, present: Present) -> Case | None:
+def case_of(question: AboutALine, facts: AgreementFacts, present: Present) -> Case | None:
     """Find the version that governs; None where the asker is none of its parties."""
     agreement = facts.agreement
     if agreement is None:

@@ -241,6 +241,7 @@ class DuckDbExtractEngine:
             ),
             registered_with=permit.registered_with,
             domain_id=permit.domain.id,
+            linked_data_set=permit.line.data_set if len(permit.domain.data_sets) > 1 else "",
             keys=ExtractKeys(
                 haven=work.haven_key,
                 date_of_birth=work.date_of_birth_key,

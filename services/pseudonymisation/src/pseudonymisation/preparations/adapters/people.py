@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pseudonymisation.engine.blocks import BATCH, Words
+from pseudonymisation.engine.blocks import BATCH, Words, derive
 from pseudonymisation.engine.session import identifier, literal, whole
 from pseudonymisation.engine.tokens import NUMBERED, OTHER_KINDS, PERSON_KINDS, Kind, Retokeniser
 from pseudonymisation.intake.adapters.landing.layout import kind_of_other
@@ -131,13 +131,24 @@ class People:
         self._connection.unregister("minted")
         return counted
 
+    def _key_of(self, kind: Kind) -> bytes:
+        """Return by which key people of a kind have their tokens.
+
+        A number is the same person's in every data set. A local id is somebody's at one provider,
+        and nobody vouches that it is the same person's in another data set.
+        """
+        domain, data_set = self._plan.keys.domain, self._plan.linked_data_set
+        if kind in NUMBERED or not data_set:
+            return domain
+        return derive(domain, f"without a number/{data_set}")
+
     def _mint(
         self, reader: pa.RecordBatchReader, of: Mapping[int, Kind], counted: "_Counted"
     ) -> Iterator[pa.RecordBatch]:
         retokenisers = {
             number: Retokeniser(
                 kind=kind,
-                domain_key=self._plan.keys.domain,
+                domain_key=self._key_of(kind),
                 domain_id=self._plan.domain_id,
                 haven_key=self._plan.keys.haven if kind in NUMBERED else None,
             )

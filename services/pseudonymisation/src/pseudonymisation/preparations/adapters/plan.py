@@ -81,6 +81,9 @@ class Plan:
     """The practice, by its codes; none: whoever's patients."""
     domain_id: str
     keys: ExtractKeys
+    linked_data_set: str = ""
+    """Where the domain has several data sets: whose records these are, since people without an NHS
+    number are linked with nothing of the others (docs/adr/0169). Empty: it has no other."""
     capped: Mapping[str, str] = field(default_factory=dict)
     """SQL in place of columns that others of the line cap (`caps`)."""
     conditions: tuple[str, ...] = ()

@@ -1,0 +1,70 @@
+"""`dsfc linkage`: which lines of an agreement could be linked, and by which clause."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    IssuerUrl,
+    KeyFile,
+    ProfileFile,
+    Role,
+    SuiteDirectory,
+)
+from dsfc_client import URLS, Linkage
+
+HEADER = ("line", "purpose", "data_set", "classification", "linked", "by", "refused")
+Row = tuple[int | str, ...]
+
+
+def command(
+    agreement: Annotated[str, typer.Argument(help="Reference of the agreement.")],
+    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
+    line: Annotated[
+        int | None,
+        typer.Option(min=1, help="A line: what it is linked with, and why not with the others."),
+    ] = None,
+    role: Role = None,
+    key: KeyFile = None,
+    directory: SuiteDirectory = SUITE,
+    profile: ProfileFile = None,
+    issuer: IssuerUrl = URLS["issuer"],
+    agreements: Annotated[str, typer.Option(help="Where agreements is.")] = URLS["agreements"],
+) -> None:
+    """Print which lines of an agreement could be linked by person, as CSV; nothing is made by it.
+
+    Lines with the same number under `linked` have one pseudonym a person; `by` names the data sets
+    of the clause. With --line, lines that are apart from it have `no` there, and say why.
+
+    Example: dsfc linkage DARS-NIC-123456-A1B2C --line 1 --as csu-0df-analytics
+    """
+    caller = Caller(
+        client=client,
+        role=role,
+        key=key,
+        directory=directory,
+        profile=profile,
+        urls={**URLS, "issuer": issuer, "agreements": agreements},
+    )
+    with caller.connected() as dsfc:
+        found = dsfc.agreements.linkage(agreement, line=line)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows(rows_of(found))
+
+
+def rows_of(found: Linkage) -> Iterator[Row]:
+    """Write a row for each line: those that are linked have the number of their group."""
+    for number, group in enumerate(found.linked, start=1):
+        by = "; ".join(" with ".join(clause) for clause in group.clauses)
+        for one in group.lines:
+            refused = " ".join(refusal["code"] for refusal in one.refusals)
+            yield (one.number, one.purpose, one.data_set, one.classification, number, by, refused)
+    for other in found.apart:
+        why = " ".join(other.because)
+        yield (other.number, other.purpose, other.data_set, other.classification, "no", why, "")
