@@ -36,9 +36,9 @@ def command(
     issuer: IssuerUrl = URLS["issuer"],
     agreements: Annotated[str, typer.Option(help="Where agreements is.")] = URLS["agreements"],
 ) -> None:
-    """Print which lines of an agreement could be linked by person, as CSV; nothing is made by it.
+    """Print which lines of an agreement could be linked by person, as CSV.
 
-    Lines with the same number under `linked` have one pseudonym a person; `by` names the data sets
+    Nothing is made by it. Lines with the same number under `linked` have one pseudonym a person; `by` names the data sets
     of the clause. With --line, lines that are apart from it have `no` there, and say why.
 
     Example: dsfc linkage DARS-NIC-123456-A1B2C --line 1 --as csu-0df-analytics

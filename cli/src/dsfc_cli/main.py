@@ -60,7 +60,7 @@ LAZY = {
     ),
     "linkage": Lazy(
         "dsfc_cli.linking:command",
-        "Print which lines of an agreement could be linked by person, and by which clause, as CSV.",
+        "Print which lines of an agreement could be linked by person, as CSV.",
     ),
     "subject-access": Lazy(
         "dsfc_cli.subject_access:app",

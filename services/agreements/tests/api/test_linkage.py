@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from sqlalchemy import text
 
 from common.security.roles import Role
 from services.agreements.tests.reference import world as plain
@@ -123,3 +124,12 @@ def test_a_linkage_that_is_refused_is_shown_with_its_reason(service):
         assert ("LINKAGE_NOT_FOR_RECIPIENT", CCG) in codes
         assert all(one["remedy"] for one in line["refusals"])
     assert "LINKAGE_NOT_NARROWED" in {one["code"] for one in group["lines"][1]["refusals"]}
+
+
+def test_what_was_written_past_the_service_is_linked_by_nothing(house):
+    with house.parts.engine.begin() as connection:
+        connection.execute(text("UPDATE agreement_version SET valid_to = '2031-03-31'"))
+
+    answer = asked(house)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "SEAL_BROKEN")

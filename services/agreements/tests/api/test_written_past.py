@@ -100,6 +100,7 @@ OTHERWISE = {
     "/v1/agreement-templates": "altered in test_issuing",
     "/v1/agreement-batches": "altered in test_issuing",
     "/v1/agreement-batches/{batch_id}": "altered in test_issuing",
+    "/v1/agreements/{reference}/linkage": "is refused with SEAL_BROKEN: test_linkage.py",
     "/v1/inbox": "says it of each thing that waits: test_desk.py",
     "/v1/lapses": "when each ends is told where it is shown itself",
     "/v1/agreements/{reference}/onward-shares/permission": "an answer about the clause; what is"

@@ -1,0 +1,132 @@
+"""Commissioning for every kind of recipient, over HTTP: what each is given, and what none is.
+
+Domain section 4.1 (who may receive), rulings 7 (populations), 14 (other purposes and recipients)
+and 30 (residents of local authorities).
+"""
+
+import copy
+from datetime import date
+from typing import Any
+
+import pytest
+
+import catalogue as catalogues
+from common.security.keys import PERMIT, SignedVerifier, Signer, generate_jwk
+from services.agreements.tests.api.test_access import Asked, codes
+from services.agreements.tests.reference import world as plain
+from services.agreements.tests.reference.seeding import on_the_catalogue, seed
+from services.agreements.tests.reference.world import CCG, CLIENT, CSU, OTHER_CCG, OTHER_CSU
+
+AUTHORITY, ENGLAND, BOARD, TRUST = "E08000016", "13Q", "QF7", "RFF"
+OWN_TEAM = "own-team"
+MONTHS = ["2018-04"]
+
+
+def renamed(value: Any, code: str) -> Any:
+    """The same world, of another organisation in the place of the commissioner."""
+    if isinstance(value, dict):
+        return {renamed(k, code): renamed(v, code) for k, v in value.items()}
+    if isinstance(value, list):
+        return [renamed(one, code) for one in value]
+    return code if value == CCG else value
+
+
+def world_of(code: str, kind: str, population: dict[str, Any], *, jointly: bool = False) -> Any:
+    """An agreement of that organisation with its CSU; each has an environment of analytics."""
+    world = renamed(on_the_catalogue(plain.sound()), code)
+    world["organisations"] = [o for o in world["organisations"] if o["ods"] != code]
+    world["organisations"].append(plain.organisation(code, kind))
+    described = catalogues.load().get("SUS_APC")
+    (version,) = world["agreement"]["versions"]
+    line = version["snapshot"]["lines"][0]
+    line |= {"catalogue_version": described.version, "catalogue_digest": described.digest}
+    line["population"] |= population
+    world["environments"].append(
+        {"id": plain.RISK_ENVIRONMENT, "organisation": code, "kind": "analytics",
+         "clients": [OWN_TEAM]}
+    )  # fmt: skip
+    own = copy.deepcopy(line)
+    own |= {"number": 9, "recipient_environment": {"organisation": code, "kind": "analytics"}}
+    version["snapshot"]["lines"].append(own)
+    if jointly:
+        version["controllers"] = [code, OTHER_CCG]
+        version["signed"][OTHER_CCG] = version["signed"][code]
+        line["population"]["commissioners"] = [code, OTHER_CCG]
+        own["population"] = line["population"]
+        for name, made in (
+            ("contracts", plain.contract),
+            ("assurance", plain.assurance),
+            ("ico", plain.ico),
+            ("relationships", plain.relationship),
+        ):
+            world[name].append(made(OTHER_CCG, **{"csu": CSU} if name == "relationships" else {}))
+        ids = version["snapshot"]["ico_registrations"]
+        ids.append({**ids[0], "ods": OTHER_CCG, "number": plain.number(OTHER_CCG)})
+    return world
+
+
+OF_RESIDENTS = {"reasons": ["L"]}
+NATIONAL = {"rule": "national", "commissioners": None, "reasons": None}
+RECIPIENTS = {
+    "a CCG": (CCG, "CCG", {}, False, [CCG]),
+    "an ICB": (BOARD, "ICB", {}, False, [BOARD]),
+    "NHS England, nationally": (ENGLAND, "NHS_ENGLAND", NATIONAL, False, []),
+    "a local authority": (AUTHORITY, "LOCAL_AUTHORITY", OF_RESIDENTS, False, [AUTHORITY]),
+    "a local authority with a CCG": (
+        AUTHORITY, "LOCAL_AUTHORITY", {"rule": "union", "reasons": ["L", "C", "G"]}, True,
+        [OTHER_CCG, AUTHORITY],
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def asked(service):
+    return Asked(service, Signer(generate_jwk()))
+
+
+def permit_of(asked, answer):
+    assert answer.json()["decision"], answer.text
+    jwks = asked.service.client.get("/.well-known/jwks.json").json()
+    verifier = SignedVerifier(PERMIT, lambda: jwks, clock=asked.service.clock)
+    return verifier.verify(answer.json()["context"]["permit"])
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "population", "jointly", "people"), RECIPIENTS.values(), ids=list(RECIPIENTS)
+)
+def test_each_kind_of_recipient_and_its_processor_has_its_own_people(
+    asked, code, kind, population, jointly, people
+):
+    world = world_of(code, kind, population, jointly=jointly)
+    last = date(2018, 6, 10)
+    for one in world["relationships"]:
+        one["to"] = last
+    seed(asked.service.parts.engine, world, sealer=asked.service.parts.sealer)
+
+    def ask(client, ods, **changes):
+        token = asked.token(client, ods)
+        return asked.post(asked.request_body(token=token, client=client, **changes))
+
+    by_processor, by_itself = ask(CLIENT, CSU), ask(OWN_TEAM, code)
+    for answer in (by_processor, by_itself):
+        permit = permit_of(asked, answer)
+        assert permit["line"]["classification"] == "PSEUDO_ANONYMISED"
+        assert permit["domain"]["controllers"] == sorted([code, OTHER_CCG] if jointly else [code])
+        assert "route" not in permit, "nobody's identity"
+        assert permit["population"]["rule"] == population.get("rule", "own")
+    # Joint controllers: each its own in its own environment, and all in their processor's.
+    assert permit_of(asked, by_processor)["population"]["codes"] == sorted(people)
+    contexts = [one.json()["context"] for one in (by_processor, by_itself)]
+    assert contexts[0]["on_behalf_of"]
+    assert "on_behalf_of" not in contexts[1]
+
+    assert codes(ask(CLIENT, CSU, classification="IDENTIFIABLE")) >= {("LINE_NOT_IN_DSA", None)}
+    assert codes(ask("csu-0cx", OTHER_CSU)) == {("AGREEMENT_NOT_FOUND", None)}
+    assert ("ENVIRONMENT_MISMATCH", None) in codes(ask("another-team", code))
+    asked.service.clock.set(plain.london(2018, 6, 11))
+    late = codes(ask(CLIENT, CSU))
+    if kind == "NHS_ENGLAND":
+        assert late == set(), "the whole country needs no relationship (ruling 7)"
+    else:
+        named = [code, OTHER_CCG] if jointly else [code]
+        assert late == {("LCR_MISSING", one) for one in named}
