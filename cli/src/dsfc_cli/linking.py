@@ -38,8 +38,9 @@ def command(
 ) -> None:
     """Print which lines of an agreement could be linked by person, as CSV.
 
-    Nothing is made by it. Lines with the same number under `linked` have one pseudonym a person; `by` names the data sets
-    of the clause. With --line, lines that are apart from it have `no` there, and say why.
+    Nothing is made by it. Lines with the same number under `linked` have one pseudonym a person;
+    `by` names the data sets of the clause. With --line, lines that are apart from it have `no`
+    there, and say why.
 
     Example: dsfc linkage DARS-NIC-123456-A1B2C --line 1 --as csu-0df-analytics
     """

@@ -128,9 +128,9 @@ def _cases(
 ) -> Sequence[LineCase]:
     """Put each line of records beside the facts of now, as a question for it would be."""
     facts = tx.facts(reference)
-    version, _ = _version(facts, clock)
     if broken := (*facts.broken, *tx.broken()):
         raise Refused("What is recorded is not what was sealed.", not_as_sealed(broken))
+    version, _ = _version(facts, clock)
     present = Present(at=clock.now(), last_decision_at=None, reserved={})
     organisations = facts.organisations_on(legal_day(present.at))
     (first, *_) = version.controllers()
