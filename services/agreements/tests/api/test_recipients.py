@@ -130,3 +130,108 @@ def test_each_kind_of_recipient_and_its_processor_has_its_own_people(
     else:
         named = [code, OTHER_CCG] if jointly else [code]
         assert late == {("LCR_MISSING", one) for one in named}
+
+
+IDENTIFIED = {"NHS_NUMBER": "identified", "SEX": "as_is"}
+
+
+def world_of_deaths(code, kind, *, route, power, opt_out, approval=None):
+    """Who of the residents died, by name of the NHS number, for the purpose OTHER (ruling 14)."""
+    world = world_of(code, kind, {"reasons": ["L"]})
+    described = catalogues.load().get("CIVIL_DEATHS")
+    for line in world["agreement"]["versions"][0]["snapshot"]["lines"]:
+        line |= {
+            "purpose": "OTHER",
+            "data_set": described.data_set,
+            "catalogue_version": described.version,
+            "catalogue_digest": described.digest,
+            "classification": "IDENTIFIABLE",
+            "sensitivity": "SENSITIVE",
+            "fields": [{"name": n, "treatment": t, "reason": "x"} for n, t in IDENTIFIED.items()],
+            "opt_out": opt_out,
+            "dissemination_power": power,
+            "confidentiality": {"route": route, "section_251": approval},
+        }
+    if approval is not None:
+        world["approvals"] = [
+            {"reference": approval, "purposes": ["OTHER"], "controllers": None,
+             "start": date(2013, 4, 1), "end": date(2018, 6, 10)}
+        ]  # fmt: skip
+    return world
+
+
+def deaths(asked, client, ods):
+    token = asked.token(client, ods)
+    wanted = {"purpose": "OTHER", "data_set": "CIVIL_DEATHS", "classification": "IDENTIFIABLE"}
+    return asked.post(
+        asked.request_body(token=token, client=client, fields=[*IDENTIFIED], **wanted)
+    )
+
+
+@pytest.mark.parametrize(
+    ("route", "power", "opt_out", "approval", "upheld"),
+    [
+        ("other_law", "s261_5_d", {"applied": False, "reason": "exemption"}, None, "statute"),
+        ("consent", "s261_2_c", {"applied": False, "reason": "consent"}, None, "consent"),
+        ("section_251", "s261_7", {"applied": True, "reason": None}, "CAG 1-01/2018", "rule"),
+    ],
+)
+def test_a_local_authority_has_who_died_by_statute_consent_or_section_251(
+    asked, route, power, opt_out, approval, upheld
+):
+    """Opt-outs do not apply to what a statute gives (ruling 14); the permit says why."""
+    how = {"route": route, "power": power, "opt_out": opt_out, "approval": approval}
+    world = world_of_deaths(AUTHORITY, "LOCAL_AUTHORITY", **how)
+    seed(asked.service.parts.engine, world, sealer=asked.service.parts.sealer)
+
+    permit = permit_of(asked, deaths(asked, OWN_TEAM, AUTHORITY))
+    assert (permit["route"], permit["population"]["reasons"]) == (route, ["L"])
+    assert permit["opt_out"]["applied"] is opt_out["applied"]
+    assert permit["opt_out"]["ground"]["by"] == upheld
+    assert deaths(asked, CLIENT, CSU).json()["decision"], "and its processor"
+    asked.service.clock.set(plain.london(2018, 6, 11))
+    later = deaths(asked, OWN_TEAM, AUTHORITY)
+    assert later.json()["decision"] is (approval is None)
+    assert codes(later) == (set() if approval is None else {("S251_EXPIRED", approval)})
+
+
+@pytest.mark.parametrize("kind", ["CCG", "ICB", "NHS_ENGLAND"])
+def test_no_commissioner_has_who_died_by_the_same_line(asked, kind):
+    opt_out = {"applied": False, "reason": "exemption"}
+    world = world_of_deaths(CCG, kind, route="other_law", power="s261_5_d", opt_out=opt_out)
+    seed(asked.service.parts.engine, world, sealer=asked.service.parts.sealer)
+
+    found = codes(deaths(asked, OWN_TEAM, CCG))
+
+    assert {("IDENTITY_NOT_FOR_RECIPIENT", CCG), ("IDENTITY_WITHOUT_ROUTE", "NHS_NUMBER")} <= found
+    assert ("OPT_OUT_NOT_APPLIED", None) in found
+
+
+def test_a_provider_has_tables_of_what_it_did_and_no_record(asked):
+    """Ruling 14: with the rule applied alone, and without a relationship."""
+    provider = {"rule": "list", "commissioners": [TRUST], "reasons": ["P"]}
+    world = world_of(TRUST, "NHS_TRUST", provider)
+    world["relationships"] = []
+    lines = world["agreement"]["versions"][0]["snapshot"]["lines"]
+    del lines[0]  # its CSU's: it is given them itself
+    lines[-1]["fields"].append(
+        {"name": "Provider_Code", "treatment": "as_is", "reason": "to compare"}
+    )
+    counts = {"number": 10, "classification": "AGGREGATE_SUPPRESSED"}
+    lines.append({**copy.deepcopy(lines[-1]), **counts})
+    seed(asked.service.parts.engine, world, sealer=asked.service.parts.sealer)
+
+    def ask(**changes):
+        token = asked.token(OWN_TEAM, TRUST)
+        return asked.post(asked.request_body(token=token, client=OWN_TEAM, **changes))
+
+    records = ask()
+    assert ("FORM_NOT_ALLOWED", TRUST) in codes(records)
+    table = {"measure": "records", "dimensions": [{"column": "Provider_Code"}]}
+    counted = ask(
+        classification="AGGREGATE_SUPPRESSED", fields=["Provider_Code"], formats=["csv"],
+        table=table,
+    )  # fmt: skip
+    permit = permit_of(asked, counted)
+    assert permit["table"]["disclosure"] == "protected"
+    assert permit["population"]["codes"] == [TRUST]

@@ -248,6 +248,17 @@ def test_the_same_data_set_twice_in_an_agreement_has_two_domains_and_two_sets_of
     )
 
 
+@pytest.mark.scenario("R09")
+def test_two_purposes_have_two_domains_in_one_environment_as_well(world, version):
+    (line, *_) = version["snapshot"]["lines"]
+    version["snapshot"]["lines"].append({**line, "number": 3, "purpose": "OTHER"})
+
+    com, other = (decided(world, plain.request(purpose=one)).domain for one in ("COM", "OTHER"))
+
+    assert com.environment == other.environment
+    assert com.id != other.id
+
+
 @pytest.mark.scenario("R10")
 def test_identifiable_invoices_go_to_the_controlled_environment_and_nowhere_else(world, version):
     to_the_team = plain.request(
