@@ -20,10 +20,11 @@ from common.db.tables import metadata
 from common.security import keys
 from dsfc_cli.downloading import opt_outs_in
 from dsfc_cli.identities import Identities
+from dsfc_cli.linking import rows_of
 from dsfc_cli.main import app
 from dsfc_cli.suite import SERVICES, DidNotStart, Suite
 from dsfc_cli.tabulating import dimension_of, filter_of
-from dsfc_client import Extract, Profile
+from dsfc_client import Extract, Linkage, Profile
 from dsfc_testing.certificates import RENEWED_DAYS, Authority
 
 run = CliRunner().invoke
@@ -658,3 +659,34 @@ def test_a_file_is_checked_before_it_is_sent(tmp_path: Path) -> None:
     assert as_week.exit_code == 1
     assert "PERIOD_INVALID" in as_week.output
     assert "DATA_SET_DIFFERS" in other.output
+
+
+def test_lines_that_are_linked_have_the_number_of_their_group_and_others_say_why() -> None:
+    line = {"purpose": "COM", "classification": "PSEUDO_ANONYMISED"}
+    linked = {"environment": "analytics", "refusals": []}
+    refused = {**linked, "refusals": [{"code": "LINKAGE_NOT_NARROWED", "subject": "SERVICE_CODE"}]}
+    found = Linkage.model_validate(
+        {
+            "agreement": "DARS-NIC-123456-A1B2C",
+            "version": "v1.0",
+            "is_in_effect": True,
+            "linked": [
+                {
+                    "lines": [
+                        {**line, **linked, "number": 1, "data_set": "SUS_APC"},
+                        {**line, **refused, "number": 2, "data_set": "DRPLCM"},
+                    ],
+                    "clauses": [["DRPLCM", "SUS_APC"]],
+                }
+            ],
+            "apart": [
+                {**line, "number": 3, "data_set": "SUS_OP", "because": ["OTHER_PURPOSE", "X"]}
+            ],
+        }
+    )
+
+    assert list(rows_of(found)) == [
+        (1, "COM", "SUS_APC", "PSEUDO_ANONYMISED", 1, "DRPLCM with SUS_APC", ""),
+        (2, "COM", "DRPLCM", "PSEUDO_ANONYMISED", 1, "DRPLCM with SUS_APC", "LINKAGE_NOT_NARROWED"),
+        (3, "COM", "SUS_OP", "PSEUDO_ANONYMISED", "no", "OTHER_PURPOSE X", ""),
+    ]

@@ -103,9 +103,7 @@ def refused(dissemination, data_set=SUS, **changes):
     return {(one.code, one.subject) for one in told.value.refusals}
 
 
-def test_where_a_letter_waives_opt_outs_nobody_is_left_out_and_nothing_else_gives_the_number(
-    dissemination,
-):
+def test_a_letter_leaves_nobody_out_and_nothing_else_gives_the_number(dissemination):
     """What the letter is, agreements says; here the permit of then leaves opt-outs out."""
     ground = {
         "by": "rule",
