@@ -20,9 +20,7 @@ FIELDS = {"NHS_Number": "identified", "FCE_HRG": "as_is", "Provider_Code": "as_i
 FINANCE, TEAM = "finance-team", "commissioning-team"
 LAST = date(2018, 6, 10)
 """The approval's last day; it is the first of June."""
-OWN_7_07, UNIT_7_07, HAVEN_7_07, HAVEN_2_03 = (
-    f"CAG {name}/2013" for name in ("7-07(b)", "7-07(c)", "7-07(a)", "2-03(a)")
-)
+OWN_7_07, UNIT_7_07, HAVEN_2_03 = (f"CAG {name}/2013" for name in ("7-07(b)", "7-07(c)", "2-03(a)"))
 
 
 def world_of(*, organisation, kind, approval, listed_for=None):
@@ -73,10 +71,7 @@ ENVIRONMENTS = {
         "organisation": OTHER_CCG, "kind": "ceff", "approval": OWN_7_07, "listed_for": CCG,
     },
     "a commissioning support unit's": {"organisation": CSU, "kind": "ceff", "approval": UNIT_7_07},
-    "an accredited safe haven": {"organisation": CSU, "kind": "ash", "approval": HAVEN_7_07},
-    "an accredited safe haven by 2-03": {
-        "organisation": CSU, "kind": "ash", "approval": HAVEN_2_03,
-    },
+    "an accredited safe haven": {"organisation": CSU, "kind": "ash", "approval": HAVEN_2_03},
 }  # fmt: skip
 
 

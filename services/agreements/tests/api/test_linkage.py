@@ -57,54 +57,38 @@ def test_lines_are_linked_by_a_clause_and_by_nothing_else(house):
     assert all(not line["refusals"] for one in told.values() for line in one["lines"])
 
 
-@pytest.mark.parametrize(
-    ("line", "linked", "apart"),
-    [
-        (
-            1,
-            [1, 3],
-            {
-                2: ["OTHER_PURPOSE", "OTHER_ENVIRONMENT", "OTHER_OPT_OUT_TREATMENT"],
-                4: ["NOT_LINKED_BY_THE_AGREEMENT"],
-                5: ["OTHER_OPT_OUT_TREATMENT"],
-            },
-        ),
-        (
-            4,
-            [4],
-            {
-                1: ["NOT_LINKED_BY_THE_AGREEMENT"],
-                2: [
-                    "OTHER_PURPOSE", "OTHER_ENVIRONMENT", "OTHER_OPT_OUT_TREATMENT",
-                    "NOT_LINKED_BY_THE_AGREEMENT",
-                ],
-                3: ["NOT_LINKED_BY_THE_AGREEMENT"],
-                5: ["OTHER_OPT_OUT_TREATMENT", "NOT_LINKED_BY_THE_AGREEMENT"],
-            },
-        ),
-    ],
-)  # fmt: skip
-def test_of_one_line_it_is_said_why_with_no_other(house, line, linked, apart):
-    found = asked(house, line=line).json()
-
-    assert [[one["number"] for one in group["lines"]] for group in found["linked"]] == [linked]
-    assert {one["number"]: one["because"] for one in found["apart"]} == apart
+APART = {
+    1: {
+        2: ["OTHER_PURPOSE", "OTHER_ENVIRONMENT", "OTHER_OPT_OUT_TREATMENT"],
+        4: ["NOT_LINKED_BY_THE_AGREEMENT"],
+        5: ["OTHER_OPT_OUT_TREATMENT"],
+    },
+    4: {
+        1: ["NOT_LINKED_BY_THE_AGREEMENT"],
+        2: [
+            "OTHER_PURPOSE", "OTHER_ENVIRONMENT", "OTHER_OPT_OUT_TREATMENT",
+            "NOT_LINKED_BY_THE_AGREEMENT",
+        ],
+        3: ["NOT_LINKED_BY_THE_AGREEMENT"],
+        5: ["OTHER_OPT_OUT_TREATMENT", "NOT_LINKED_BY_THE_AGREEMENT"],
+    },
+}  # fmt: skip
 
 
-def test_a_line_of_tables_links_nobody(house):
-    answer = asked(house, line=6)
+def test_of_one_line_it_is_said_why_with_no_other_and_to_whom(house):
+    for line, linked in ((1, [1, 3]), (4, [4])):
+        found = asked(house, line=line).json()
+        assert [[one["number"] for one in group["lines"]] for group in found["linked"]] == [linked]
+        assert {one["number"]: one["because"] for one in found["apart"]} == APART[line]
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "LINE_NOT_IN_DSA")
-
-
-def test_who_is_no_party_learns_of_no_agreement_and_staff_see_any(house):
+    of_tables = asked(house, line=6)
+    assert (of_tables.status_code, of_tables.json()["code"]) == (422, "LINE_NOT_IN_DSA")
     stranger = asked(house, ods="0CX")
-    staff = asked(house, Role.DARS_CASE_OFFICER, "X26")
-
     assert (stranger.status_code, stranger.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
-    assert staff.json()["linked"] == asked(house).json()["linked"]
     missing = house.get("/v1/agreements/DARS-NIC-654321-Z9Y8X/linkage", Role.CSU_SYSTEM, CSU)
     assert (missing.status_code, missing.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
+    staff = asked(house, Role.DARS_CASE_OFFICER, "X26")
+    assert staff.json()["linked"] == asked(house).json()["linked"]
 
 
 def test_a_linkage_that_is_refused_is_shown_with_its_reason(service):
