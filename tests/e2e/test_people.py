@@ -242,3 +242,16 @@ def _run(played: Scene, *arguments: str) -> subprocess.CompletedProcess[str]:
     command += ["--directory", str(played.state), "--issuer", urls["issuer"]]
     command += ["--pseudonymisation", urls["pseudonymisation"]]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_command_prints_which_lines_could_be_linked(played: Scene) -> None:
+    urls = played.suite.urls
+    command = [sys.executable, "-m", "dsfc_cli.main", "linkage", played.reference, "--line", "1"]
+    command += ["--as", "csu-0df-analytics", "--directory", str(played.state)]
+    command += ["--issuer", urls["issuer"], "--agreements", urls["agreements"]]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    (first, *_) = csv.DictReader(done.stdout.splitlines())
+    assert (first["line"], first["data_set"], first["linked"]) == ("1", DATA_SET, "1")
