@@ -40,11 +40,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOutGround:
-    """Why opt-outs are upheld for a line, or are not (domain.md 4.3, ruling 27; docs/adr/0168).
+    """Why opt-outs are upheld for a line, or are not.
 
     It is about the line, and the same whoever opted out, and whether anybody did.
     """
 
+    # domain.md 4.3 and ruling 27; docs/adr/0168. The docstring is published with the API.
     __pydantic_config__ = OPEN
 
     by: Annotated[
