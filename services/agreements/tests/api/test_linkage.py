@@ -12,6 +12,7 @@ from services.agreements.tests.reference.world import CCG, CSU
 from services.agreements.tests.service import Service
 
 PATH = f"/v1/agreements/{plain.REFERENCE}/linkage"
+UNKNOWN = "DARS-NIC-654321-Z9Y8X"
 STAYS, TESTS, VISITS = "SUS_APC", "DIDS", "SUS_OP"
 
 
@@ -85,7 +86,7 @@ def test_of_one_line_it_is_said_why_with_no_other_and_to_whom(house):
     assert (of_tables.status_code, of_tables.json()["code"]) == (422, "LINE_NOT_IN_DSA")
     stranger = asked(house, ods="0CX")
     assert (stranger.status_code, stranger.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
-    missing = house.get("/v1/agreements/DARS-NIC-654321-Z9Y8X/linkage", Role.CSU_SYSTEM, CSU)
+    missing = house.get(PATH.replace(plain.REFERENCE, UNKNOWN), Role.CSU_SYSTEM, CSU)
     assert (missing.status_code, missing.json()["code"]) == (404, "AGREEMENT_NOT_FOUND")
     staff = asked(house, Role.DARS_CASE_OFFICER, "X26")
     assert staff.json()["linked"] == asked(house).json()["linked"]
