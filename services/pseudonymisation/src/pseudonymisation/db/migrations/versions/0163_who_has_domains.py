@@ -5,7 +5,7 @@ import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision: str = "0163"
-down_revision: str | None = "0135"
+down_revision: str | None = "0170"
 branch_labels: str | None = None
 depends_on: str | None = None
 
