@@ -68,6 +68,22 @@ def test_what_a_clause_lets_go_on_is_no_breach_and_has_its_line(seeded):
         (CCG, "v0.0"),
         (TRUST, "v0.0"),
     ]
+    # The public register has a line each, of what a clause allowed alone.
+    register = "/v1/registers/onward-shares"
+    assert shared(seeded, "RA1").json()["breach_id"] is not None
+    public = seeded.client.get(register, params={"limit": 1}).json()
+    rest = seeded.client.get(register, params={"after": public["next"]}).json()
+    lines = [*public["items"], *rest["items"]]
+    assert [(one["reference"], one["recipient"], one["ground"]) for one in lines] == [
+        (REFERENCE, CCG, "party"),
+        (REFERENCE, TRUST, "sub_licence"),
+    ]
+    assert rest["next"] is None
+    sheet = seeded.client.get(register, params={"format": "csv"}).text.splitlines()
+    assert sheet[0].startswith("reference,version,line,level,recipient,shared_on")
+    assert len(sheet) == 3
+    book = seeded.client.get(register, params={"format": "xlsx"})
+    assert book.content[:2] == b"PK"
 
 
 @pytest.mark.parametrize(

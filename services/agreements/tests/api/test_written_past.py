@@ -80,6 +80,7 @@ SHOWN = {
     "/v1/submission-rights": {"submission_right"},
     "/v1/submission-rights/recorded": {"submission_right"},
     "/v1/registers/contracts": {"contract"},
+    "/v1/registers/onward-shares": {"onward_share"},
     "/v1/registers/relationships": {"relationship_edition"},
     "/v1/registers/contracts/{reference}": {"contract"},
     "/v1/registers/agreements": OF_AGREEMENTS,

@@ -38,7 +38,8 @@ CHAPTERS: Mapping[str, Chapter] = {
     ),
     "purposes": Chapter("Three purposes: the same 100 people", purposes.tell),
     "agreements": Chapter(
-        "The life of an agreement: amended, breached, ended, destroyed", agreements.tell
+        "The life of an agreement: amended, supported, breached, passed on, destroyed",
+        agreements.tell,
     ),
     "tables": Chapter("Tables that protect people", tables.tell),
     "csds": Chapter("Eight groups, a correction, and months that come by themselves", csds.tell),

@@ -1,4 +1,4 @@
-"""The life of an agreement: amended, passed on, breached, ended, destroyed."""
+"""The life of an agreement: amended, passed on, supported, breached, ended, destroyed."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from common.clock import SystemClock, legal_day
 from dsfc_cli.demo.answers import Flow, Wanted, sections_of
+from dsfc_cli.demo.chapters import support
 from dsfc_cli.demo.chapters.scene import Scene
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS, MONTH
 from dsfc_cli.demo.stage import ORGANISATIONS, identity_of
@@ -17,10 +18,11 @@ EVENT_SECONDS_MAX = 30.0
 
 
 def tell(scene: Scene) -> None:
-    """Tell all four scenes. Raises ClaimFailed at the first claim that does not hold."""
+    """Tell all five scenes. Raises ClaimFailed at the first claim that does not hold."""
     _amendment(scene)
-    _succession(scene)
+    support.lapses_and_is_extended(scene)
     _breach(scene)
+    _succession(scene)
     _destruction(scene)
 
 
@@ -118,21 +120,42 @@ def _sign(scene: Scene, signers: Sequence[tuple[str, str]], version: str) -> Non
 
 def _succession(scene: Scene) -> None:
     journey, stage = scene.journey, scene.stage
-    journey.chapter("What a succession would move is shown before")
+    journey.chapter("A succession: what it would move is shown before, and then it is recorded")
     body = scene.actor("body-contracts").agreements
     merged = (stage.today + timedelta(days=60)).isoformat()
     preview = body.preview_transfer(COMMISSIONER, SUCCESSOR, merged)
     journey.say(preview.text)
     journey.claim(
-        "The contract, the agreement and the files that are held would pass",
-        (1, (scene.sandbox.agreement,)),
-        (preview.contracts, preview.agreements),
+        "The contract, the agreements and the files that are held would pass",
+        (1, True),
+        (preview.contracts, scene.sandbox.agreement in preview.agreements),
     )
+    successor = scene.actor(identity_of(SUCCESSOR, "signatory"), "controller-signatory").agreements
+
+    def of_the_successor() -> set[str]:
+        return {one.reference for one in successor.list()}
+
     journey.claim(
-        "Until there is an instrument, the agreement is of whom it was",
-        "ACTIVE",
-        body.agreement(scene.sandbox.agreement).state,
+        "Until there is an instrument, the successor knows of nothing",
+        False,
+        scene.sandbox.agreement in of_the_successor(),
     )
+    instrument = {
+        "predecessor": COMMISSIONER,
+        "successor": SUCCESSOR,
+        "effective_from": stage.today.isoformat(),
+        "evidence": "Transfer scheme, schedule 2",
+    }
+    body.record_transfer(instrument)
+    journey.claim(
+        "By the instrument, whose day is today, the agreement is its own",
+        True,
+        scene.sandbox.agreement in of_the_successor(),
+    )
+    csu = scene.actor("csu-0df-analytics").dissemination
+    columns = dict(list(FIELDS[scene.sandbox.data_set].items())[:2])
+    after = csu.wait(scene.ask(fields=list(columns)).id)
+    journey.claim("The CSU goes on under it, in the successor's name", "released", after.state)
 
 
 def _breach(scene: Scene) -> None:
@@ -190,15 +213,13 @@ def _destruction(scene: Scene) -> None:
         "DESTRUCTION_DUE",
         body.agreement(sandbox.agreement).state,
     )
-    signatory = scene.actor(
-        identity_of(COMMISSIONER, "signatory"), "controller-signatory"
-    ).agreements
+    signatory = scene.actor(identity_of(SUCCESSOR, "signatory"), "controller-signatory").agreements
     copies = signatory.prefilled_certificate(sandbox.agreement)
     files = {copy.file_id for copy in copies}
     journey.claim(
-        "The prefilled certificate has both files",
-        {sandbox.file, str(second.files[0].id)},
-        files,
+        "The prefilled certificate, which is the successor's to give, has all three files",
+        (3, True),
+        (len(files), {sandbox.file, str(second.files[0].id)} <= files),
     )
     missed = [copy for copy in copies if copy.file_id == sandbox.file]
 
@@ -213,11 +234,11 @@ def _destruction(scene: Scene) -> None:
     journey.refused(
         "A certificate that misses a file is not accepted (X01)",
         "CERTIFICATE_INCOMPLETE",
-        lambda: body.accept_destruction(sandbox.agreement, "One of two is there."),
+        lambda: body.accept_destruction(sandbox.agreement, "Two of three are there."),
         status=409,
     )
     journey.claim("The rest makes it whole", "CERTIFIED", certify(missed).state)
-    body.accept_destruction(sandbox.agreement, "Both are there.")
+    body.accept_destruction(sandbox.agreement, "All are there.")
     approver = scene.actor("body-approver").agreements
     journey.claim(
         "Two people accept it, and the agreement is closed (X02)",

@@ -108,14 +108,14 @@ def _three_agreements(told: Purposes) -> None:
     risk = replace(wanted_of(told, "RS", SUPPLIER), opt_outs_applied=True)
     for purpose, wanted, sections in (
         ("COM", commissioning, sections_of(commissioning)),
-        ("IV", invoices, _for_invoices(invoices)),
+        ("IV", invoices, for_invoices(invoices)),
         ("RS", risk, _for_a_supplier(risk)),
     ):
         told.references[purpose] = scene.stage.in_force(wanted, f"Purpose {purpose}", sections)
     scene.journey.claim("All three are in force", 3, len(told.references))
 
 
-def _for_invoices(wanted: Wanted) -> Sections:
+def for_invoices(wanted: Wanted) -> Sections:
     """Identifiable records, to a controlled environment for finance, under section 251."""
     sections = sections_of(replace(wanted, opt_outs_applied=True))
     (line,) = sections[7]["lines"]

@@ -1,8 +1,9 @@
 """Passing data on, and places where data are found: asked, logged, a breach by the fact itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
 import structlog
 
@@ -17,6 +18,7 @@ from agreements.records.use_cases.context import (
     Compared,
     Context,
     OnceKey,
+    World,
     compared,
     created_before,
     own,
@@ -104,6 +106,53 @@ def shares(reference: str, part: Slice, *, ctx: Context) -> Sequence[Compared[On
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
         found = tx.onward_shares.page(part, agreement_id=agreement.id)
     return compared(found, by=lambda one: [one], ctx=ctx)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicShare:
+    """What was passed on by a clause, as the public may read it."""
+
+    reference: str
+    share: OnwardShare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicShares:
+    rows: Sequence[Compared[PublicShare]]
+    next: UUID | None
+
+
+LINES_AT_ONCE = 200
+
+
+def published(part: Slice, *, ctx: World) -> PublicShares:
+    """Return what was passed on by a clause; `part.rows` are looked at, fewer may be shown.
+
+    What no clause allowed is a breach, and is published as one where the register changes by it.
+    """
+    with ctx.uow.reading() as tx:
+        found = tx.onward_shares.page(Slice(after=part.after, rows=part.rows + 1))
+        looked_at = found[: part.rows]
+        shown = [
+            PublicShare(reference=tx.agreements.by_id(one.agreement_id).reference, share=one)
+            for one in looked_at
+            if one.ground is not None
+        ]
+    return PublicShares(
+        rows=compared(shown, by=lambda one: [one.share], ctx=ctx),
+        next=looked_at[-1].id if len(found) > part.rows else None,
+    )
+
+
+def all_published(*, ctx: World) -> Iterator[PublicShare]:
+    """Yield the whole register, in the order in which it was logged."""
+    after: UUID | None = None
+    while True:
+        page = published(Slice(after=after, rows=LINES_AT_ONCE), ctx=ctx)
+        yield from (one.one for one in page.rows)
+        if page.next is None:
+            return
+        after = page.next
 
 
 def find_places(
