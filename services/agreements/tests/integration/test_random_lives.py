@@ -220,7 +220,7 @@ class Life:
         assert shown["state"] == self.model.destruction(self.now), self.happened
 
     def release(self):
-        """What the decision writes where the agreement is active; decisions are tested elsewhere."""
+        """Write what a decision does where the agreement is active; those have their own tests."""
         term = self.model.governing(self.now)
         if term is None or self.model.state(self.now) != "ACTIVE":
             return
