@@ -17,7 +17,7 @@ PREPARATIONS = {
     "preparation": "on the port of preparations: test_preparations",
     "invoice_matched_person": "nobody is shown of whom it was asked: test_invoice_matches",
     "prepared_file": "on the port of preparations: test_preparations",
-    "pseudonym_domain": "nobody is shown domains",
+    "pseudonym_domain": "nobody is shown domains; none is used that differs: test_preparations",
     "shown_table": "nobody is shown what was shown to recipients",
     "partial_upload": "how far an upload is; its bytes are held against the digest of the whole",
 }
@@ -139,7 +139,7 @@ def test_every_column_of_what_is_shown_is_held_against_the_log():
     columns = {f"{table.name}.{column.name}" for table in own for column in table.columns}
 
     assert {name.partition(".")[0] for name in columns - held} == {
-        *("submission", "preparation", "pseudonym_domain", "shown_table", "partial_upload")
+        *("submission", "preparation", "shown_table", "partial_upload")
     }
     assert {name for name in columns - held if name.startswith("submission.")} == NOTED
     assert {n.partition(".")[2] for n in columns - held if n.startswith("preparation.")} == {
