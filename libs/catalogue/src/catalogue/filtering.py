@@ -65,7 +65,12 @@ class Filterable:
 def filterable(data_set: "DataSet", name: str) -> Filterable | None:
     """Return what a filter may ask of the column; None where there is none, or it may nothing."""
     # A row of one group says nothing of the rows of another.
-    column = None if data_set.groups else data_set.releasables.get(name)
+    return None if data_set.groups else askable(data_set, name)
+
+
+def askable(data_set: "DataSet", name: str) -> Filterable | None:
+    """Return what may be asked of rows that have the column; None: there is none, or nothing."""
+    column = data_set.releasables.get(name)
     if column is None or column.identifier is not None or not FORMS & set(column.treatments):
         return None
     if column.type in NUMBERS:

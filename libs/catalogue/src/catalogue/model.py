@@ -125,6 +125,10 @@ class DataSet(Strict):
     """The table or the group that this is, of a data set that has some."""
     other: Annotated[Person, Field(exclude=True)] = Person()
     """Where a row of a group says who the second person is that it names."""
+    names_two: Annotated[bool, Field(exclude=True)] = False
+    """Whether each row of a group names a second person, and none may lack one."""
+    below: Annotated[tuple[str, ...], Field(exclude=True)] = ()
+    """Groups of which several rows may belong to one row of this one."""
     _by_table: Mapping[str, "DataSet"] = PrivateAttr(default_factory=dict)
     _by_group: Mapping[str, "DataSet"] = PrivateAttr(default_factory=dict)
     _as_sent: "DataSet | None" = PrivateAttr(default=None)

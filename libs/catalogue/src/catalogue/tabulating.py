@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from catalogue.filtering import filterable
+from catalogue.filtering import askable
 from catalogue.grouping import LEVELS
 from catalogue.model import DataSet
+from catalogue.relations import plain, qualified, split
+from catalogue.relations.words import OF
 from catalogue.words import (
     NUMBERS,
     OF_RECORDS,
@@ -21,6 +23,11 @@ from catalogue.words import (
     Text,
     versions_of,
 )
+
+PEOPLE: Final = ("people", "second_people", "pairs")
+"""Roles in which rows name people: whom they are about, the second one, and both together."""
+WITH: Final = "with_"
+"""Before a group's name in lower case: of another group those rows to which rows of it belong."""
 
 
 class OfRows(Strict):
@@ -57,8 +64,13 @@ class CountOf(Strict):
     subjects: tuple[Literal["patients", "staff", "nobody"], ...]
     """Of data sets about whom; where `data_sets` names some, of these alone."""
     data_sets: tuple[Name, ...] = ()
-    of: Literal["records", "people"] = "records"
-    """`people`: everybody once, by the first record that is counted."""
+    of_groups: bool = False
+    """Of groups alone, and of no flat data set."""
+    groups: tuple[Name, ...] = ()
+    """Of these groups alone."""
+    of: Literal["records", "people", "second_people", "pairs"] = "records"
+    """`people`: everybody once, by the first record that is counted; where rows name two people,
+    `second_people` are the second ones, and `pairs` both as one."""
     where: OfRows | None = None
     valued: Name | None = None
     """Only records that have a value here."""
@@ -80,15 +92,36 @@ class CountOf(Strict):
     def _is_coherent(self) -> Self:
         if self.is_of_a_part and self.where is None:
             raise ValueError("a share is of those that `where` names")
-        if self.of == "people" and self.valued is not None:
+        if self.of != "records" and self.valued is not None:
             raise ValueError("people are counted by their first record, whatever it has")
         return self
 
     def is_of(self, data_set: DataSet) -> bool:
         named = not self.data_sets or data_set.data_set in self.data_sets
+        if self.groups or self.of_groups:
+            named = named and data_set.part in (self.groups or {data_set.part} - {""})
         there = data_set.by_name.keys() | {one.name for one in data_set.derived}
-        has_people = self.of == "records" or data_set.person.nhs_number is not None
+        has_people = {
+            "records": True,
+            "people": data_set.person.nhs_number is not None,
+            "second_people": data_set.other.nhs_number is not None,
+            "pairs": data_set.other.nhs_number is not None,
+        }[self.of]
         return named and has_people and self.columns <= there and data_set.subjects in self.subjects
+
+    def grain(self, data_set: DataSet) -> str:
+        """Say what one of what is counted is, of a group."""
+        if self.of != "records":
+            return f"{ROLES[self.of]}, by the first {data_set.grain}"
+        below = "" if self.valued is None else split(self.valued)[0]
+        return f"{data_set.grain}, to which rows of {below} belong" if below else data_set.grain
+
+
+ROLES: Final = {
+    "people": "person whom rows are about",
+    "second_people": "second person whom rows name",
+    "pairs": "pair of both people whom rows name",
+}
 
 
 class Tabulating(Strict):
@@ -107,8 +140,15 @@ class Tabulating(Strict):
     """Columns that say a practice: what is counted by them is output at practice level."""
 
     def measures_of(self, data_set: DataSet) -> Sequence[CountOf]:
-        """Return what can be counted of it; of groups nothing, since a row stands in several."""
-        return [one for one in self.measures if one.is_of(data_set) and not data_set.groups]
+        """Return what can be counted of it: of several tables by group, `Referrals.records`."""
+        if data_set.groups:
+            return [
+                one.model_copy(update={"name": qualified(group, one.name)})
+                for group, view in data_set.by_group.items()
+                for one in self.measures_of(view)
+            ]
+        own = [one for one in self.measures if one.is_of(data_set)]
+        return own + [_with_rows_of(group, data_set) for group in data_set.below if own]
 
     def measure(self, data_set: DataSet, name: str) -> CountOf | None:
         return next((one for one in self.measures_of(data_set) if one.name == name), None)
@@ -124,7 +164,7 @@ class Tabulating(Strict):
 
         Whole numbers are categories, as an age in years is; amounts are not.
         """
-        allowed = filterable(data_set, name)
+        allowed = askable(data_set, name)
         if allowed is None or allowed.separator is not None:
             return False
         if data_set.releasables[name].type in NUMBERS:
@@ -149,7 +189,9 @@ class Tabulating(Strict):
         return frozenset(
             other.name
             for other in data_set.forms.values()
-            if other.derivation in above and (other.source, other.at) == (form.source, form.at)
+            if other.derivation in above
+            and (other.source, other.at) == (form.source, form.at)
+            and split(other.name)[0] == split(name)[0]
         )
 
     def are_related(self, data_set: DataSet, one: str, other: str) -> bool:
@@ -164,11 +206,12 @@ class Tabulating(Strict):
     def groupings(self, data_set: DataSet) -> Mapping[str, frozenset[str]]:
         """Give by column and by each group of it the groups that are coarser."""
         found: dict[str, frozenset[str]] = {}
-        of_practices = {r.field for r in data_set.population.values() if r.source == "practice"}
+        of_practices = practices_of(data_set)
         for name in data_set.releasables:
-            if not self.is_dimension(data_set, name) or not {name} & (self.grouped | of_practices):
+            is_grouped = plain(name) in self.grouped | of_practices
+            if not is_grouped or not self.is_dimension(data_set, name):
                 continue
-            levels = LEVELS if name in of_practices else LEVELS[1:]
+            levels = LEVELS if plain(name) in of_practices else LEVELS[1:]
             chain = [name, *(f"{name}__{level}" for level in levels)]
             for at, one in enumerate(chain):
                 found[one] = frozenset(chain[at + 1 :])
@@ -183,8 +226,7 @@ class Tabulating(Strict):
 
     def is_practice(self, data_set: DataSet, name: str) -> bool:
         """Say whether the categories are practices: by their name, or by what reasons rest on."""
-        of_reasons = {r.field for r in data_set.population.values() if r.source == "practice"}
-        return name in self.practices | of_reasons
+        return plain(name) in self.practices | practices_of(data_set)
 
     def problems_with(self, data_sets: Iterable[DataSet]) -> Iterator[str]:
         """Say which data sets or columns of the rules nobody has described."""
@@ -195,8 +237,32 @@ class Tabulating(Strict):
         for one in self.measures:
             yield from (f"there is no data set {n}" for n in one.data_sets if n not in known)
             for name in one.data_sets:
-                for column in sorted(one.columns - known.get(name, set())):
+                wanted = {
+                    qualified(group, column)
+                    for group in one.groups or [""]
+                    for column in one.columns
+                }
+                wanted = {column.removeprefix(OF) for column in wanted}
+                for column in sorted(wanted - known.get(name, set())):
                     yield f"{name} has no column {column}"
+
+
+def practices_of(data_set: DataSet) -> frozenset[str]:
+    """Name the columns of practices by which reasons are found, without their groups."""
+    of_reasons = (r.field for r in data_set.population.values() if r.source == "practice")
+    return frozenset(plain(name) for name in of_reasons if name is not None)
+
+
+def _with_rows_of(group: str, data_set: DataSet) -> CountOf:
+    """Count the rows of a group to which rows of another belong, each once."""
+    said = CountOf(
+        name=f"{WITH}{group.lower()}",
+        title=f"{data_set.part.replace('_', ' ')} with {group.replace('_', ' ')}",
+        counts="events",
+        subjects=(data_set.subjects,),
+        source="docs/domain/6-data-sets.md 6.6 and 6.10 (what rows of the group belong to)",
+    )
+    return said.model_copy(update={"valued": qualified(group, "")})
 
 
 @cache

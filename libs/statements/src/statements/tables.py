@@ -11,14 +11,18 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.texts import Scanned
-from statements.filters import COLUMN, ColumnName, is_empty
+from statements.filters import is_empty
 from statements.form import CLOSED, OPEN
 from statements.parameters import RuleParameters
 from statements.vocabulary import Count, Text
 
 DIMENSIONS_MAX, LEVELS_MAX, MEASURES_MAX, LINKED_MAX = 6, 6, 8, 8
 DATA_SET = r"^[A-Z][A-Z0-9_]*$"
-MEASURE = r"^[a-z][a-z0-9_]{0,39}$"
+MEASURE = r"^([A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\.)?[a-z][a-z0-9_]{0,39}$"
+"""Of a data set that is supplied in groups the group stands before it: `Referrals.records`."""
+LEVEL = r"^([A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\.)?[0-9_]*[A-Za-z][A-Za-z0-9_]*$"
+LEVEL_MAX = 80
+"""Characters: of a group, of a column, and of what its organisations lie in."""
 MONTH, QUARTER, FINANCIAL_YEAR = "Period_Month", "Period_Quarter", "Period_Financial_Year"
 PERIOD_LEVELS: Final = (MONTH, QUARTER, FINANCIAL_YEAR)
 """The periods of the request as categories: of every data set, and of no line's fields."""
@@ -29,7 +33,7 @@ CATEGORY_ORDER: Final = "category"
 
 DataSetName = Annotated[str, Field(pattern=DATA_SET, max_length=64)]
 MeasureName = Annotated[str, Field(pattern=MEASURE)]
-Column = Annotated[str, Field(pattern=COLUMN, max_length=64)]
+Column = Annotated[str, Field(pattern=LEVEL, max_length=LEVEL_MAX)]
 Profile = Literal["protected", "as_published"]
 Disclosure = Literal["protected", "exact", "as_published"]
 """By the rule and with what is added so that nothing hidden follows; as counted, where the line
@@ -127,6 +131,9 @@ class AttestedTable:
     recovered: Count = 0
     """Hidden cells that can be worked out of others; only where a table is as published."""
     footnotes: tuple[Annotated[str, Field(max_length=500)], ...] = ()
+    grains: tuple[Annotated[str, Field(max_length=200)], ...] = ()
+    """Of a group: what one of each measure is. Of a flat data set nothing is written: a record is
+    what its catalogue file says."""
     further_measures: tuple[Text, ...] = ()
     """Measures besides; cells and what is hidden are of all, the certificate is over all proofs."""
 
@@ -139,6 +146,13 @@ def measures_of(table: "TableRequest | PermittedTable | AttestedTable") -> tuple
 # What a client sends
 
 
+LevelName = Annotated[
+    str,
+    Field(pattern=LEVEL, max_length=LEVEL_MAX, examples=["Provider_Code"]),
+    Scanned(code=True),
+]
+
+
 class WantedDimension(BaseModel):
     """What a table is cut by: a column, and coarser ones whose totals are wanted besides."""
 
@@ -148,14 +162,16 @@ class WantedDimension(BaseModel):
     )  # fmt: skip
 
     column: Annotated[
-        ColumnName,
+        LevelName,
         Field(
             description="Its values are the finest categories: a column that the line lists as it"
-            f" is or derived, or `{MONTH}`, `{QUARTER}` or `{FINANCIAL_YEAR}`. Required."
+            f" is or derived, or `{MONTH}`, `{QUARTER}` or `{FINANCIAL_YEAR}`. Of a data set that is"
+            " supplied in groups, of the group that is counted or of one to whose rows its rows"
+            " belong (`Referrals.Gender`). Required."
         ),
     ]
     within: Annotated[
-        tuple[Annotated[str, Field(pattern=COLUMN, max_length=64), Scanned(code=True)], ...],
+        tuple[LevelName, ...],
         Field(
             max_length=LEVELS_MAX - 1,
             description="Coarser columns that it lies in, the finest first, as the catalogue nests"
@@ -224,7 +240,8 @@ class WantedTable(BaseModel):
         str,
         Field(
             pattern=MEASURE,
-            description="What is counted, by the catalogue's name.",
+            description="What is counted, by the catalogue's name; of a data set that is supplied"
+            " in groups with the group (`Referrals.people`).",
             examples=["records"],
         ),
         Scanned(code=True),

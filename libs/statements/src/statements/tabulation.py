@@ -57,8 +57,10 @@ class WantedTabulation(OfOneLine):
         Field(
             pattern=MEASURE,
             description="What is counted, by the catalogue's name: `records`, or one that the data"
-            " set has besides.",
-            examples=["records"],
+            " set has besides. Of a data set that is supplied in groups, of one group:"
+            " `Referrals.records`, `Referrals.people`, `Referrals.with_care_activities`; the"
+            " catalogue's list of data sets names all of them, with what one of each is.",
+            examples=["records", "Referrals.people"],
         ),
         Scanned(code=True),
     ] = "records"

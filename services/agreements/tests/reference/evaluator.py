@@ -932,6 +932,37 @@ class Evaluation:
             found.add(("AS_PUBLISHED_NOT_IN_DSA", None))
         return found
 
+    @staticmethod
+    def of_one_group(measure: str, first: str, entry: Json) -> Found:
+        """[6.6] What is counted is of one group, and of one that there is."""
+        group, of_first = ("" if "." not in m else m.split(".")[0] for m in (measure, first))
+        found: Found = set()
+        if group not in entry["joined"]:
+            found.add(("GROUP_UNKNOWN", measure))
+        if group != of_first:
+            found.add(("SEVERAL_GROUPS", measure))
+        return found
+
+    @staticmethod
+    def counted_again(table: Json, entry: Json) -> Found:
+        """[6.6] From a row that is counted one way leads to one row, and none to several."""
+        group = table["measure"].split(".")[0] if "." in table["measure"] else ""
+        found: Found = set()
+        if group not in entry["joined"]:
+            return found
+        known = [f["name"] for f in entry["fields"]]
+        for d in table["dimensions"]:
+            for level in [d["column"], *d["within"]]:
+                name = level.split("__")[0]
+                other = name.split(".")[0] if "." in name else ""
+                to = entry["joined"][group]
+                if name not in known or other in [group, *to]:
+                    continue
+                onwards = entry["joined"].get(other, [])
+                meet = group in onwards or any(one in to for one in onwards)
+                found.add(("JOIN_FANS_OUT" if meet else "DIMENSION_UNSUITABLE", name))
+        return found
+
     def tabulated(self, line: Json) -> Found:  # noqa: C901, PLR0912  one judgement after another
         """[3.2, ruling 15] Aggregates are counted, by what the line lists and no practice alone."""
         table, counted = self.table(), self.classification.startswith("AGGREGATE")
@@ -944,8 +975,16 @@ class Evaluation:
         if entry is None:
             return found
         for measure in [table["measure"], *table.get("further_measures", [])]:
+            missing = "DISCLOSURE_RULE_MISSING"
+            if entry["joined"]:
+                found |= self.of_one_group(measure, table["measure"], entry)
+                if measure.split(".")[0] not in entry["joined"] or "." not in measure:
+                    continue
+                if measure.split(".")[1] in ("people", "second_people", "pairs"):
+                    missing = "ROLE_NOT_IN_GROUP"
             if measure not in entry["measures"]:
-                found.add(("DISCLOSURE_RULE_MISSING", measure))
+                found.add((missing, measure))
+        found |= self.counted_again(table, entry)
         found |= self.by_which_rule(table, line, entry)
         known = {f["name"]: f for f in entry["fields"]}
         calendar_ = ["Period_Month", "Period_Quarter", "Period_Financial_Year"]

@@ -422,6 +422,7 @@ def data_set_facts(data_set: Json) -> DataSetFacts:
         },
         reasons=frozenset(data_set["reasons"]),
         measures=frozenset(data_set["measures"]),
+        joined={group: frozenset(above) for group, above in data_set["joined"].items()},
         groupings={
             level: frozenset(chain[at + 1 :])
             for column, above in data_set["groups"].items()

@@ -568,6 +568,29 @@ DIMENSIONS = st.one_of(
 )
 
 
+IN_GROUPS = ["People.Town", "Visits.Kind", "Notes.Kind", "Wards.Kind"]
+JOINED: Json = {"People": [], "Visits": ["People"], "Notes": ["Visits", "People"], "Wards": []}
+
+
+def in_groups(world: Json) -> tuple[Any, Any, Any]:
+    """Let the data sets be supplied in groups; give what may be asked of these."""
+    for entry in world["catalogue"]:
+        entry["joined"] = JOINED
+        entry["measures"] = ["People.records", "People.people", "Visits.records", "Notes.records"]
+        entry["fields"] = entry["fields"] + [
+            {"name": n, "class": "CLIN", "treatments": ["as_is"], "categories": True}
+            for n in IN_GROUPS
+        ]
+    measures = ["Visits.records", "Visits.records", "People.people", "Visits.people"]
+    measures += ["Notes.records", "Nothing.records", "records"]
+    further = [{}, {}, {"further_measures": ["Visits.pairs"]}]
+    further += [{"further_measures": ["People.records"]}]
+    names = st.sampled_from([*IN_GROUPS, "Sex", "Nothing.Kind"])
+    dimension = st.builds(lambda column: {"column": column, "within": []}, names)
+    dimensions = st.lists(dimension, min_size=1, max_size=2, unique_by=lambda d: d["column"])
+    return st.sampled_from(measures), st.sampled_from(further), dimensions
+
+
 def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, PLR0912  one member after another
     """An aggregate line in good order, and a table by it, or one that differs somewhere."""
     classification = draw(
@@ -590,6 +613,12 @@ def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, P
     is_set = any(e["set_by_agreement"] for e in world["catalogue"] if e["data_set"] == "SUS_APC")
     is_said = draw(st.sampled_from([is_set, is_set, is_set, not is_set]))
     listed = ["Sex", "Der_Age_Band", "Der_Sector", "Der_LSOA", "Provider_Code", "Practice"]
+    dimensions = DIMENSIONS
+    measures = st.sampled_from(["records", "records", "records", "beds"])
+    further = st.sampled_from([{}, {}, {"further_measures": ["beds"]}])
+    if draw(st.integers(0, 4)) == 0:
+        measures, further, dimensions = in_groups(world)
+        listed += IN_GROUPS
     for v in versions(world):
         for x in v["snapshot"]["lines"]:
             if x.get("number") == 1:
@@ -616,9 +645,7 @@ def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, P
         place["classification"] = draw(
             st.sampled_from([classification] * 3 + ["PSEUDO_ANONYMISED", "IDENTIFIABLE"])
         )
-    measures = st.sampled_from(["records", "records", "records", "beds"])
-    further = st.sampled_from([{}, {}, {"further_measures": ["beds"]}])
-    asked = {"measure": draw(measures), "dimensions": draw(DIMENSIONS)} | draw(further)
+    asked = {"measure": draw(measures), "dimensions": draw(dimensions)} | draw(further)
     columns = dict.fromkeys(
         level.split("__")[0]
         for d in asked["dimensions"]
@@ -642,7 +669,7 @@ def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, P
             "fields": forms, "table": asked | {"disclosure": draw(done)},
         }  # fmt: skip
     if question.get("file"):
-        other = {"measure": draw(measures), "dimensions": draw(DIMENSIONS)}
+        other = {"measure": draw(measures), "dimensions": draw(dimensions)}
         question["file"] |= {
             "columns": [
                 {"name": n, "treatment": t, "class": described.get(n, {"class": "QI"})["class"]}

@@ -79,6 +79,7 @@ def data_set(name: str, *, gate: bool = False) -> Json:
         "landing_rules": [rules(name, 1), rules(name, 2)],
         "reasons": {"S": None, "P": None, "G": "practice", "H": "postcode", "R": None, "C": None},
         "measures": ["records"],
+        "joined": {},
         "set_by_agreement": False,
         "groups": {
             "Provider_Code": ["Provider_Code__icb", "Provider_Code__region"],

@@ -83,6 +83,8 @@ def _of_group(group: Group, said: Relations, dated: str) -> dict[str, Any]:
         "subjects": group.subjects,
         "person": Person() if about is None else about.person,
         "other": said.by_name[group.other].person if group.other else Person(),
+        "names_two": all(part.table == group.other for part in group.parts),
+        "below": tuple(one.group for one in said.below(group.group)),
         "population": population,
         "fields": (*fields.values(), *unseen),
         "derived": tuple(derived.values()),

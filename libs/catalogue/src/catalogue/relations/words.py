@@ -8,7 +8,7 @@ flattening: the rows of a table, beside each of which stands what belongs to it 
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -121,6 +121,14 @@ class Group(Strict):
                 yield from ((name, table) for name in self.columns[table])
 
 
+class Beside(NamedTuple):
+    """A group that is joined with another: by the same columns in both."""
+
+    group: str
+    with_: str
+    by: tuple[str, ...]
+
+
 class Relations(Strict):
     """Tables and groups of one data set."""
 
@@ -152,10 +160,47 @@ class Relations(Strict):
         """Raise KeyError where there is none."""
         return {group.group: group for group in self.groups}[name]
 
+    def key_of(self, group: Group) -> tuple[str, ...]:
+        """Return by what a row of a group is known: the key of the table whose rows it has."""
+        return self.by_name[group.parts[0].table].key if len(group.parts) == 1 else ()
+
+    def above(self, name: str) -> tuple["Beside", ...]:
+        """Give the groups to one row of which each row of this one belongs, the nearest first.
+
+        Also those to which these belong: from any row a way leads to one row at most of each.
+        """
+        found: dict[str, Beside] = {}
+        waiting = [name]
+        while waiting:
+            at = waiting.pop(0)
+            for one in self.groups:
+                by = self._named_by(at, one)
+                if by and one.group not in {name, *found}:
+                    found[one.group] = Beside(one.group, at, by)
+                    waiting.append(one.group)
+        return tuple(found.values())
+
+    def below(self, name: str) -> tuple["Beside", ...]:
+        """Give the groups of which several rows may belong to one row of this one, by its key."""
+        named = self.of_group(name)
+        found = ((one.group, self._named_by(one.group, named)) for one in self.groups)
+        return tuple(Beside(group, name, by) for group, by in found if by)
+
+    def _named_by(self, name: str, other: Group) -> tuple[str, ...]:
+        """Name the columns by which rows of a group name one row of another."""
+        key, group = self.key_of(other), self.of_group(name)
+        by = group.links.get(other.group) or other.links.get(name) or ()
+        return key if name != other.group and key and set(by) == set(key) else ()
+
 
 def qualified(part: str, name: str) -> str:
     """Name a column of a group, or of a table, as it is known in the whole data set."""
     return f"{part}{OF}{name}"
+
+
+def plain(name: str) -> str:
+    """Give the column that a name says, without its group."""
+    return split(name)[1]
 
 
 def split(name: str) -> tuple[str, str]:

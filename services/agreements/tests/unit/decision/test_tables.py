@@ -2,6 +2,9 @@
 
 import pytest
 
+import catalogue
+from agreements.records.domain.terms import data_sets
+from services.agreements.tests.reference import spoiling
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.unit.decision.test_scenarios import codes, decided
 from statements.parameters import RuleParameters
@@ -390,3 +393,49 @@ def test_a_provider_is_given_no_exact_small_numbers(world, provider):
     question = asked(("Sex",), organisation=plain.TRUST, classification=BY_RIGHT)
 
     assert ("FORM_NOT_ALLOWED", plain.TRUST) in codes(world, question)
+
+
+@pytest.fixture
+def in_groups(world, line):
+    """A data set of groups: visits belong to people, notes to visits, wards to nothing."""
+    spoiling.in_groups(world)
+    line["fields"] += [
+        {"name": name, "treatment": "as_is", "reason": "case mix"} for name in spoiling.IN_GROUPS
+    ]
+
+
+@pytest.mark.parametrize(
+    ("measure", "column", "expected"),
+    [
+        ("Visits.records", "Visits.Kind", set()),
+        ("Visits.records", "People.Town", set()),
+        ("Notes.records", "People.Town", set()),
+        ("People.people", "People.Town", set()),
+        ("People.records", "Visits.Kind", {("JOIN_FANS_OUT", "Visits.Kind")}),
+        ("People.people", "Notes.Kind", {("JOIN_FANS_OUT", "Notes.Kind")}),
+        ("Visits.records", "Wards.Kind", {("DIMENSION_UNSUITABLE", "Wards.Kind")}),
+        ("Visits.people", "Visits.Kind", {("ROLE_NOT_IN_GROUP", "Visits.people")}),
+        ("Visits.beds", "Visits.Kind", {("DISCLOSURE_RULE_MISSING", "Visits.beds")}),
+        ("Nothing.records", "Visits.Kind", {("GROUP_UNKNOWN", "Nothing.records")}),
+        ("records", "Visits.Kind", {("GROUP_UNKNOWN", "records")}),
+    ],
+)
+def test_a_row_of_a_group_is_counted_once(world, in_groups, measure, column, expected):
+    """By what it is, and by what it belongs to; never by what belongs to it."""
+    assert codes(world, asked((column,), measure=measure)) == expected
+
+
+def test_measures_of_one_table_are_of_one_group(world, in_groups):
+    question = asked(("People.Town",), measure="Visits.records")
+    question["table"]["further_measures"] = ["People.records"]
+
+    assert codes(world, question) == {("SEVERAL_GROUPS", "People.records")}
+
+
+def test_the_groups_that_rows_belong_to_are_read_from_the_catalogue():
+    found = data_sets.of(catalogue.load().get("MHSDS"))
+
+    assert found.joined["Care_Contacts"] == {"Referrals", "Patients"}
+    assert found.joined["Patients"] == frozenset()
+    assert "Referrals.with_care_contacts" in found.measures
+    assert data_sets.of(catalogue.load().get("SUS_APC")).joined == {}

@@ -25,6 +25,10 @@ class Code(StrEnum):
     FIELD_NOT_IN_DSA = "FIELD_NOT_IN_DSA"
     DIMENSION_NOT_IN_DSA = "DIMENSION_NOT_IN_DSA"
     DIMENSION_UNSUITABLE = "DIMENSION_UNSUITABLE"
+    GROUP_UNKNOWN = "GROUP_UNKNOWN"
+    SEVERAL_GROUPS = "SEVERAL_GROUPS"
+    ROLE_NOT_IN_GROUP = "ROLE_NOT_IN_GROUP"
+    JOIN_FANS_OUT = "JOIN_FANS_OUT"
     PRACTICE_LEVEL_NOT_IN_DSA = "PRACTICE_LEVEL_NOT_IN_DSA"
     AS_PUBLISHED_NOT_IN_DSA = "AS_PUBLISHED_NOT_IN_DSA"
     FILTER_COLUMN_UNKNOWN = "FILTER_COLUMN_UNKNOWN"
@@ -162,6 +166,28 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Cut by a code, an age band, an area or a period; name coarser levels as the catalogue"
         " nests them.",
         "Totals of a hierarchy are sums of whole categories",
+    ),
+    Code.GROUP_UNKNOWN: Meaning(
+        "What is counted of a data set that is supplied in groups is of one of these",
+        "Name the group before the measure, as in `Referrals.records`.",
+        "A number of records says nothing where it is not said of which",
+    ),
+    Code.SEVERAL_GROUPS: Meaning(
+        "All measures of a table are of one group",
+        "Ask for a table of each group.",
+        "Rows of two groups are not the same records, and are printed in no common line",
+    ),
+    Code.ROLE_NOT_IN_GROUP: Meaning(
+        "People are counted of a group whose rows name people in that role",
+        "Count the group's records, or people of a group that names them.",
+        "Of rows about nobody nobody is counted; second people are in groups that name two",
+    ),
+    Code.JOIN_FANS_OUT: Meaning(
+        "Each column that a table is cut by is of the group that is counted, or of one to one row"
+        " of which each of its rows belongs",
+        "Count the rows of the named column's group, or cut by columns of what the counted rows"
+        " belong to.",
+        "Joined with several rows, a record would be counted more than once",
     ),
     Code.AS_PUBLISHED_NOT_IN_DSA: Meaning(
         "Tables are by the disclosure rule alone only where the line says why",

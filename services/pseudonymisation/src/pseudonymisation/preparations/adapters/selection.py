@@ -12,6 +12,7 @@ from pseudonymisation.preparations.adapters import gathering
 from pseudonymisation.preparations.adapters.guard import SCANNED_BY
 from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.domain.attestation import REASON_COLUMN
+from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from statements.vocabulary import REASONS
 
 RESIDENT: Final = "L"
@@ -29,6 +30,14 @@ class Selection:
         self._editions = self._describe()
         self._repeats = self._find_repeats()
         self._gather()
+        self._require_joins_are_single()
+
+    def _require_joins_are_single(self) -> None:
+        """Raise NotPrepared where a join would count a row of a group twice."""
+        related = self._plan.related
+        for number in range(len(self._editions)) if related else ():
+            if related and (twice := related.repeating(self._connection, self._source(number))):
+                raise NotPrepared(FailureCode.JOIN_FANS_OUT, twice)
 
     @property
     def types(self) -> Mapping[str, str]:
@@ -95,7 +104,10 @@ class Selection:
             gathering.make(self._connection, self._plan.gathered, sources)
 
     def _with_gathered(self, number: int) -> str:
-        return gathering.beside(number, self._source(number), self._plan.gathered)
+        source, related = self._source(number), self._plan.related
+        if related is not None:
+            source = related.around(source)
+        return gathering.beside(number, source, self._plan.gathered)
 
     def _once(self, edition: int) -> str:
         return f" AND {repeats.without(edition)}" if self._repeats else ""

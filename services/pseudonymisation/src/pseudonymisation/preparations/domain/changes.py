@@ -96,8 +96,7 @@ def _record_key(one: FileOf, whole: DataSet, rules: LandingRules | None) -> tupl
     if not one.group:
         return () if rules is None or rules.record is None else rules.record.key
     relations = whole.relations
-    parts = relations.of_group(one.group).parts
-    return relations.by_name[parts[0].table].key if len(parts) == 1 else ()
+    return relations.key_of(relations.of_group(one.group))
 
 
 def require_told_safely(

@@ -100,6 +100,7 @@ class FailureCode(StrEnum):
     TOO_FEW_PRACTICES = "TOO_FEW_PRACTICES"
     TABLE_TOO_LARGE = "TABLE_TOO_LARGE"
     TABLE_INVALID = "TABLE_INVALID"
+    JOIN_FANS_OUT = "JOIN_FANS_OUT"
     TABLE_UNPROVABLE = "TABLE_UNPROVABLE"
     TABLE_WOULD_REVEAL = "TABLE_WOULD_REVEAL"
     EARLIER_EXTRACT_UNKNOWN = "EARLIER_EXTRACT_UNKNOWN"
@@ -149,6 +150,9 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     " fewer dimensions, coarser ones, or fewer categories.",
     FailureCode.TABLE_INVALID: "What was counted makes no table with these dimensions: categories"
     " do not lie whole in the coarser ones. Ask without the named column.",
+    FailureCode.JOIN_FANS_OUT: "What is named is of a group of which several rows may stand beside"
+    " one that is counted, which would then be counted more than once. Count the rows of that"
+    " group, or cut by columns of groups to which the counted rows belong. It is:",
     FailureCode.TABLE_UNPROVABLE: "Too much of the table would have to be hidden, so that nothing"
     " that is hidden can be worked out. Ask for the named dimension in coarser categories.",
     FailureCode.TABLE_WOULD_REVEAL: "Beside tables that you have already, or that are"

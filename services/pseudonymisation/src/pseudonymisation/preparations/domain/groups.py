@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from catalogue import DataSet, caps
-from catalogue.relations import qualified, split
+from catalogue.relations import plain, qualified, split
+from catalogue.relations.counting import countable
 from pseudonymisation.preparations.domain.attestation import TOKEN_COLUMN, ExtractOutcome
 from pseudonymisation.preparations.domain.capping import capping
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
+from pseudonymisation.preparations.domain.shown import ShownTable
 from statements.permit import Permit, PermittedCaps
+from statements.tables import PermittedTable, columns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +35,38 @@ class FileOf:
         """Name the columns that it tells of as the attestation names them."""
         if not self.group:
             return outcome
-        groups = outcome.groups
+        groups, made, asked = outcome.groups, outcome.table, self.permit.table
         return replace(
             outcome,
             scanned_columns=self.known(outcome.scanned_columns),
             groups=groups and replace(groups, columns=self.known(groups.columns)),
+            table=None
+            if made is None or asked is None
+            else replace(
+                made,
+                measure=asked.measure,
+                further_measures=asked.further_measures,
+                dimensions=asked.dimensions,
+            ),
         )
+
+    def measure(self, name: str) -> str:
+        """Name a measure as the whole knows it."""
+        return qualified(self.group, name) if self.group else name
+
+    def shown(self, tables: Iterable[ShownTable]) -> Iterator[ShownTable]:
+        """Choose the tables of the group that were shown, by the names that it has inside."""
+        for one in tables:
+            group, name = split(one.measure)
+            if group == self.group:
+                yield replace(one, measure=name)
 
     def known(self, names: Iterable[str]) -> tuple[str, ...]:
         """Name columns of the file as the whole knows them; the token has one name in all."""
         return tuple(
-            name if name == TOKEN_COLUMN or not self.group else qualified(self.group, name)
+            name
+            if name == TOKEN_COLUMN or not self.group or split(name)[0]
+            else qualified(self.group, name)
             for name in names
         )
 
@@ -55,6 +79,9 @@ def files_of(permit: Permit, data_set: DataSet) -> Iterator[FileOf]:
     """
     if not data_set.groups:
         yield FileOf("", data_set, permit, permit)
+        return
+    if permit.table is not None:
+        yield _counted(permit, permit.table, data_set)
         return
     hidden = {name: cap.value for name, cap in capping(permit, data_set).items()}
     for name, group in data_set.by_group.items():
@@ -72,6 +99,46 @@ def files_of(permit: Permit, data_set: DataSet) -> Iterator[FileOf]:
                 caps=_caps({split(n)[1]: cap for n, cap in of_group.items()}),
             ),
         )
+
+
+def _counted(permit: Permit, table: PermittedTable, whole: DataSet) -> FileOf:
+    """Say of a table which group is counted, with columns of that and of those above it.
+
+    Raises:
+        NotPrepared: where a join would be needed that counts a row more than once, or none is known
+
+    """
+    group = split(table.measure)[0]
+    if group not in whole.by_group:
+        raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, table.measure)
+    there = {group, *(one.group for one in whole.relations.above(group))}
+    for name in (*table.further_measures, *columns_of(table.dimensions)):
+        if split(name)[0] not in ({group} if name in table.further_measures else there):
+            raise NotPrepared(FailureCode.JOIN_FANS_OUT, name)
+
+    def own(name: str) -> str:
+        return plain(name) if split(name)[0] == group else name
+
+    hidden = {name: cap.value for name, cap in capping(permit, whole).items()}
+    return FileOf(
+        group,
+        countable(whole, group),
+        replace(permit, caps=_caps(hidden)),
+        replace(
+            permit,
+            fields=tuple(replace(field, name=own(field.name)) for field in permit.fields),
+            caps=_caps({own(name): cap for name, cap in hidden.items()}),
+            table=replace(
+                table,
+                measure=plain(table.measure),
+                further_measures=tuple(map(plain, table.further_measures)),
+                dimensions=tuple(
+                    replace(one, column=own(one.column), within=tuple(map(own, one.within)))
+                    for one in table.dimensions
+                ),
+            ),
+        ),
+    )
 
 
 def require_large_groups(permit: Permit, outcome: ExtractOutcome) -> None:

@@ -26,6 +26,7 @@ from pseudonymisation.preparations.domain.shown import (
     ShownCells,
     ShownTable,
 )
+from pseudonymisation.preparations.domain.tables.across import of_other_groups
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from statements.permit import Permit
 
@@ -235,6 +236,10 @@ class ExtractOrder:
     """Further editions that those were made of and that are still there."""
     others: tuple[OtherExtract, ...] = field(default=(), repr=False)
     """Of records, with opt-outs upheld: what they are held against."""
+    whole: DataSet | None = None
+    """Of what a group is one."""
+    across: tuple[ShownTable, ...] = ()
+    """Of a table of a group: what the recipient has of groups that it is joined with."""
 
     def beside_others(self, others: tuple[OtherExtract, ...]) -> Self:
         return replace(self, others=others)
@@ -248,7 +253,15 @@ class ExtractOrder:
             for name, keys in self.identity_keys.items()
             if split(name)[0] == one.group
         }
-        return replace(self, data_set=one.data_set, permit=one.inside, identity_keys=keys)
+        return replace(
+            self,
+            data_set=one.data_set,
+            permit=one.inside,
+            identity_keys=keys,
+            whole=self.data_set,
+            shown=replace(self.shown, tables=tuple(one.shown(self.shown.tables))),
+            across=tuple(of_other_groups(self.shown.tables, one.group, self.data_set)),
+        )
 
 
 class PracticeRegistrations(Protocol):

@@ -167,7 +167,7 @@ class PreparationJobs:
             with self.engine.make(order, attempt=claim.attempt, report=report) as made:
                 report(made.outcome.rows, made.outcome.rows)
                 require_large_groups(preparation.permit, one.attested(made.outcome))
-                shown = made.shown
+                shown = {one.measure(name): told for name, told in made.shown.items()}
                 try:
                     whats: list[tuple[PreparedFiles, AttestedChanges | None]] = [(made, None)]
                     if change_set is not None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from agreements.decision.domain.case import LineCase
 from agreements.decision.domain.codes import Code, refusal
 from agreements.records.domain.terms.data_sets import DataSetFacts
+from catalogue.relations import split
+from catalogue.tabulating import PEOPLE
 from common.errors import Refusal
 from statements.attestation import Attestation
 from statements.document import Terms
@@ -97,12 +99,11 @@ def table(case: LineCase) -> Iterator[Refusal]:
     if case.data_set is None:
         return  # CATALOGUE_UNKNOWN says so
     for measure in measures_of(asked):
-        if measure not in case.data_set.measures:
-            detail = f"No rule says how this measure of {case.key.data_set} is protected."
-            yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, measure)
+        yield from _uncounted(measure, asked.measure, case.data_set)
     yield from _by_another_rule(case, asked, case.data_set)
     for one in asked.dimensions:
         yield from _unsuitable(one, case.data_set)
+        yield from _counted_again(one, split(asked.measure)[0], case.data_set)
     told_by = (f.column for f in (*case.filters, *case.line.filters))
     levels = (level for one in asked.dimensions for level in one.levels)
     for name in dict.fromkeys((*levels, *told_by)):
@@ -112,6 +113,41 @@ def table(case: LineCase) -> Iterator[Refusal]:
             detail = "The line does not say why numbers of single practices are needed."
             yield refusal(Code.PRACTICE_LEVEL_NOT_IN_DSA, detail, name)
     yield from _otherwise_shown(case)
+
+
+def _uncounted(measure: str, first: str, data_set: DataSetFacts) -> Iterator[Refusal]:
+    """A measure has a rule; of a data set of groups it is of one, the same as all others."""
+    group, name = split(measure)
+    if data_set.joined and group not in data_set.joined:
+        detail = f"The measure names none of the groups of {data_set.data_set}."
+        yield refusal(Code.GROUP_UNKNOWN, detail, measure)
+    elif measure not in data_set.measures:
+        if data_set.joined and name in PEOPLE:
+            detail = f"Rows of {group} name no people in that role."
+            yield refusal(Code.ROLE_NOT_IN_GROUP, detail, measure)
+        else:
+            detail = f"No rule says how this measure of {data_set.data_set} is protected."
+            yield refusal(Code.DISCLOSURE_RULE_MISSING, detail, measure)
+    if data_set.joined and group != split(first)[0]:
+        yield refusal(Code.SEVERAL_GROUPS, "The table counts rows of another group.", measure)
+
+
+def _counted_again(one: TableDimension, group: str, data_set: DataSetFacts) -> Iterator[Refusal]:
+    """A row that is counted stands beside one row at most of what it is cut by."""
+    above = data_set.joined.get(group)
+    if above is None:
+        return
+    for name in dict.fromkeys(map(source_of, one.levels)):
+        other = split(name)[0]
+        if other == group or other in above or name not in data_set.columns:
+            continue
+        beyond = data_set.joined.get(other, frozenset())
+        if group in beyond or above & beyond:
+            detail = f"Several rows of {other} may stand beside one of {group}."
+            yield refusal(Code.JOIN_FANS_OUT, detail, name)
+        else:
+            detail = f"No key leads from rows of {group} to rows of {other}."
+            yield refusal(Code.DIMENSION_UNSUITABLE, detail, name)
 
 
 def _by_another_rule(

@@ -68,6 +68,9 @@ class DataSetFacts:
     """What can be counted of it, with a rule that says how that is protected."""
     groupings: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By column of organisations, and by each group of it, the coarser groups."""
+    joined: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By group that it is supplied in, those to one row of which each of its rows belongs; none: it
+    is flat."""
     takes_parameters: bool = False
     """Whether parameters of its disclosure rule are those of the agreement."""
 
@@ -114,6 +117,10 @@ def of(
         ),
         measures=frozenset(one.name for one in catalogue.tabulating().measures_of(data_set)),
         groupings=catalogue.tabulating().groupings(data_set),
+        joined={
+            group: frozenset(one.group for one in data_set.relations.above(group))
+            for group in data_set.by_group
+        },
         takes_parameters=data_set.disclosure_rule in catalogue.tabulating().by_agreement,
     )
 

@@ -7,9 +7,11 @@ from typing import Final
 import duckdb
 
 from catalogue import CountOf, DataSet, tabulating
+from catalogue.relations import plain
+from catalogue.tabulating import practices_of
 from pseudonymisation.engine import scan
 from pseudonymisation.engine.session import identifier, literal
-from pseudonymisation.preparations.adapters.people import People
+from pseudonymisation.preparations.adapters.people import People, words_of_other
 from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.adapters.selection import Selection
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome
@@ -48,6 +50,8 @@ class Firsts:
     """Which of those of the plan: its own is 0."""
     conditions: tuple[str, ...]
     """SQL that a row `s` has to meet besides."""
+    of: str = "people"
+    """In which role people are meant."""
 
 
 class Count:
@@ -62,8 +66,7 @@ class Count:
         data_set: DataSet,
         firsts: Mapping[str, Firsts] | None = None,
     ) -> None:
-        of_reasons = data_set.population.values()
-        self._practices = frozenset(r.field for r in of_reasons if r.source == "practice")
+        self._practices = practices_of(data_set)
         self._plan = plan
         self._connection = connection
         self._measure = measure
@@ -92,7 +95,7 @@ class Count:
         if column == PART:
             counted, others = literal(COUNTED), literal(OTHERS)
             return f"CASE WHEN {self._is_counted()} THEN {counted} ELSE {others} END"
-        if source_of(column) != column and source_of(column) in self._practices:
+        if source_of(column) != column and plain(source_of(column)) in self._practices:
             return f"coalesce(s.reason_g, {literal(NOT_KNOWN)})"  # by the map of its month
         column = source_of(column)
         source = self._plan.capped.get(column, f"s.{identifier(column)}")
@@ -176,34 +179,50 @@ class Count:
     def _records(self) -> str:
         """Select what is counted: everybody's records, or of each person the first."""
         measure = self._measure
-        kept = ""
-        if self._plan.opt_outs_apply:
+        rows, kept = f"({self._selection.rows()})", ""
+        if self._plan.opt_outs_apply and self._plan.other is not None:
+            # Of a row that names two people either may object: first ones are of what is left.
+            rows = f"(SELECT s.* FROM {rows} AS s {self._people.beside})"
+        elif self._plan.opt_outs_apply:
             kept = " JOIN people AS m ON s.person_0 = m.person_0 AND s.person_1 = m.person_1"
         told = {axis.column for axis in self._axes}
         valued = ""
         if measure.valued is not None and f"{HAS}{measure.valued}" not in told:
             valued = f" WHERE s.{identifier(measure.valued)} IS NOT NULL"
-        rows = f"({self._selection.rows()})"
         # The same record whatever the table is cut by, so that tables are sums of the same.
         first = "ORDER BY period, landed__edition, line) = 1"
-        if measure.of == "people" and not told & self._firsts.keys():
+        if measure.of != "records" and not told & self._firsts.keys():
+            of = self._of_whom(measure.of)
             rows = (
-                f"(SELECT * FROM {rows} QUALIFY row_number() OVER (PARTITION BY person_0, person_1"
-                f" {first})"
+                f"(SELECT * FROM {rows} WHERE {of[-1]} IS NOT NULL"
+                f" QUALIFY row_number() OVER (PARTITION BY {', '.join(of)} {first})"
             )
         if self._firsts:
             named = ", ".join(
-                f"({among}) AND row_number() OVER (PARTITION BY ({among}), person_0, person_1"
+                f"({among}) AND row_number() OVER (PARTITION BY ({among}), {', '.join(by)}"
                 f" {first} AS {identifier(column)}"
-                for column, among in ((c, self._among(of)) for c, of in self._firsts.items())
+                for column, among, by in (
+                    (c, self._among(of), self._of_whom(of.of)) for c, of in self._firsts.items()
+                )
             )
             rows = f"(SELECT *, {named} FROM {rows} AS s)"
         return f"{rows} AS s{kept}{valued}"
 
+    def _of_whom(self, role: str) -> list[str]:
+        """Name the columns by which people of a role are told apart; the last has them all."""
+        first, other = ["person_0", "person_1"], self._plan.other
+        if role == "people":
+            return first
+        if other is None:
+            raise NotPrepared(FailureCode.TABLE_INVALID, role)
+        second = list(words_of_other(other.number)[1:])
+        return second if role == "second_people" else [*first, *second]
+
     def _among(self, of: Firsts) -> str:
         listed = ", ".join(map(literal, of.months))
         whose = self._selection.whose()[of.population]
-        conditions = " AND ".join((f"s.period IN ({listed})", whose, *of.conditions))
+        has_them = f"s.{self._of_whom(of.of)[-1]} IS NOT NULL"
+        conditions = " AND ".join((f"s.period IN ({listed})", whose, has_them, *of.conditions))
         return f"coalesce({conditions}, FALSE)"
 
     def _with_periods(self, row: Sequence[object]) -> Row:

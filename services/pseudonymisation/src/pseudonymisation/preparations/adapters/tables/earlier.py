@@ -1,19 +1,23 @@
 """What a table that is made is held against, and what is counted for it besides."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
-from catalogue import CountOf, tabulating
+from catalogue import CountOf, DataSet, tabulating
+from pseudonymisation.intake.adapters.landing.layout import left_out
 from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.adapters.tables.counting import Firsts
+from pseudonymisation.preparations.adapters.tables.related import related
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownTable, Whose, read_of, shown_table
+from pseudonymisation.preparations.domain.tables.axes import Axis
 from pseudonymisation.preparations.domain.tables.beside import Beside, chosen, is_whole
 from pseudonymisation.preparations.domain.tables.parts import (
+    HAS,
     Selected,
     filter_of,
     is_made,
@@ -22,7 +26,7 @@ from pseudonymisation.preparations.domain.tables.parts import (
 )
 from pseudonymisation.preparations.domain.tables.tabulating import MadeTable
 from pseudonymisation.preparations.use_cases.ports import ExtractOrder
-from statements.tables import PermittedTable
+from statements.tables import PermittedTable, source_of
 
 
 def of_measure(work: ExtractOrder, measure: CountOf) -> ExtractOrder:
@@ -81,8 +85,8 @@ def beside_of(
         one
         for one in parts
         for first in (firsts[f.column] for f in one.filters if f.column in firsts)
-        if measure.of == "people" and first.meets(selected)
-        if not (first.column in of and is_whole(one, read))
+        if measure.of != "records" and first.meets(selected)
+        if not (first.is_of_same(selected) and is_whole(one, read))
     ]
     if unlike:
         releases = ", ".join(dict.fromkeys(one.extract_id for one in unlike))
@@ -114,6 +118,29 @@ def order_of(work: ExtractOrder, with_earlier: Beside) -> ExtractOrder:
     )
 
 
+def related_to(
+    plan: Plan,
+    work: ExtractOrder,
+    whole: DataSet,
+    axes: Sequence[Axis],
+    measure: CountOf | None,
+) -> Plan:
+    """Say what has to stand beside the rows of a group, so that they can be counted by axes."""
+    group = work.data_set.part
+    named = {source_of(one) for axis in axes for one in (axis.column, *axis.coarser)}
+    named |= {one.removeprefix(HAS) for one in named if one.startswith(HAS)}
+    named |= {measure.valued or ""} if measure is not None else set()
+    if plan.capped:  # whoever is among the oldest is told by any form of the birth date
+        forms = work.data_set.forms.values()
+        named |= {name for form in forms for name in (form.name, form.at or "")}
+    beside = related(whole, group, named)
+    controls = work.rules.controls if work.rules else ()
+    layout: dict[str, str] = {}
+    for name in (group, *(one.group for one in beside.above)):
+        layout |= left_out(whole.by_group[name], (), controls)
+    return replace(plan, related=beside, layout=layout)
+
+
 def firsts_of(with_earlier: Beside, plan: Plan, work: ExtractOrder) -> Mapping[str, Firsts]:
     """Say in SQL of which rows `s` each made column means the first ones."""
     populations = (with_earlier.whose, *with_earlier.others)
@@ -125,6 +152,7 @@ def firsts_of(with_earlier: Beside, plan: Plan, work: ExtractOrder) -> Mapping[s
             found[axis.column] = Firsts(
                 months=tuple(sorted(of.months)),
                 population=populations.index(of.whose),
+                of=of.of,
                 conditions=conditions(own, work.data_set, plan.capped),
             )
     return found

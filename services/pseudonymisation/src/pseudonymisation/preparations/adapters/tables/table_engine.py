@@ -13,9 +13,8 @@ from uuid import UUID
 import duckdb
 import structlog
 
-from catalogue import Assumed, CountOf, DataSet, tabulating
-from catalogue.assuming import WORD
-from common.ids import digest
+from catalogue import CountOf, DataSet, tabulating
+from catalogue.relations import plain, split
 from common.jobs import Report
 from common.personal_data import find_in_record
 from disclosure import DisclosureProblem, Rule, strictest
@@ -32,10 +31,25 @@ from pseudonymisation.preparations.adapters.tables.earlier import (
     firsts_of,
     of_measure,
     order_of,
+    related_to,
+)
+from pseudonymisation.preparations.adapters.tables.saying import (
+    about,
+    assumed_of,
+    attested,
+    measures_in,
+    noted,
+    title_of,
 )
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
+from pseudonymisation.preparations.domain.shown import Whose
 from pseudonymisation.preparations.domain.tables.absent import not_members, not_submitted
+from pseudonymisation.preparations.domain.tables.across import (
+    People,
+    is_of_people,
+    require_no_difference,
+)
 from pseudonymisation.preparations.domain.tables.axes import (
     COUNTED,
     NOT_KNOWN,
@@ -60,15 +74,7 @@ from pseudonymisation.preparations.use_cases.ports import (
     ExtractOrder,
     PreparedFiles,
 )
-from statements.filters import in_words
-from statements.tables import (
-    MONTH,
-    PERIOD_LEVELS,
-    AttestedTable,
-    PermittedTable,
-    measures_of,
-    source_of,
-)
+from statements.tables import MONTH, PERIOD_LEVELS, PermittedTable, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -76,8 +82,6 @@ Lines = Mapping[str, Mapping[str, tuple[str, ...]]]
 """By column its categories, each with those that it lies in."""
 SECONDS: Final = 45.0
 """The search for a proof; when they are over, more is hidden in its place."""
-ABOUT_MAX: Final = 1_900
-"""Characters of a line of what the file says of itself; the manifest has all of it."""
 
 
 def by_chance() -> int:
@@ -129,9 +133,9 @@ class TableEngine:
         self._records.sweep(alive)
 
     def _files(self, work: ExtractOrder, table: PermittedTable, place: Path) -> PreparedFiles:
-        measures = _measures(work, table)
+        measures = measures_in(work, table)
         rule = _rule(work, table, measures)
-        title = _title(work, measures)
+        title = title_of(work, measures)
         try:
             (place / "spill").mkdir(parents=True, mode=0o700)
             made: dict[str, MadeTable] = {}
@@ -153,9 +157,11 @@ class TableEngine:
                         seed=self._seed(),
                     )
                     outcomes.append(of_one)
+                _require_nothing_across(work, table, measures, made, rule)
             own, done = work.permit.extract_id, made[table.measure]
             done = together(made, title=title, own=own) if len(made) > 1 else done
-            printed = replace(done.printed, about=_about(work, table, rule, done))
+            done = noted(work, table, done)
+            printed = replace(done.printed, about=about(work, table, rule, done))
             files = {}
             for form in work.permit.formats:
                 files[form] = place / f"table.{form}"
@@ -171,10 +177,21 @@ class TableEngine:
         said = replace(
             outcomes[0],
             rows=done.rows,
-            table=_attested(table, rule, done),
+            table=attested(work, table, rule, done),
             assumed={} if table.disclosure == "exact" else assumed_of(rule),
         )
         return PreparedFiles(said, files, shown=done.shown)
+
+    def _plan(
+        self,
+        work: ExtractOrder,
+        landed: AtHand,
+        axes: Sequence[Axis] = (),
+        measure: CountOf | None = None,
+    ) -> Plan:
+        """Say what the engine is to read; of a group also what stands beside its rows."""
+        plan = self._records.plan(work, landed)
+        return plan if work.whole is None else related_to(plan, work, work.whole, axes, measure)
 
     @contextmanager
     def _session(self, plan: Plan, place: Path) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -203,8 +220,8 @@ class TableEngine:
         if len(measures) == 1:
             return found, []
         for measure in measures:
-            plan = self._records.plan(of_measure(work, measure), landed)
             axes = _axes(table, measure, work)
+            plan = self._plan(of_measure(work, measure), landed, axes, measure)
             with self._session(plan, place) as connection:
                 count = Count(plan, connection, measure, axes, work.data_set)
                 rows = count.rows()
@@ -212,7 +229,7 @@ class TableEngine:
                 lines = found.setdefault(axis.column, {})
                 for row, _ in rows:
                     lines.setdefault(row[at.start], row[at.start + 1 : at.stop])
-        whole = self._records.plan(work, landed)
+        whole = self._plan(work, landed)
         with self._session(whole, place) as connection:
             every = Count(whole, connection, measures[0], axes, work.data_set)
             every.find_people()
@@ -229,10 +246,11 @@ class TableEngine:
         seen: Lines,
     ) -> tuple[Counted, ExtractOutcome]:
         measured = of_measure(work, measure)
-        asked = self._records.plan(measured, landed)
+        own_axes = _axes(table, measure, work)
+        asked = self._plan(measured, landed, own_axes, measure)
         order = order_of(measured, with_earlier)
-        plan = replace(self._records.plan(order, landed), others=with_earlier.others)
-        axes = [*_axes(table, measure, work), *with_earlier.axes]
+        axes = [*own_axes, *with_earlier.axes]
+        plan = replace(self._plan(order, landed, axes, measure), others=with_earlier.others)
         with self._session(plan, place) as connection:
             count = Count(
                 plan, connection, measure, axes, work.data_set, firsts_of(with_earlier, plan, work)
@@ -259,6 +277,10 @@ class TableEngine:
             key = count.key(of_row)
             counts[key] = counts.get(key, 0) + number
         reason = work.data_set.population.get("P")
+        provider = None if reason is None else reason.field
+        if provider is not None:  # also where it is a column of what the rows belong to
+            named = (axis.column for axis in axes if plain(axis.column) == provider)
+            provider = next(named, provider)
         return Counted(
             categories=categories,
             counts=counts,
@@ -285,17 +307,8 @@ class TableEngine:
             not_submitted=not_submitted(
                 [edition for edition, _ in work.editions], work.permit.periods
             ),
-            provider_column=None if reason is None else reason.field,
+            provider_column=provider,
         ), outcome
-
-
-def _measures(work: ExtractOrder, table: PermittedTable) -> list[CountOf]:
-    """Return what is to be counted. Raises NotPrepared."""
-    found = {name: tabulating().measure(work.data_set, name) for name in measures_of(table)}
-    missing = [name for name, one in found.items() if one is None]
-    if missing:
-        raise NotPrepared(FailureCode.DISCLOSURE_RULE_MISSING, ", ".join(missing))
-    return [one for one in found.values() if one is not None]
 
 
 def _axes(table: PermittedTable, measure: CountOf, work: ExtractOrder) -> list[Axis]:
@@ -381,58 +394,39 @@ def _rule(work: ExtractOrder, table: PermittedTable, measures: Sequence[CountOf]
     return found
 
 
-def _title(work: ExtractOrder, measures: Sequence[CountOf]) -> str:
-    first, last = work.permit.periods[0], work.permit.periods[-1]
-    when = first if first == last else f"{first} to {last}"
-    return f"{work.data_set.title}: {'; '.join(one.title for one in measures)}, {when}"
+def _require_nothing_across(
+    work: ExtractOrder,
+    table: PermittedTable,
+    measures: Sequence[CountOf],
+    made: Mapping[str, MadeTable],
+    rule: Rule,
+) -> None:
+    """Hold people of a group against those of the groups that it is joined with.
 
+    Raises:
+        NotPrepared: where their difference would tell a small number
 
-def _about(
-    work: ExtractOrder, table: PermittedTable, rule: Rule, made: MadeTable
-) -> tuple[tuple[str, str], ...]:
-    """Say in the file itself what was asked of which data, and how it is protected."""
-    permit = work.permit
-    told = {
-        "data set": f"{work.data_set.data_set} {work.data_set.version}",
-        "measure": ", ".join(measures_of(table)),
-        "dimensions": "; ".join(" in ".join(one.levels) for one in table.dimensions),
-        "months": ", ".join(permit.periods),
-        "rows": in_words(permit.filters) or "all of the line's population",
-        "agreement": f"{permit.agreement.reference} {permit.agreement.version}",
-        "editions": ", ".join(str(edition.id) for edition, _ in work.editions),
-        "rule": f"{rule.code} {rule.version}",
-        "source of the rule": rule.source,
-        "profile": table.disclosure,
-        "cells": str(made.cells),
-        **{f"cells: {why.replace('_', ' ')}": str(n) for why, n in made.hidden.items()},
-        "release": permit.extract_id,
-    }
-    return tuple(
-        (name, text if len(text) <= ABOUT_MAX else f"{text[:ABOUT_MAX]} …")
-        for name, text in told.items()
-    )
-
-
-def assumed_of(rule: Rule) -> Assumed:
-    """Say of a disclosure rule whether all of it was published, as its source has it."""
-    if WORD not in rule.source.casefold():
-        return {}
-    return {f"disclosure rule {rule.name}": ("source",)}
-
-
-def _attested(table: PermittedTable, rule: Rule, made: MadeTable) -> AttestedTable:
-    return AttestedTable(
-        measure=table.measure,
-        further_measures=table.further_measures,
-        dimensions=table.dimensions,
-        disclosure=table.disclosure,
-        rule=rule.code,
-        rule_version=rule.version,
-        certificate=digest(made.certificate) if table.disclosure == "protected" else "none",
-        cells=made.cells,
-        hidden=dict(made.hidden),
-        earlier=made.earlier,
-        parameters=table.parameters,
-        recovered=made.recovered,
-        footnotes=made.footnotes,
-    )
+    """
+    whole, group = work.whole, work.data_set.part
+    if whole is None or table.disclosure != "protected":
+        return
+    before = [
+        People(
+            group=split(one.measure)[0],
+            release=one.extract_id,
+            whose=one.whose,
+            months=one.months,
+            cells=one.told,
+        )
+        for one in work.across
+        if is_of_people(tabulating().measure(whole, one.measure), split(one.measure)[0], whole)
+    ]
+    for measure in (one for one in measures if is_of_people(one, group, whole)):
+        now = People(
+            group=group,
+            release=work.permit.extract_id,
+            whose=Whose.of(work.permit),
+            months=frozenset(work.permit.periods),
+            cells=made[measure.name].shown[measure.name],
+        )
+        require_no_difference(now, before, whole, rule)

@@ -15,7 +15,12 @@ from catalogue import DataSet, tabulating
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownTable, Whose
 from pseudonymisation.preparations.domain.tables.axes import NOT_KNOWN, WHOSE, Axis
-from pseudonymisation.preparations.domain.tables.parts import Selected, is_made, never
+from pseudonymisation.preparations.domain.tables.parts import (
+    Selected,
+    is_made,
+    never,
+    never_of_two,
+)
 from pseudonymisation.preparations.domain.tables.tabulating import Counted, Known
 from statements.filters import Filters, RowFilter
 from statements.tables import MONTH, PERIOD_LEVELS, PermittedTable, source_of
@@ -105,6 +110,8 @@ class Beside:
         """Name combinations of these categories that no record can have."""
         populations = (self.whose, *self.others)
         yield from never(self.firsts, labels, populations, passes=passes, month=MONTH, whose=WHOSE)
+        if self.data_set.names_two:
+            yield from never_of_two(self.firsts, labels)
 
     @property
     def releases(self) -> str:

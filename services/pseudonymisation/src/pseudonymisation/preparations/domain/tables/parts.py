@@ -32,12 +32,15 @@ class Selected:
     months: frozenset[str]
     whose: Whose
     filters: Filters
+    of: str = "people"
+    """Whose first is meant: where rows name two people, of `second_people` or `pairs`."""
 
     @property
     def column(self) -> str:
         """Name the column that says of a record whether it is a first one of these."""
         whose = self.whose
         said = (
+            self.of,
             sorted(self.months),
             (whose.is_national, sorted(whose.codes), sorted(whose.reasons)),
             whose.opt_outs_applied,
@@ -49,6 +52,10 @@ class Selected:
         """Say whether a record can be in both."""
         return bool(self.months & other.months) and self.whose.meets(other.whose)
 
+    def is_of_same(self, other: "Selected") -> bool:
+        """Say whether the first ones of both are found among the same records."""
+        return replace(self, of=other.of).column == other.column
+
 
 def filter_of(measure: CountOf) -> RowFilter | None:
     """Say which rows a measure counts, as if it had been asked for by a filter."""
@@ -59,9 +66,9 @@ def filter_of(measure: CountOf) -> RowFilter | None:
 
 def made_by(measure: CountOf, selected: Selected) -> tuple[Filters, Mapping[str, Selected]]:
     """Say by which made columns a measure's records are told, and of what these are the first."""
-    if measure.of == "people":
-        column = selected.column
-        return (RowFilter(column=column, any_of=(YES,)),), {column: selected}
+    if measure.of != "records":
+        of = replace(selected, of=measure.of)
+        return (RowFilter(column=of.column, any_of=(YES,)),), {of.column: of}
     if measure.valued is not None:
         return (RowFilter(column=f"{HAS}{measure.valued}", any_of=(YES,)),), {}
     return (), {}
@@ -103,3 +110,17 @@ def never(
         for other, categories in outside.items():
             if categories:
                 yield {column: frozenset((YES,)), other: categories}
+
+
+def never_of_two(
+    firsts: Mapping[str, Selected], labels: Mapping[str, Iterable[str]]
+) -> Iterator[Mapping[str, frozenset[str]]]:
+    """Name what cannot be where each row names two people: a first one that is in no first pair.
+
+    So a reader knows that there are no more of either than pairs.
+    """
+    there = [(column, of) for column, of in firsts.items() if column in labels]
+    for column, of in there:
+        for other, pairs in there:
+            if of.of != "pairs" and pairs.of == "pairs" and of.is_of_same(pairs):
+                yield {column: frozenset((YES,)), other: frozenset((NO,))}
