@@ -525,3 +525,15 @@ def test_rules_that_fit_no_table_are_said(more: dict[str, Any], detail: str) -> 
     rules = LandingRules.model_validate(RULES | more)
 
     assert any(detail in one for one in rules.problems_with(made(visits())))
+
+
+@pytest.mark.parametrize("word", ["part", "other", "names_two", "below", "digest"])
+def test_what_is_computed_is_not_given(word: str) -> None:
+    """A flat file that said it is a group would be counted and landed as one."""
+    with pytest.raises(InvalidDataSet) as refused:
+        made(visits() | {word: "PEOPLE"})
+
+    assert [(one.pointer, one.detail) for one in refused.value.problems] == [
+        (word, "is computed, not given")
+    ]
+    assert word not in schema()["properties"]

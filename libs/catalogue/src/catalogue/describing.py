@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from catalogue.fields import CatalogueField, DerivedField
 from catalogue.landing import LandingRules
-from catalogue.model import DataSet
+from catalogue.model import COMPUTED, DataSet
 from catalogue.parts import Confidentiality, FileFormat, Lookup, Person, Reason
 from catalogue.periods import Availability, Periods, Snapshots
 from catalogue.relations.words import Group, Join, Parent, Part, Table
@@ -155,7 +155,7 @@ def schema() -> dict[str, Any]:
         said = made if cls is DataSet else made["$defs"][cls.__name__]
         for word, text in _explained(cls):
             said["properties"][word].setdefault("description", text)
-    for ours in ("digest", "part"):
+    for ours in COMPUTED:
         made["properties"].pop(ours)
     of_one_table = {"fields", "population"}
     made["required"] = [word for word in made["required"] if word not in of_one_table]

@@ -460,6 +460,10 @@ class DataSet(Strict):
         return self.releasables[name]
 
 
+COMPUTED: Final = ("digest", *(n for n, said in DataSet.model_fields.items() if said.exclude))
+"""What no file says of itself: it is made out of all that it says."""
+
+
 def _months(first: date, last: date) -> int:
     """Count the months from one day to another."""
     return (last.year - first.year) * 12 + last.month - first.month + 1

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from catalogue.landing import LandingRules
 from catalogue.lines import line_of
-from catalogue.model import DataSet
+from catalogue.model import COMPUTED, DataSet
 from catalogue.periods import Periods
 from catalogue.protocols import Protocol
 from catalogue.relations.checking import problems as problems_of
@@ -350,8 +350,8 @@ def _mapping(text: str, *, name: str) -> dict[str, Any]:
         raise InvalidDataSet(name, [Problem("", f"is not YAML: {error}")]) from error
     if not isinstance(content, dict):
         raise InvalidDataSet(name, [Problem("", "is not a mapping")])
-    if "digest" in content:
-        raise InvalidDataSet(name, [Problem("digest", "is computed, not given")])
+    if given := [Problem(word, "is computed, not given") for word in COMPUTED if word in content]:
+        raise InvalidDataSet(name, given)
     return content
 
 

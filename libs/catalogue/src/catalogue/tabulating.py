@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -124,6 +124,15 @@ ROLES: Final = {
 }
 
 
+class Described(NamedTuple):
+    """What can be counted, as whoever asks for a table is told."""
+
+    name: str
+    title: str
+    grain: str
+    cut_by: tuple[str, ...]
+
+
 class Tabulating(Strict):
     """One version of what can be counted of every data set."""
 
@@ -152,6 +161,15 @@ class Tabulating(Strict):
 
     def measure(self, data_set: DataSet, name: str) -> CountOf | None:
         return next((one for one in self.measures_of(data_set) if one.name == name), None)
+
+    def described(self, data_set: DataSet) -> Iterator["Described"]:
+        """Say of all that can be counted what one of each is, and by which groups it is cut."""
+        for one in self.measures_of(data_set):
+            group = split(one.name)[0]
+            view = data_set.by_group[group] if group else data_set
+            above = data_set.relations.above(group) if group else ()
+            groups = (group, *(beside.group for beside in above)) if group else ()
+            yield Described(one.name, one.title, one.grain(view), groups)
 
     def topics(self, data_set: DataSet, columns: Iterable[str]) -> frozenset[str]:
         """Say what a table is on that is made by these columns, where that is protected further."""

@@ -425,6 +425,8 @@ class Tabulation(Extract):
 
     measure: str
     further_measures: tuple[str, ...] = ()
+    grains: tuple[str, ...] = ()
+    """What one of each measure is."""
     linked_data_sets: tuple[str, ...] = ()
     dimensions: tuple[dict[str, Any], ...] = ()
 

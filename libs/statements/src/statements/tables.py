@@ -143,6 +143,14 @@ def measures_of(table: "TableRequest | PermittedTable | AttestedTable") -> tuple
     return (table.measure, *table.further_measures)
 
 
+def grains_in_words(table: AttestedTable) -> str:
+    """Say of each measure of a group what one of it is; nothing of a flat data set."""
+    if len(table.grains) != len(measures_of(table)):
+        return ""
+    told = zip(measures_of(table), table.grains, strict=True)
+    return "; ".join(f"{name}: one is a {grain}" for name, grain in told)
+
+
 # What a client sends
 
 
@@ -165,9 +173,9 @@ class WantedDimension(BaseModel):
         LevelName,
         Field(
             description="Its values are the finest categories: a column that the line lists as it"
-            f" is or derived, or `{MONTH}`, `{QUARTER}` or `{FINANCIAL_YEAR}`. Of a data set that is"
-            " supplied in groups, of the group that is counted or of one to whose rows its rows"
-            " belong (`Referrals.Gender`). Required."
+            f" is or derived, or `{MONTH}`, `{QUARTER}` or `{FINANCIAL_YEAR}`. Of a data set in"
+            " groups, of the group that is counted or of one to whose rows its rows belong"
+            " (`Referrals.Gender`). Required."
         ),
     ]
     within: Annotated[

@@ -148,6 +148,7 @@ def of(found: "pd.Series[int]") -> dict[tuple[str, ...], int]:
     return told
 
 
+@pytest.mark.long
 def test_counts_over_groups_are_those_of_pandas_however_much_a_join_would_fan_out(
     intake, dissemination
 ) -> None:

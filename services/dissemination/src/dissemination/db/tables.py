@@ -225,6 +225,7 @@ class RegisterLineRow(Row, table=True):
     filters: str = Field(default="", sa_type=Text)
     assumed: str = Field(default="", sa_type=Text)
     changes: str = Field(default="", sa_type=Text)
+    counted: str = Field(default="", sa_type=Text)
 
 
 class DeliveryRow(Row, table=True):

@@ -79,6 +79,8 @@ class RegisterLine:
     """What nobody published of its columns and of the rules by which it was made; empty: none."""
     changes: str = ""
     """Of a change set: the extract that its changes lead from; empty: it is none."""
+    counted: str = ""
+    """Of a table of a group: its measures, and what one of each is; empty: it is none."""
 
     @property
     def digest(self) -> str:
@@ -174,6 +176,7 @@ COLUMNS: Sequence[tuple[str, str]] = (
     ("filters", "Rows limited to"),
     ("assumed", "Assumed"),
     ("changes", "Changes since extract"),
+    ("counted", "What is counted"),
 )
 """The names of a line in JSON, and over its columns in CSV."""
 
@@ -197,6 +200,7 @@ def entry(
     filters: Filters = (),
     assumed: str = "",
     changes: str = "",
+    counted: str = "",
 ) -> RegisterLine:
     """The public line of one released file."""
     line = terms.line
@@ -228,6 +232,7 @@ def entry(
         filters=in_words(filters),
         assumed=assumed,
         changes=changes,
+        counted=counted,
     )
 
 

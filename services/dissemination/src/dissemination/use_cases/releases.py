@@ -31,6 +31,7 @@ from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Released, Transaction
 from statements.attestation import assumed_in_words
 from statements.decision import RegisterTerms
+from statements.tables import grains_in_words
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -219,6 +220,7 @@ def _write(tx: Transaction, extract: Extract, one: _Decided, at: datetime, ctx: 
         filters=said.filters,
         assumed=assumed_in_words(said.columns, said.assumed),
         changes="" if said.changes is None else said.changes.since,
+        counted="" if said.table is None else grains_in_words(said.table),
         at=at,
     )
     return tx.releases.add(

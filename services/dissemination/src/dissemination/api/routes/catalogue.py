@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from catalogue import Catalogue, DataSet, LandingRules, UnknownDataSet, absent
+from catalogue import Catalogue, DataSet, LandingRules, UnknownDataSet, absent, tabulating
 from catalogue.describing import field_list_csv, table_schema
 from common.clock import Clock, legal_day
 from common.web.operation import accept_of, preferred
@@ -13,7 +13,11 @@ from common.web.problems import responses
 from dissemination.api.dependencies import PUBLIC_CATALOGUE, CatalogueOf
 from dissemination.api.permissions import PublicCtx
 from dissemination.api.schemas.catalogue import AbsentView, CatalogueList, DataSetView
-from dissemination.api.schemas.extracts import CatalogueColumn, CatalogueEntry
+from dissemination.api.schemas.extracts import (
+    CatalogueColumn,
+    CatalogueEntry,
+    CatalogueMeasure,
+)
 from dissemination.domain.errors import DataSetNotFound
 
 router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
@@ -133,5 +137,11 @@ def _entry(data_set: DataSet) -> CatalogueEntry:
             )
             for column in data_set.releasables.values()
             if column.treatments  # a column without one never leaves
+        ],
+        measures=[
+            CatalogueMeasure(
+                name=said.name, title=said.title, grain=said.grain, cut_by=list(said.cut_by)
+            )
+            for said in tabulating().described(data_set)
         ],
     )

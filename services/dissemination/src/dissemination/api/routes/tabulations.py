@@ -59,12 +59,16 @@ def ask_for_tabulation(
     """
     asked = use_cases.ask(body, idempotency_key=key, known=catalogue, ctx=ctx)
     response.headers["Location"] = f"/v1/tabulations/{asked.extract.id}"
-    return TabulationView.of(asked)
+    return TabulationView.of(asked, catalogue)
 
 
 @router.get("")
 def list_tabulations(
-    ctx: ReadCtx, paging: Paging, agreement: OfAgreement = None, edition: OfEdition = None
+    ctx: ReadCtx,
+    paging: Paging,
+    catalogue: CatalogueOf,
+    agreement: OfAgreement = None,
+    edition: OfEdition = None,
 ) -> Page[TabulationView]:
     """List the tables of one's own organisation, oldest first."""
     found = use_cases.page(
@@ -76,14 +80,18 @@ def list_tabulations(
         ctx=ctx,
     )
     return Page[TabulationView].of(
-        found, paging, show=TabulationView.of, key=lambda shown: shown.extract.id
+        found,
+        paging,
+        show=lambda shown: TabulationView.of(shown, catalogue),
+        key=lambda shown: shown.extract.id,
     )
 
 
 @router.get("/{tabulation_id}", responses=responses(TabulationNotFound))
-def get_tabulation(tabulation_id: UUID, ctx: ReadCtx) -> TabulationView:
+def get_tabulation(tabulation_id: UUID, ctx: ReadCtx, catalogue: CatalogueOf) -> TabulationView:
     """Show its progress, why it failed, or which files it has."""
-    return TabulationView.of(use_cases.get(tabulation_id, kind=Kind.TABULATION, ctx=ctx))
+    found = use_cases.get(tabulation_id, kind=Kind.TABULATION, ctx=ctx)
+    return TabulationView.of(found, catalogue)
 
 
 @router.get("/{tabulation_id}/files", responses=responses(TabulationNotFound))
@@ -96,6 +104,9 @@ def list_tabulation_files(tabulation_id: UUID, ctx: ReadCtx) -> FileList:
     "/{tabulation_id}/withdrawal",
     responses=responses(TabulationNotFound, TransitionRefused, EditedMeanwhile),
 )
-def withdraw_tabulation(tabulation_id: UUID, ctx: WithdrawCtx) -> TabulationView:
+def withdraw_tabulation(
+    tabulation_id: UUID, ctx: WithdrawCtx, catalogue: CatalogueOf
+) -> TabulationView:
     """Withdraw it before its release; released files have to be destroyed instead."""
-    return TabulationView.of(use_cases.withdraw(tabulation_id, kind=Kind.TABULATION, ctx=ctx))
+    found = use_cases.withdraw(tabulation_id, kind=Kind.TABULATION, ctx=ctx)
+    return TabulationView.of(found, catalogue)

@@ -411,6 +411,35 @@ class CatalogueColumn(Outgoing):
     treatments: Annotated[list[str], Field(description="Forms in which it may leave.")]
 
 
+class CatalogueMeasure(Outgoing):
+    """Something that tables under an aggregate line count."""
+
+    name: Annotated[
+        str,
+        Field(
+            description="As a request for a table names it; of a data set that is supplied in"
+            " groups with the group.",
+            examples=["Referrals.people"],
+        ),
+    ]
+    title: Annotated[str, Field(examples=["People"])]
+    grain: Annotated[
+        str,
+        Field(
+            description="What one of it is. Each is counted once, whatever stands beside it.",
+            examples=["person whom rows are about, by the first referral"],
+        ),
+    ]
+    cut_by: Annotated[
+        list[str],
+        Field(
+            description="Groups of whose columns tables of it can be cut by: its own, and those to"
+            " one row of which each of its rows belongs; none: the data set has no groups.",
+            examples=[["Care_Contacts", "Referrals", "Patients"]],
+        ),
+    ]
+
+
 class CatalogueEntry(Outgoing):
     data_set: str
     version: str
@@ -426,6 +455,9 @@ class CatalogueEntry(Outgoing):
     valid_to: date | None
     columns: Annotated[
         list[CatalogueColumn], Field(description="What an agreement's line can name.")
+    ]
+    measures: Annotated[
+        list[CatalogueMeasure], Field(description="What can be counted of it for a table.")
     ]
 
 

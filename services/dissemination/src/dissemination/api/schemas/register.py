@@ -66,6 +66,14 @@ class RegisterLineView(Outgoing):
             examples=["0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a12"],
         ),
     ]
+    counted: Annotated[
+        str,
+        Field(
+            description="Of a table of a data set that is supplied in groups: what is counted, and"
+            " what one of it is; empty: the file is no such table.",
+            examples=["Referrals.people: one is a person whom rows are about"],
+        ),
+    ]
     status: Annotated[
         Availability,
         Field(

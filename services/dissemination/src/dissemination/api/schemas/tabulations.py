@@ -4,15 +4,25 @@ from typing import Annotated
 
 from pydantic import Field
 
+from catalogue import Catalogue, UnknownDataSet, tabulating
+from common.security.jws import unverified
 from dissemination.api.schemas.extracts import ExtractStanding
 from dissemination.use_cases.extracts import ExtractWithStatus
-from statements.tables import TableRequest, WantedDimension
+from statements.tables import TableRequest, WantedDimension, measures_of
 
 
 class TabulationView(ExtractStanding):
     measure: Annotated[str, Field(description="What is counted.", examples=["records"])]
     further_measures: Annotated[
         list[str], Field(description="What is counted besides.", examples=[["people"]])
+    ]
+    grains: Annotated[
+        list[str],
+        Field(
+            description="What one of each measure is, in the order in which they are named; none:"
+            " this version of the catalogue does not know the measure any more.",
+            examples=[["person whom rows are about, by the first referral"]],
+        ),
     ]
     linked_data_sets: Annotated[
         list[str],
@@ -24,13 +34,25 @@ class TabulationView(ExtractStanding):
     dimensions: Annotated[list[WantedDimension], Field(description="What it is cut by.")]
 
     @classmethod
-    def of(cls, shown: ExtractWithStatus) -> "TabulationView":
+    def of(cls, shown: ExtractWithStatus, known: Catalogue) -> "TabulationView":
         table = shown.extract.request.table
         asked = TableRequest(measure="", dimensions=()) if table is None else table
         return cls(
             **cls.standing(shown),
             measure=asked.measure,
             further_measures=list(asked.further_measures),
+            grains=_grains(shown, asked, known),
             linked_data_sets=list(asked.linked_data_sets),
             dimensions=[WantedDimension.model_validate(one) for one in asked.dimensions],
         )
+
+
+def _grains(shown: ExtractWithStatus, asked: TableRequest, known: Catalogue) -> list[str]:
+    try:
+        line = unverified(shown.extract.permit.compact)["line"]
+        data_set = known.by_digest(line["catalogue_digest"])
+    except UnknownDataSet:
+        return []
+    grains = {one.name: one.grain for one in tabulating().described(data_set)}
+    named = [grains.get(name) for name in measures_of(asked)]
+    return [grain for grain in named if grain] if all(named) else []
