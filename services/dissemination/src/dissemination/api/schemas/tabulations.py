@@ -5,7 +5,6 @@ from typing import Annotated
 from pydantic import Field
 
 from catalogue import Catalogue, UnknownDataSet, tabulating
-from common.security.jws import unverified
 from dissemination.api.schemas.extracts import ExtractStanding
 from dissemination.use_cases.extracts import ExtractWithStatus
 from statements.tables import TableRequest, WantedDimension, measures_of
@@ -19,8 +18,8 @@ class TabulationView(ExtractStanding):
     grains: Annotated[
         list[str],
         Field(
-            description="What one of each measure is, in the order in which they are named; none:"
-            " this version of the catalogue does not know the measure any more.",
+            description="What one of each measure is, in the order in which they are named, by the"
+            " newest version of the data set; none: it does not know the measure any more.",
             examples=[["person whom rows are about, by the first referral"]],
         ),
     ]
@@ -49,8 +48,7 @@ class TabulationView(ExtractStanding):
 
 def _grains(shown: ExtractWithStatus, asked: TableRequest, known: Catalogue) -> list[str]:
     try:
-        line = unverified(shown.extract.permit.compact)["line"]
-        data_set = known.by_digest(line["catalogue_digest"])
+        data_set = known.get(shown.extract.request.data_set)
     except UnknownDataSet:
         return []
     grains = {one.name: one.grain for one in tabulating().described(data_set)}
