@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+import catalogue
 from dsfc_cli.demo.answers import Flow
 from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_client import Problem, Refused, Tabulation
@@ -19,7 +20,9 @@ from tests.running import APRIL, CSU, DATA_SET, OTHER_CSU, Scene, scene
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("tables"), pytest.mark.timeout(300)]
 
-HERE: Final = Path(__file__).parent
+BY_PROVIDER: Final = "Referrals.OrgID_Provider"
+ATTENDANCE: Final = "Care_Activities.AttendanceStatus"
+OF_PATIENTS: Final = ("Patients.OrgIDProv", "Patients.LDAFlag", "Patients.Gender")
 MORTALITY: Final = "2018-05"
 SUPPRESSED: Final = "AGGREGATE_SUPPRESSED"
 BY_RIGHT: Final = "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
@@ -27,10 +30,13 @@ EQUAL: Final = "Has to equal the national publication."
 
 SPELLS: Final = {"RA2": (8, 40), "RA4": (5, 40), "RA7": (13, 40), "RAE": (0, 40), "RAJ": (41, 164)}
 """By trust: deaths, and spells."""
-CONTACTS: Final = {
+ATTENDED: Final = {
     "RAA": (7, 40), "RAB": (3, 40), "RAC": (5, 40), "RAD": (50, 2000), "RAE": (0, 40),
+    "RAF": (4, 40), "RAG": (8, 40), "RAH": (6, 40),
 }  # fmt: skip
-"""By provider: those that improved, and all."""
+"""By provider: contacts of its referral to which somebody came, and all; each has an activity."""
+DISABLED: Final = ("RAA", "RAB", "RAC")
+"""Providers of which each has one person with a learning disability; the nation has three."""
 
 
 def _spells(path: Path) -> Path:
@@ -43,14 +49,53 @@ def _spells(path: Path) -> Path:
     return _written(path, head, lines)
 
 
-def _contacts(path: Path) -> Path:
-    head = ("CONTACT_KEY", "PROVIDER", "SEEN", "IMPROVED")
-    lines = [
-        (f"{unit}{at}", unit, f"{APRIL}-20", int(at < improved))
-        for unit, (improved, contacts) in CONTACTS.items()
-        for at in range(contacts)
-    ]
-    return _written(path, head, lines)
+def _community(directory: Path) -> dict[str, Path]:
+    """One person and one referral a provider, and as many contacts and activities as there were."""
+    said: dict[str, list[dict[str, str]]]
+    said = {name: [] for name in ("CYP001", "CYP101", "CYP201", "CYP202")}
+    for unit, (attended, contacts) in ATTENDED.items():
+        referred = {"Unique_ServiceRequestID": f"{unit}R"}
+        said["CYP001"].append({"LocalPatientID": unit, "NHSNumber_Status": "07", "Gender": "2"})
+        said["CYP101"].append(
+            {"LocalPatientID": unit, "OrgID_Provider": unit, "OrgID_Commissioner": COMMISSIONER}
+            | {"ReferralRequest_ReceivedDate": f"{APRIL}-02", **referred}
+        )
+        for at in range(contacts):
+            met = {"Unique_CareContactID": f"{unit}C{at}"}
+            status = {"AttendanceStatus": "5" if at < attended else "3"}
+            said["CYP201"].append(referred | met | status | {"Contact_Date": f"{APRIL}-20"})
+            said["CYP202"].append(met | {"Unique_CareActivityID": f"{unit}A{at}"})
+    return _tables("CSDS", said, "RP_StartDate", directory)
+
+
+def _mental_health(directory: Path) -> dict[str, Path]:
+    """Twenty people a provider; of three providers one each has a learning disability."""
+    said: dict[str, list[dict[str, str]]] = {"MHS001MPI": [], "MHS101Referral": []}
+    for unit in ("RAA", "RAB", "RAC", "RAD"):
+        for at in range(20):
+            who = {"LocalPatientID": f"{unit}P{at}"}
+            is_first = at == 0 and unit in DISABLED
+            told = {"LDAFlag": "Y" if is_first else "N", "Gender": "1" if is_first else "2"}
+            said["MHS001MPI"].append(who | told | {"OrgIDProv": unit, "NHSNumberStatus": "07"})
+            referred = {"UniqServReqID": f"{unit}R{at}", "OrgIDComm": COMMISSIONER}
+            said["MHS101Referral"].append(
+                who | referred | {"ReferralRequestReceivedDate": f"{APRIL}-02"}
+            )
+    return _tables("MHSDS", said, "ReportingPeriodStartDate", directory)
+
+
+def _tables(
+    data_set: str, said: Mapping[str, Sequence[Mapping[str, str]]], dated: str, directory: Path
+) -> dict[str, Path]:
+    """Write each table with all its columns; what is not said is empty."""
+    found = {}
+    for name, rows in said.items():
+        fields = catalogue.load().get(data_set).by_table[name].fields
+        lines = [
+            [(row | {dated: f"{APRIL}-01"}).get(field.name, "") for field in fields] for row in rows
+        ]
+        found[name] = _written(directory / f"{name}.csv", [f.label for f in fields], lines)
+    return found
 
 
 def _written(path: Path, head: Sequence[str], lines: Sequence[Sequence[object]]) -> Path:
@@ -73,24 +118,26 @@ def _flow(data_set: str, *fields: str, month: str = APRIL, **more: Any) -> Flow:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Two landed files of exact numbers besides, and an agreement on tables with each CSU."""
     columns = ("Provider_Code", "Sex")
-    with scene(tmp_path_factory, "tables", data_sets=HERE / "community") as running:
+    with scene(tmp_path_factory, "tables") as running:
         files = tmp_path_factory.mktemp("files")
         provider = running.stage.actor("provider-r0a").pseudonymisation
         sent = [
             provider.submit("SHMI", MORTALITY, _spells(files / "shmi.csv")),
-            provider.submit("COMMUNITY", APRIL, _contacts(files / "community.csv")),
+            provider.submit_tables("CSDS", APRIL, _community(files)),
+            provider.submit_tables("MHSDS", APRIL, _mental_health(files)),
         ]
         for one in sent:
             done = provider.wait(one.id, timeout_seconds=120)
             assert done.state.lower() == "accepted", done
-        running.stage.actor("body-register").agreements.post(
-            "/v1/publications",
-            {
-                "data_set": "SHMI",
-                "period": MORTALITY,
-                "published_on": running.stage.today.isoformat(),
-            },
-        )
+        for data_set, period in (("SHMI", MORTALITY), ("CSDS", APRIL)):
+            running.stage.actor("body-register").agreements.post(
+                "/v1/publications",
+                {
+                    "data_set": data_set,
+                    "period": period,
+                    "published_on": running.stage.today.isoformat(),
+                },
+            )
         nobody = {"reasons": (), "as_published": EQUAL}
         first = running.wanted(
             COMMISSIONER,
@@ -98,7 +145,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             _flow(DATA_SET, *columns),
             _flow(DATA_SET, *columns, classification=BY_RIGHT),
             _flow("SHMI", "PROCODE3", "SEX", month=MORTALITY, **nobody),
-            _flow("COMMUNITY", "PROVIDER", **nobody),
+            _flow("CSDS", BY_PROVIDER, ATTENDANCE, sensitivity="SENSITIVE", **nobody),
+            _flow("MHSDS", *OF_PATIENTS, sensitivity="SENSITIVE", **nobody),
         )
         other = running.wanted(COMMISSIONER, OTHER_CSU, _flow(DATA_SET, *columns))
         yield replace(
@@ -137,16 +185,26 @@ def lines(played: Scene, table: Tabulation, labels: int = 1) -> Mapping[tuple[st
     return {tuple(r[:labels]): tuple(r[labels:]) for r in rows[1:] if len(r) == width}
 
 
-COMMUNITY: Final = {"data_set": "COMMUNITY", "profile": "as_published"}
+COMMUNITY: Final = {
+    "data_set": "CSDS", "profile": "as_published", "measure": "Care_Activities.attended_percent",
+}  # fmt: skip
 SHMI: Final = {"data_set": "SHMI", "periods": [MORTALITY], "profile": "as_published"}
 
 
+@pytest.mark.scenario("D02")
 @pytest.mark.scenario("D05")
 @pytest.mark.scenario("D12")
-def test_percentages_by_the_rule_of_csds_are_made_from_raw_numbers_halves_up(
+def test_activities_of_providers_by_the_rule_of_csds_and_percentages_from_raw_numbers_halves_up(
     played: Scene,
 ) -> None:
-    shown = lines(played, made(played, "PROVIDER", measure="improved_percent", **COMMUNITY))
+    """Activities are counted, each once, by the provider of the referral that they belong to."""
+    table = made(played, BY_PROVIDER, **COMMUNITY)
+    shown = lines(played, table)
+
+    assert [shown[unit,][0] for unit in ("RAE", "RAF", "RAC", "RAA", "RAG")] == [
+        "*", "*", "5", "5", "10",
+    ]  # fmt: skip
+    assert table.grains == ("activity",)
 
     assert shown["RAA",] == ("5", "40", "18%")  # 7/40; from rounded numbers it would be 13%
     assert shown["RAB",] == ("*", "40", "*")
@@ -200,7 +258,7 @@ def test_tables_that_are_to_stand_beside_one_another_are_by_the_strictest_rule(
     played: Scene,
 ) -> None:
     """Each is asked for by its own line, decided, permitted and released by itself."""
-    linked = {"linked_data_sets": ["COMMUNITY"], "periods": [MORTALITY], "data_set": "SHMI"}
+    linked = {"linked_data_sets": ["CSDS"], "periods": [MORTALITY], "data_set": "SHMI"}
     table = made(played, "PROCODE3", measure="deaths_percent", profile="as_published", **linked)
     shown = lines(played, table)
     said = played.csu.dissemination.manifest(table.files[0].id).manifest["table"]
@@ -208,7 +266,45 @@ def test_tables_that_are_to_stand_beside_one_another_are_by_the_strictest_rule(
     assert shown["RAE",] == ("*", "40", "*")  # nobody: the rule of SHMI shows it, CSDS's does not
     assert shown["RA2",][:2] == ("10", "40")
     assert said["rule"] == "SHMI+CSDS"
-    assert table.linked_data_sets == ("COMMUNITY",)
+    assert table.linked_data_sets == ("CSDS",)
+    beside = lines(played, made(played, BY_PROVIDER, **COMMUNITY, linked_data_sets=["SHMI"]))
+    assert [beside[unit,][0] for unit in ("RAE", "RAH", "RAG")] == ["*", "*", "10"]
+
+
+@pytest.mark.scenario("D09")
+def test_three_people_of_the_nation_are_shown_but_not_those_with_a_learning_disability(
+    played: Scene,
+) -> None:
+    """Guard: `Tabulating.topics`. By another column the same three are shown as published.
+
+    That one is asked for first: beside a table on the topic it would be on it as well.
+    """
+    mental = {"data_set": "MHSDS", "profile": "as_published", "measure": "Patients.people"}
+    by_gender = lines(played, made(played, OF_PATIENTS[0], OF_PATIENTS[2], **mental), 2)
+    disabled = lines(played, made(played, *OF_PATIENTS[:2], **mental), 2)
+
+    assert disabled["Total", "Y"] == ("*",)
+    assert by_gender["Total", "1"] == ("3",)
+    assert by_gender["RAA", "1"] == ("*",)
+
+
+def test_what_a_table_of_a_group_counts_stands_in_manifest_register_and_catalogue(
+    played: Scene,
+) -> None:
+    table = made(played, OF_PATIENTS[1], data_set="MHSDS", measure="Referrals.people")
+    (file,) = table.files
+    grain = "person whom rows are about, by the first referral"
+
+    assert table.grains == (grain,)
+    assert played.csu.dissemination.manifest(file.id).manifest["table"]["grains"] == [grain]
+    told = [one for one in played.csu.dissemination.register() if one.file_id == file.id]
+    assert [one.counted for one in told] == [f"Referrals.people: one is a {grain}"]
+    entry = next(d for d in played.csu.dissemination.data_sets() if d.data_set == "MHSDS")
+    measures = {one.name: one for one in entry.measures}
+    assert measures["Referrals.people"].grain == grain
+    assert measures["Care_Contacts.records"].cut_by == (
+        "Care_Contacts", "Referrals", "Patients",
+    )  # fmt: skip
 
 
 @pytest.mark.scenario("D07")
@@ -239,6 +335,10 @@ def codes(no: Refused) -> set[str]:
     return set(no.codes)
 
 
+def _of_groups(data_set: str, measure: str, column: str) -> dict[str, Any]:
+    return {"data_set": data_set, "measure": measure, "dimensions": [{"column": column}]}
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -253,6 +353,26 @@ def codes(no: Refused) -> set[str]:
             {"DIMENSION_NOT_IN_DSA", "PRACTICE_LEVEL_NOT_IN_DSA"},
         ),
         ({"profile": "as_published"}, {"AS_PUBLISHED_NOT_IN_DSA"}),
+        # Over groups: what is not counted, and what would be counted twice.
+        (
+            _of_groups("CSDS", "Referrals.records", ATTENDANCE),
+            {"JOIN_FANS_OUT"},
+        ),
+        (
+            _of_groups("CSDS", "Group_Sessions.people", "Group_Sessions.GroupSession_Type"),
+            {"ROLE_NOT_IN_GROUP", "DIMENSION_NOT_IN_DSA"},
+        ),
+        (
+            _of_groups("MHSDS", "Patients.second_people", "Patients.Gender"),
+            {"ROLE_NOT_IN_GROUP"},
+        ),
+        (_of_groups("MHSDS", "Wards.records", "Patients.Gender"), {"GROUP_UNKNOWN"}),
+        (_of_groups("MHSDS", "records", "Patients.Gender"), {"GROUP_UNKNOWN"}),
+        (
+            _of_groups("MHSDS", "Patients.records", "Patients.Gender")
+            | {"further_measures": ["Referrals.records"]},
+            {"SEVERAL_GROUPS"},
+        ),
     ],
 )
 def test_what_the_line_does_not_allow_is_refused_before_anything_runs(

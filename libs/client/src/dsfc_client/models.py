@@ -46,6 +46,17 @@ class AbsentDataSet(Wire):
     reason: str
 
 
+class Measure(Wire):
+    """Something that tables under an aggregate line count: each one once."""
+
+    name: str
+    title: str
+    grain: str
+    """What one of it is."""
+    cut_by: tuple[str, ...] = ()
+    """Groups of whose columns a table of it can be cut by; none: the data set has no groups."""
+
+
 class DataSet(Wire):
     """One version of a data set of the catalogue."""
 
@@ -57,6 +68,7 @@ class DataSet(Wire):
     coverage: str | None = None
     fields: Sequence[Mapping[str, Any]] = ()
     derived: Sequence[Mapping[str, Any]] = ()
+    measures: tuple[Measure, ...] = ()
 
 
 class Contract(Wire):
@@ -470,3 +482,5 @@ class RegisterLine(Wire):
     status: str | None = None
     status_code: str | None = None
     status_since: datetime | None = None
+    counted: str = ""
+    """Of a table of a group: its measures, and what one of each is."""
