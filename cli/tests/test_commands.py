@@ -23,8 +23,8 @@ from dsfc_cli.identities import Identities
 from dsfc_cli.linking import rows_of
 from dsfc_cli.main import app
 from dsfc_cli.suite import SERVICES, DidNotStart, Suite
-from dsfc_cli.tabulating import dimension_of, filter_of
-from dsfc_client import Extract, Linkage, Profile
+from dsfc_cli.tabulating import dimension_of, filter_of, what_one_is
+from dsfc_client import Extract, Linkage, Profile, Tabulation
 from dsfc_testing.certificates import RENEWED_DAYS, Authority
 
 run = CliRunner().invoke
@@ -167,6 +167,7 @@ def test_what_makes_no_table_is_said_in_a_line(
 
 def test_columns_and_rows_of_a_table_are_written_as_the_body_has_them() -> None:
     assert dimension_of("Sex") == {"column": "Sex"}
+    assert dimension_of("Referrals.Gender") == {"column": "Referrals.Gender"}
     assert dimension_of("LSOA/MSOA/LAD") == {"column": "LSOA", "within": ["MSOA", "LAD"]}
     assert filter_of("Sex=1,2") == {"column": "Sex", "any_of": ["1", "2"]}
     assert filter_of("Age=18..64") == {"column": "Age", "at_least": 18, "at_most": 64}
@@ -192,6 +193,27 @@ def test_whether_and_why_opt_outs_are_upheld_is_said_in_a_line(
     asked = Extract.model_validate({**told, "state": "requested", "opt_outs": opt_outs})
 
     assert opt_outs_in(asked) == said
+
+
+def test_what_one_of_each_measure_is_is_said_when_a_table_is_asked_for() -> None:
+    said = {
+        "id": NOBODY,
+        "agreement": "DARS-NIC-123456-A1B2C",
+        "state": "requested",
+        "measure": "Referrals.records",
+        "further_measures": ["Referrals.people"],
+        "grains": ["referral", "person whom rows are about, by the first referral"],
+    }
+
+    told = list(what_one_is(Tabulation.model_construct(**said)))
+
+    assert told == [
+        "Referrals.records: one is a referral, and each is counted once.",
+        (
+            "Referrals.people: one is a person whom rows are about, by the first referral, and each"
+            " is counted once."
+        ),
+    ]
 
 
 def test_generate_writes_input_maps_and_what_was_planted(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import catalogue
 from dsfc_cli.demo.answers import Flow
 from dsfc_cli.demo.material import COMMISSIONER
-from dsfc_client import Problem, Refused, Tabulation
+from dsfc_client import Failed, Problem, Refused, Tabulation
 from tests.running import APRIL, CSU, DATA_SET, OTHER_CSU, Scene, scene
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("tables"), pytest.mark.timeout(300)]
@@ -288,6 +288,25 @@ def test_three_people_of_the_nation_are_shown_but_not_those_with_a_learning_disa
     assert by_gender["RAA", "1"] == ("*",)
 
 
+def test_people_of_two_groups_are_held_against_one_another(played: Scene) -> None:
+    """Eighty people, exactly, of whom exactly eighty were referred: so nobody was not.
+
+    Guard: `require_no_difference`.
+    """
+    made(
+        played, OF_PATIENTS[0], data_set="MHSDS", measure="Patients.people", profile="as_published"
+    )
+    door = played.csu.dissemination
+    body = asked(OF_PATIENTS[0], agreement=played.reference, data_set="MHSDS")
+
+    with pytest.raises(Failed) as no:
+        door.wait_for_table(door.tabulate(body | {"measure": "Referrals.people"}).id)
+
+    assert "TABLE_WOULD_REVEAL" in str(no.value)
+    records = door.wait_for_table(door.tabulate(body | {"measure": "Referrals.records"}).id)
+    assert records.state.upper() == "RELEASED"  # other things than people
+
+
 def test_what_a_table_of_a_group_counts_stands_in_manifest_register_and_catalogue(
     played: Scene,
 ) -> None:
@@ -297,8 +316,12 @@ def test_what_a_table_of_a_group_counts_stands_in_manifest_register_and_catalogu
 
     assert table.grains == (grain,)
     assert played.csu.dissemination.manifest(file.id).manifest["table"]["grains"] == [grain]
-    told = [one for one in played.csu.dissemination.register() if one.file_id == file.id]
-    assert [one.counted for one in told] == [f"Referrals.people: one is a {grain}"]
+    told = [
+        one.counted
+        for one in played.csu.dissemination.register()
+        if one.model_dump()["file_id"] == str(file.id)
+    ]
+    assert told == [f"Referrals.people: one is a {grain}"]
     entry = next(d for d in played.csu.dissemination.data_sets() if d.data_set == "MHSDS")
     measures = {one.name: one for one in entry.measures}
     assert measures["Referrals.people"].grain == grain

@@ -1,5 +1,6 @@
 """`dsfc table`: asks for a table of counts, waits until it is released, and fetches its files."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from dsfc_cli.calling import (
     failed,
 )
 from dsfc_cli.downloading import fetched, opt_outs_in
-from dsfc_client import URLS
+from dsfc_client import URLS, Tabulation
 from dsfc_client.services import WAIT_SECONDS_MAX
 
 SUPPRESSED, BY_RIGHT = "AGGREGATE_SUPPRESSED", "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
@@ -31,7 +32,8 @@ def command(
         list[str],
         typer.Option(
             help="What it is cut by: a column, or a column and what it lies in, as"
-            " `LSOA/MSOA`. Again for each dimension."
+            " `LSOA/MSOA`; of several tables with its group, `Referrals.Gender`. Again for each"
+            " dimension."
         ),
     ],
     period: Annotated[
@@ -40,7 +42,10 @@ def command(
     ],
     measure: Annotated[
         list[str] | None,
-        typer.Option(help="What is counted; `records` if none is named. Again for each."),
+        typer.Option(
+            help="What is counted; `records` if none is named. Of several tables with its group,"
+            " `Referrals.people`. Again for each."
+        ),
     ] = None,
     linked: Annotated[
         list[str] | None,
@@ -107,9 +112,17 @@ def command(
         typer.echo(f"Asked for; its id is {asked.id}.", err=True)
         if (said := opt_outs_in(asked)) is not None:
             typer.echo(said, err=True)
+        for line in what_one_is(asked):
+            typer.echo(line, err=True)
         made = dsfc.dissemination.wait_for_table(asked.id, timeout_seconds=timeout)
         for path in list(fetched(dsfc, made, to)):
             typer.echo(path)
+
+
+def what_one_is(asked: Tabulation) -> Iterator[str]:
+    """Say of each measure what one of it is, as the service has it."""
+    for name, grain in zip((asked.measure, *asked.further_measures), asked.grains, strict=False):
+        yield f"{name}: one is a {grain}, and each is counted once."
 
 
 def dimension_of(text: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from pydantic import BaseModel
 
 from catalogue.fields import CatalogueField, DerivedField
 from catalogue.landing import LandingRules
-from catalogue.model import COMPUTED, DataSet
+from catalogue.model import DataSet
 from catalogue.parts import Confidentiality, FileFormat, Lookup, Person, Reason
 from catalogue.periods import Availability, Periods, Snapshots
+from catalogue.relations.compiling import COMPUTED
 from catalogue.relations.words import Group, Join, Parent, Part, Table
 from catalogue.words import ColumnType
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from catalogue.fields import CatalogueField, DerivedField
 from catalogue.parts import Confidentiality, FileFormat, Lookup, Person, Reason
-from catalogue.periods import Availability, Periods, added
+from catalogue.periods import Availability, Periods, added, months_of_days
 from catalogue.relations.words import Group, Relations, Table
 from catalogue.words import (
     AGES,
@@ -367,7 +367,9 @@ class DataSet(Strict):
         periods = self.periods
         if all(field.members is None for field in self.fields) and not periods.snapshots_by:
             return self
-        months = [f"{added(first.replace(day=1), n):%Y-%m}" for n in range(_months(first, last))]
+        months = [
+            f"{added(first.replace(day=1), n):%Y-%m}" for n in range(months_of_days(first, last))
+        ]
         fields = tuple(
             field.of_codes(periods.codes_in(months, field.codes or ()))
             if field.name == periods.snapshots_by
@@ -458,15 +460,6 @@ class DataSet(Strict):
     def releasable(self, name: str) -> Releasable:
         """Raise KeyError where the data set has no such column."""
         return self.releasables[name]
-
-
-COMPUTED: Final = ("digest", *(n for n, said in DataSet.model_fields.items() if said.exclude))
-"""What no file says of itself: it is made out of all that it says."""
-
-
-def _months(first: date, last: date) -> int:
-    """Count the months from one day to another."""
-    return (last.year - first.year) * 12 + last.month - first.month + 1
 
 
 PERSONAL = {

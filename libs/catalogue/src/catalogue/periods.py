@@ -394,3 +394,8 @@ def stages() -> Stages:
     """Give the newest calendars."""
     found = versions_of(Stages, "calendars")
     return max(found, key=lambda one: int(one.rule.partition("/")[2]))
+
+
+def months_of_days(first: date, last: date) -> int:
+    """Count the months from one day to another."""
+    return (last.year - first.year) * 12 + last.month - first.month + 1

@@ -19,11 +19,11 @@ from pydantic import ValidationError
 
 from catalogue.landing import LandingRules
 from catalogue.lines import line_of
-from catalogue.model import COMPUTED, DataSet
+from catalogue.model import DataSet
 from catalogue.periods import Periods
 from catalogue.protocols import Protocol
 from catalogue.relations.checking import problems as problems_of
-from catalogue.relations.compiling import compiled
+from catalogue.relations.compiling import COMPUTED, compiled
 from catalogue.relations.words import Relations
 
 Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

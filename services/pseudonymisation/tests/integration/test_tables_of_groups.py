@@ -111,7 +111,13 @@ def many() -> dict[str, list[Row]]:
     for n in range(24):
         local = list(PERSONS)[n * n % 3]
         sent["CYP101"].append(
-            referral(local, f"R{n}", Priority_Type=str(1 + n % 3), OrgID_Commissioner="02P")
+            referral(
+                local,
+                f"R{n}",
+                Priority_Type=str(1 + n % 3),
+                OrgID_Commissioner="02P" if n % 5 else "00L",
+                OrgID_Referring="9990000018" if n == 1 else "R0A",
+            )
         )
         for c in range(n % 4):
             way, met = str(1 + (n + c) % 2), f"C{n}x{c}"
@@ -120,6 +126,7 @@ def many() -> dict[str, list[Row]]:
                     met,
                     f"R{n}",
                     Consultation_Type=f"0{way}",
+                    OrgID_Commissioner_Contact="" if c else "02P",
                     AttendanceStatus=str(5 + (n + c) % 3),
                 )
             )
@@ -133,8 +140,10 @@ def many() -> dict[str, list[Row]]:
     return {name: rows for name, rows in sent.items() if rows}
 
 
-def frame(sent: Mapping[str, Sequence[Row]], group: str, *columns: str) -> pd.DataFrame:
-    return pd.DataFrame(Expected(sent, ["02P"]).rows(group, columns))
+def frame(
+    sent: Mapping[str, Sequence[Row]], group: str, *columns: str, codes: Sequence[str] = ("02P",)
+) -> pd.DataFrame:
+    return pd.DataFrame(Expected(sent, list(codes)).rows(group, columns))
 
 
 def of(found: "pd.Series[int]") -> dict[tuple[str, ...], int]:
@@ -154,12 +163,22 @@ def test_counts_over_groups_are_those_of_pandas_however_much_a_join_would_fan_ou
 ) -> None:
     sent = many()
     assert submit(intake, sent)["state"] == "accepted"
+    _is_held_against_the_same_group(dissemination)
     referred = frame(sent, "Referrals", REFERRED, "Gender", "Priority_Type")
     acted = frame(sent, "Care_Activities", REFERRED, ACTIVE, "Consultation_Type", "Activity_Type")
     scored = frame(sent, "Assessments", REFERRED, ACTIVE)
-    beside = acted.merge(referred, on=REFERRED, how="left", validate="many_to_one")
-    above = scored.merge(acted, on=ACTIVE, how="left", validate="many_to_one")
-    seen = referred[referred[REFERRED].isin(acted[REFERRED])]
+    everybody = [
+        frame(sent, group, *columns, codes=EVERYBODY)
+        for group, columns in {
+            "Referrals": (REFERRED, "Gender", "Priority_Type"),
+            "Care_Activities": (REFERRED, ACTIVE, "Consultation_Type"),
+        }.items()
+    ]
+    # What a row belongs to may be another commissioner's: what it says of the row is the same.
+    beside = acted.merge(everybody[0], on=REFERRED, how="left", validate="many_to_one")
+    above = scored.merge(everybody[1], on=ACTIVE, how="left", validate="many_to_one")
+    seen = referred[referred[REFERRED].isin(everybody[1][REFERRED])]
+    assert not set(acted[REFERRED]) <= set(referred[REFERRED])
     assert len(acted) > len(seen) > 0
     assert len(referred) > len(seen)
 
@@ -190,6 +209,8 @@ def test_counts_over_groups_are_those_of_pandas_however_much_a_join_would_fan_ou
     )
     assert counted("Group_Sessions.records", "Group_Sessions.GroupSession_Type") == {}
     _says_what_one_is(dissemination)
+    referring = counted("Care_Activities.records", "Referrals.OrgID_Referring")
+    assert {label for (label,) in referring} == {"R0A", "_<NHS_No>_", "Total"}
     for measure, column, further, code, subject in UNSUITABLE:
         made = ask(dissemination, measure, column, further_measures=further)
         assert (made.state, made.code, made.subject) == (
@@ -221,6 +242,27 @@ def _says_what_one_is(dissemination: Any) -> None:
     text = dissemination.path(made.files[0]).read_text("utf-8-sig")
     assert "Referrals.people: one is a person whom rows are about" in text
     assert attested(dissemination, made).scan.columns == ("Referrals.Gender",)
+
+
+def _is_held_against_the_same_group(dissemination: Any) -> None:
+    """Referrals less those with an activity are those without: parts of the same records."""
+
+    def protected(measure: str) -> Any:
+        made = ask(dissemination, measure, "Referrals.Gender", disclosure="protected")
+        assert (made.state, made.code) == (PreparationState.PREPARED, None), made.subject
+        return made
+
+    first = protected("Referrals.records")
+    apart = protected("Care_Activities.records")
+    second = protected("Referrals.with_care_activities")
+    third = protected("Referrals.people")
+
+    assert attested(dissemination, apart).table.earlier == ()
+    assert attested(dissemination, second).table.earlier == (first.permit.extract_id,)
+    assert set(attested(dissemination, third).table.earlier) == {
+        first.permit.extract_id,
+        second.permit.extract_id,
+    }
 
 
 UNSUITABLE = [
@@ -273,6 +315,17 @@ def test_mothers_babies_and_pairs_are_each_counted_once(later, intake, dissemina
         period=BIRTHS,
     )
     assert by["A", "RR8"] == 3
+    # All four in one table, each protected against the others.
+    made = ask(
+        dissemination,
+        measures[0],
+        "Babies.PregOutcome",
+        disclosure="protected",
+        data_set=MSDS,
+        period=BIRTHS,
+        further_measures=measures[1:],
+    )
+    assert set(lines(dissemination, made)[("Total",)]) == {"*"}
     # A twin objects: the row stays away, and the mother is counted by the other twin's.
     today = later.now().date().isoformat()
     assert take(intake, body([BABIES["B1"]]), list_date=today).status_code == 201

@@ -1,6 +1,7 @@
 """What stands beside rows of a group: whatever the fan-out, each row stands there once."""
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -10,7 +11,11 @@ from hypothesis import strategies as st
 
 import catalogue
 from catalogue.relations.counting import countable
-from pseudonymisation.preparations.adapters.tables.related import Related, related
+from pseudonymisation.preparations.adapters.selection import Selection
+from pseudonymisation.preparations.adapters.tables.related import RowsBeside, related
+from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
+from pseudonymisation.preparations.domain.shown import Whose
+from pseudonymisation.preparations.domain.tables.parts import NO, YES, Selected, never_of_two
 
 MHSDS = catalogue.load().get("MHSDS")
 PATIENTS, REFERRALS, CONTACTS = "Patients", "Referrals", "Care_Contacts"
@@ -50,7 +55,7 @@ def connection():
         yield found
 
 
-def found(connection: Any, beside: Related, rows: list[Row], *columns: str) -> Counter[Row]:
+def found(connection: Any, beside: RowsBeside, rows: list[Row], *columns: str) -> Counter[Row]:
     connection.execute(SQL)
     _insert(connection, rows)
     assert beside.repeating(connection, "edition") is None
@@ -111,6 +116,18 @@ def test_a_key_that_is_there_twice_is_told_before_anything_is_counted(connection
     _insert(connection, twice)
 
     assert beside.repeating(connection, "edition") == REFERRALS
+    plan: Any = SimpleNamespace(
+        editions=(SimpleNamespace(sql="edition"),),
+        layout={},
+        gathered=(),
+        record=None,
+        reasons=(),
+        others=(),
+        related=beside,
+    )
+    with pytest.raises(NotPrepared) as refused:
+        Selection(plan, connection)
+    assert (refused.value.code, refused.value.subject) == (FailureCode.JOIN_FANS_OUT, REFERRALS)
 
 
 def test_no_column_leads_down_and_only_what_is_asked_for_is_joined() -> None:
@@ -133,3 +150,22 @@ def test_an_age_of_what_rows_belong_to_is_the_same_persons_age() -> None:
     assert view.forms["Patients.AgeRepPeriodStart"].source == view.person.date_of_birth
     assert rules.are_related(view, "Patients.AgeRepPeriodStart", "Patients.AgeBandRepPeriodStart")
     assert rules.topics(view, ["Patients.LDAFlag"]) == {"LEARNING_DISABILITY"}
+
+
+def test_a_reader_knows_that_the_first_of_either_person_is_in_a_first_pair() -> None:
+    """Where no row lacks its second person: there are no more mothers than pairs."""
+    whose = Whose(is_national=True, codes=frozenset(), reasons=frozenset(), opt_outs_applied=False)
+
+    def first(of: str, *months: str) -> tuple[str, Selected]:
+        made = Selected(months=frozenset(months), whose=whose, filters=(), of=of)
+        return made.column, made
+
+    april = [first(of, "2019-04") for of in ("people", "second_people", "pairs")]
+    (mother, _), (baby, _), (pair, _) = april
+    firsts = dict([*april, first("pairs", "2019-05")])
+    told = list(never_of_two(firsts, dict.fromkeys(firsts, (YES, NO))))
+
+    assert told == [{one: frozenset((YES,)), pair: frozenset((NO,))} for one in (mother, baby)]
+    assert list(never_of_two(firsts, {mother: (YES, NO)})) == []
+    assert catalogue.load().get("MSDS").by_group["Babies"].names_two
+    assert not MHSDS.by_group[REFERRALS].names_two

@@ -1,5 +1,6 @@
 """Data of several tables, a correction with its change set, and months that come by themselves."""
 
+import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
@@ -38,6 +39,10 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "Assessments": [REFERRED, ACTIVE, "SNOMED_ID", "Score"],
 }
 """Of each group some columns, those that link it among them."""
+GENDER, KIND = "Referrals.Gender", "Care_Activities.Activity_Type"
+SUPPRESSED: Final = "AGGREGATE_SUPPRESSED"
+BASE: Final = 5
+"""To which the rule of CSDS rounds."""
 SECONDS_MAX: Final = 120.0
 
 
@@ -64,22 +69,33 @@ def tell(scene: Scene) -> None:
         last_month=JUNE[0],
         change_sets=True,
     )
+    counted = Flow(
+        data_set=CSDS,
+        fields=dict.fromkeys((GENDER, KIND), "as_is"),
+        first_month=APRIL[0],
+        last_month=APRIL[0],
+        reasons=community.reasons,
+        sensitivity=data_set.sensitivity,
+        classification=SUPPRESSED,
+    )
     wanted = Wanted(
         controller=COMMISSIONER,
         controller_name=ORGANISATIONS[COMMISSIONER][0],
         processor=CSU,
         processor_name=ORGANISATIONS[CSU][0],
-        flows=[community, hospital],
+        flows=[community, hospital, counted],
         today=scene.stage.today,
     )
     agreement = scene.stage.in_force(wanted, "Community and hospital care of the area")
     world = World.create(people=PEOPLE, seed=SEED)
-    _groups(scene, agreement, fields, world)
+    activities = _groups(scene, agreement, fields, world)
+    _counts(scene, agreement, activities)
     _correction(scene, agreement)
     _months(scene, agreement, world)
 
 
-def _groups(scene: Scene, agreement: str, fields: Mapping[str, str], world: World) -> None:
+def _groups(scene: Scene, agreement: str, fields: Mapping[str, str], world: World) -> int:
+    """Tell of the groups; return how many activities there are."""
     journey = scene.journey
     data_set = catalogue.load().get(CSDS)
     journey.chapter("Sixteen tables of community services become eight files that can be joined")
@@ -134,6 +150,40 @@ def _groups(scene: Scene, agreement: str, fields: Mapping[str, str], world: Worl
         "No NHS number of those that were sent is in any of them",
         0,
         len(numbers & {str(v) for rows in found.values() for row in rows for v in row.values()}),
+    )
+    return len(activities)
+
+
+def _counts(scene: Scene, agreement: str, activities: int) -> None:
+    journey, csu = scene.journey, scene.actor("csu-0df-analytics").dissemination
+    journey.chapter("Each activity is counted once, by whom it was for")
+    body = body_of(agreement, data_set=CSDS, periods=[APRIL[0]], classification=SUPPRESSED)
+    body.pop("fields", None)
+    body["formats"] = ["csv"]
+    asked = body | {"measure": "Care_Activities.records", "dimensions": [{"column": GENDER}]}
+    table = csu.wait_for_table(csu.tabulate(asked).id)
+    path = scene.output / "tables" / f"{table.id}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    csu.download(table.files[0].id, path)
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        shown = {row[0]: row[1] for row in csv.reader(lines) if len(row) == len(("label", "count"))}
+    journey.claim(
+        f"By the gender of the referral's person, {activities} activities are {activities} to the"
+        f" nearest {BASE}",
+        str(BASE * ((activities + BASE // 2) // BASE)),
+        shown["Total"],
+    )
+    journey.claim(
+        "Answer, file, manifest and register say what one of what is counted is",
+        (("activity",), ["activity"]),
+        (table.grains, csu.manifest(table.files[0].id).manifest["table"]["grains"]),
+    )
+    journey.refused(
+        "Referrals by what was done in each would be counted once for each activity",
+        "JOIN_FANS_OUT",
+        lambda: csu.tabulate(
+            asked | {"measure": "Referrals.records", "dimensions": [{"column": KIND}]}
+        ),
     )
 
 

@@ -6,7 +6,7 @@ a line of an agreement, a permit and an attestation name it as they name any oth
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from catalogue.fields import CatalogueField, DerivedField
 from catalogue.model import DataSet
@@ -15,6 +15,8 @@ from catalogue.periods import Periods
 from catalogue.relations.words import Group, Relations, Table, qualified
 from catalogue.words import Treatment
 
+COMPUTED: Final = ("digest", *(n for n, said in DataSet.model_fields.items() if said.exclude))
+"""What no file says of itself: it is made out of all that it says."""
 SAID_OF_THE_WHOLE = frozenset({"tables", "groups", "fields", "derived", "person", "population"})
 
 

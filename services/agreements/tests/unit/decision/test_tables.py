@@ -438,4 +438,8 @@ def test_the_groups_that_rows_belong_to_are_read_from_the_catalogue():
     assert found.joined["Care_Contacts"] == {"Referrals", "Patients"}
     assert found.joined["Patients"] == frozenset()
     assert "Referrals.with_care_contacts" in found.measures
+    community = data_sets.of(catalogue.load().get("CSDS"))
+    assert community.columns["Referrals.OrgID_GP"].is_practice
+    assert not community.columns["Referrals.Unique_ServiceRequestID"].is_dimension
+    assert community.groupings["Referrals.OrgID_GP"] >= {"Referrals.OrgID_GP__sub_icb"}
     assert data_sets.of(catalogue.load().get("SUS_APC")).joined == {}

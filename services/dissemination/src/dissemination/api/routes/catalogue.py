@@ -12,11 +12,13 @@ from common.web.operation import accept_of, preferred
 from common.web.problems import responses
 from dissemination.api.dependencies import PUBLIC_CATALOGUE, CatalogueOf
 from dissemination.api.permissions import PublicCtx
-from dissemination.api.schemas.catalogue import AbsentView, CatalogueList, DataSetView
-from dissemination.api.schemas.extracts import (
+from dissemination.api.schemas.catalogue import (
+    AbsentView,
     CatalogueColumn,
     CatalogueEntry,
+    CatalogueList,
     CatalogueMeasure,
+    DataSetView,
 )
 from dissemination.domain.errors import DataSetNotFound
 

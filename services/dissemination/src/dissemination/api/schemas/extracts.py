@@ -404,63 +404,6 @@ class LogPage(Outgoing):
     next: Annotated[int | None, Field(description="Pass as `after` for the next page.")] = None
 
 
-class CatalogueColumn(Outgoing):
-    name: str
-    class_: Annotated[str, Field(serialization_alias="class")]
-    type: str
-    treatments: Annotated[list[str], Field(description="Forms in which it may leave.")]
-
-
-class CatalogueMeasure(Outgoing):
-    """Something that tables under an aggregate line count."""
-
-    name: Annotated[
-        str,
-        Field(
-            description="As a request for a table names it; of a data set that is supplied in"
-            " groups with the group.",
-            examples=["Referrals.people"],
-        ),
-    ]
-    title: Annotated[str, Field(examples=["People"])]
-    grain: Annotated[
-        str,
-        Field(
-            description="What one of it is. Each is counted once, whatever stands beside it.",
-            examples=["person whom rows are about, by the first referral"],
-        ),
-    ]
-    cut_by: Annotated[
-        list[str],
-        Field(
-            description="Groups of whose columns tables of it can be cut by: its own, and those to"
-            " one row of which each of its rows belongs; none: the data set has no groups.",
-            examples=[["Care_Contacts", "Referrals", "Patients"]],
-        ),
-    ]
-
-
-class CatalogueEntry(Outgoing):
-    data_set: str
-    version: str
-    digest: str
-    title: str
-    description: str
-    grain: str
-    sensitivity: str
-    refresh: str
-    publication_gate: bool
-    disclosure_rule: str
-    valid_from: date
-    valid_to: date | None
-    columns: Annotated[
-        list[CatalogueColumn], Field(description="What an agreement's line can name.")
-    ]
-    measures: Annotated[
-        list[CatalogueMeasure], Field(description="What can be counted of it for a table.")
-    ]
-
-
 FIGURE = r"^([0-9]+|\*|-)$"
 
 

@@ -8,7 +8,7 @@ from catalogue import Treatment
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import sealed_parquet
 from pseudonymisation.preparations.adapters.gathering import Gathered
-from pseudonymisation.preparations.adapters.tables.related import Related
+from pseudonymisation.preparations.adapters.tables.related import RowsBeside
 from pseudonymisation.preparations.domain.shown import Whose
 
 
@@ -102,7 +102,7 @@ class Plan:
     """The second person of each row, where rows have two."""
     gathered: tuple[Gathered, ...] = ()
     """Columns that are made of several records, where any is asked for or filtered by."""
-    related: Related | None = None
+    related: RowsBeside | None = None
     """What stands beside rows of a group, where they are counted by it."""
     record: RecordKey | None = None
     """What a record is known by; of one that is there twice only one is released."""

@@ -32,7 +32,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Related:
+class RowsBeside:
     """What stands beside rows of one group."""
 
     group: str
@@ -88,7 +88,7 @@ class Related:
         return [one for one in self.above if one.with_ == group]
 
 
-def related(whole: DataSet, group: str, columns: Collection[str]) -> Related:
+def related(whole: DataSet, group: str, columns: Collection[str]) -> RowsBeside:
     """Say what has to stand beside rows of a group, so that they have these columns."""
     relations = whole.relations
     wanted = {name: [c for c in columns if split(c)[0] == name] for name in whole.by_group}
@@ -98,7 +98,7 @@ def related(whole: DataSet, group: str, columns: Collection[str]) -> Related:
         if one.group in needed:
             needed.add(one.with_)
     there = {name for name, found in wanted.items() if qualified(name, "") in found}
-    return Related(
+    return RowsBeside(
         group,
         tuple(
             Joined(

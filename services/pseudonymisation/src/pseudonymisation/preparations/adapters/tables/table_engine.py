@@ -46,7 +46,7 @@ from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import Whose
 from pseudonymisation.preparations.domain.tables.absent import not_members, not_submitted
 from pseudonymisation.preparations.domain.tables.across import (
-    People,
+    PeopleTold,
     is_of_people,
     require_no_difference,
 )
@@ -411,7 +411,7 @@ def _require_nothing_across(
     if whole is None or table.disclosure != "protected":
         return
     before = [
-        People(
+        PeopleTold(
             group=split(one.measure)[0],
             release=one.extract_id,
             whose=one.whose,
@@ -422,7 +422,7 @@ def _require_nothing_across(
         if is_of_people(tabulating().measure(whole, one.measure), split(one.measure)[0], whole)
     ]
     for measure in (one for one in measures if is_of_people(one, group, whole)):
-        now = People(
+        now = PeopleTold(
             group=group,
             release=work.permit.extract_id,
             whose=Whose.of(work.permit),

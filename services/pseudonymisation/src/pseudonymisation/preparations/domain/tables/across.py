@@ -20,7 +20,7 @@ Key = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class People:
+class PeopleTold:
     """A table of people of one group, as it was told."""
 
     group: str
@@ -58,7 +58,7 @@ def of_other_groups(
 
 
 def require_no_difference(
-    now: People, before: Sequence[People], whole: DataSet, rule: Rule
+    now: PeopleTold, before: Sequence[PeopleTold], whole: DataSet, rule: Rule
 ) -> None:
     """Refuse a table that beside another would tell a small number of people.
 
@@ -84,7 +84,7 @@ def _tells(wide: tuple[int, int], narrow: tuple[int, int], rule: Rule) -> bool:
     return high - low + 1 < VALUES_MIN and any(map(rule.hides, range(low, high + 1)))
 
 
-def _told(one: People, whole: DataSet) -> Mapping[Key, tuple[int, int]]:
+def _told(one: PeopleTold, whole: DataSet) -> Mapping[Key, tuple[int, int]]:
     """Give the least and the most of each cell, by what it counts whichever group is asked."""
     found: dict[Key, tuple[int, int]] = {}
     names = _tables_of(one.group, whole)
