@@ -50,7 +50,7 @@ class CatalogueMeasure(Outgoing):
             examples=["Referrals.people"],
         ),
     ]
-    title: Annotated[str, Field(examples=["People"])]
+    title: Annotated[str, Field(description="As tables are headed.", examples=["People"])]
     grain: Annotated[
         str,
         Field(
