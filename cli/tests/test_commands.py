@@ -1,10 +1,12 @@
 """The `dsfc` command as a newcomer calls it."""
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ from cryptography import x509
 from sqlmodel import Session
 from typer.testing import CliRunner
 
+import catalogue
+import dsfc_cli
+from catalogue import store
 from common import audit
 from common.audit.entries import Entry
 from common.clock import SystemClock
@@ -227,9 +232,9 @@ def test_generate_writes_input_maps_and_what_was_planted(tmp_path: Path) -> None
         "dids.csv",
         "practices.csv",
         "postcodes.csv",
-        "planted.json",
+        "dids.planted.json",
     }
-    assert len(json.loads((tmp_path / "planted.json").read_text())["bad_rows"]) == 3
+    assert len(json.loads((tmp_path / "dids.planted.json").read_text())["bad_rows"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -240,6 +245,10 @@ def test_generate_writes_input_maps_and_what_was_planted(tmp_path: Path) -> None
         ["--data-set", "DIDS", "--first", "2018-05-01", "--last", "2018-04-30"],
         ["--data-set", "DIDS", "--seed", "-1"],
         ["--data-set", "DIDS", "--bad-rows", "99"],
+        ["--data-set", "DIDS", "--period", "2018-W15"],
+        ["--data-set", "GPW", "--period", "2018-04"],
+        ["--data-set", "SHMI", "--period", "2018-04", "--first", "2018-04-01"],
+        ["--data-set", "CSDS", "--bad-rows", "3"],
     ],
 )
 def test_generate_says_what_it_cannot_do(wrong: list[str], tmp_path: Path) -> None:
@@ -308,7 +317,69 @@ def test_catalogue_show_says_where_each_rule_comes_from_and_what_is_assumed() ->
 def test_catalogue_list_is_for_machines_too() -> None:
     told = run(app, ["catalogue", "list", "--json"])
 
-    assert {d["data_set"] for d in json.loads(told.output)} >= {"SUS_APC", "DIDS"}
+    rows = json.loads(told.output)
+    assert {d["data_set"] for d in rows} >= {"SUS_APC", "DIDS"}
+    [shmi] = [d for d in rows if (d["data_set"], d["version"]) == ("SHMI", "1.1")]
+    assert (shmi["coverage"], shmi["refresh"]) == ("selection", "final_at_publication")
+
+
+def test_catalogue_add_publishes_a_file_once_and_says_what_keeps_one_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: `store.add` and what the command says of its refusals."""
+    copy = tmp_path / "catalogue"
+    shutil.copytree(Path(str(resources.files("catalogue"))), copy)
+    monkeypatch.setattr(store, "files", lambda _: copy)
+    catalogue.load.cache_clear()
+    text = (copy / "data_sets" / "DIDS-1.3.yaml").read_text("utf-8")
+    made = tmp_path / "mine.yaml"
+
+    def add(content: str) -> tuple[int, str]:
+        made.write_text(content, encoding="utf-8")
+        told = run(app, ["catalogue", "add", str(made)])
+        return told.exit_code, told.output + told.stderr
+
+    try:
+        code, told = add(text.replace('version: "1.3"', 'version: "9.0"'))
+        shown = run(app, ["catalogue", "show", "DIDS", "--version", "9.0", "--csv"])
+        changed = text.replace('version: "1.3"', 'version: "9.0"').replace(
+            "\ntitle: ", "\ntitle: My "
+        )
+        refused = [
+            add(changed),
+            add(text.replace("class: QI", "class: XX")),
+            add("data_set: [half"),
+        ]
+    finally:
+        catalogue.load.cache_clear()
+
+    assert code == 0
+    assert told.split() == [str(copy / "data_sets" / "DIDS-9.0.yaml"), told.split()[1]]
+    assert told.split()[1].startswith("sha256:")
+    assert shown.exit_code == 0
+    assert [code for code, _ in refused] == [1, 1, 1]
+    assert "differs from what was published" in refused[0][1]
+    assert "line " in refused[1][1]
+    assert "is not YAML" in refused[2][1]
+    assert not any("Traceback" in said for _, said in refused)
+
+
+def test_a_list_cuts_nothing_off_that_one_asks_by() -> None:
+    """Guard: `calling.print_table`: a terminal of 80 characters showed `CIVIL_BI…`."""
+    told = run(app, ["catalogue", "list"])
+
+    lines = told.output.splitlines()
+    for described in catalogue.load():
+        of_it = (described.data_set, described.version, described.title)
+        assert any(all(part in line for part in of_it) for line in lines), of_it
+    assert any("Assuring Transformation" in line for line in lines)
+
+
+def test_every_list_is_printed_by_the_one_that_cuts_nothing_off() -> None:
+    sources = Path(dsfc_cli.__file__).parent.rglob("*.py")
+    own = [f.name for f in sources if "rich.table" in f.read_text("utf-8")]
+
+    assert own == ["calling.py"]
 
 
 def test_token_knows_no_stranger(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import tracemalloc
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -13,8 +15,9 @@ import catalogue
 from catalogue import Protocol
 from dsfc_cli.main import app
 from dsfc_cli.synthetic import Planted, World, aggregate, generate
+from dsfc_cli.synthetic import rows as making
 from dsfc_cli.synthetic.rows import RECIPES
-from dsfc_cli.synthetic.world import PREDECESSOR
+from dsfc_cli.synthetic.world import DEFAULT_POSTCODE, PREDECESSOR
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +94,132 @@ def test_what_is_planted_is_there(world: World, tmp_path: Path) -> None:
     assert len(rows) == planted.rows == 1_000
     good = [r for i, r in enumerate(rows, 2) if i not in planted.bad_rows]
     assert sum(r["NHS_Number"] == "" for r in good) == planted.without_number > 0
-    assert planted.opted_out[0] in {r["NHS_Number"] for r in rows}
-    for provider, count in planted.rare_diagnosis_by_provider.items():
-        found = [r for r in rows if r["Der_Primary_Diagnosis_Code"] == "Q898"]
-        assert sum(r["Provider_Code"] == provider for r in found) == count
     assert len(planted.bad_rows) == 5
     for line, kind in planted.bad_rows.items():
         column, value = RECIPES["SUS_APC"].spoil[kind]
         assert rows[line - 2][column] == value
+
+
+FLAT = sorted({d.data_set for d in catalogue.load() if not d.tables})
+WITHOUT_SENDER = {
+    "CIVIL_BIRTHS": "an entry of a register",
+    "CIVIL_DEATHS": "an entry of a register",
+    "HES_DEATHS": "an entry of a register",
+    "RISK_SCORES": "has numbers alone, and is sent by token",
+}
+"""Without small counts, and why."""
+
+
+@pytest.mark.parametrize("data_set", FLAT)
+def test_the_edge_cases_are_in_every_data_set_and_the_file_beside_it_says_where(
+    tmp_path: Path, data_set: str
+) -> None:
+    """Domain.md 10: small counts, no number, no home, personal data, two who opted out."""
+    world = World.create(people=60, seed=3)
+    described = catalogue.load().for_period(data_set, "2018-04")
+    path = tmp_path / f"{data_set.lower()}.csv"
+
+    made = generate(
+        data_set,
+        rows=900,
+        seed=3,
+        first=date(2018, 4, 1),
+        last=date(2018, 4, 30),
+        world=world,
+        path=path,
+        bad_rows=3,
+    )
+
+    told = json.loads(made.write(beside=path).read_text())
+    assert (told["data_set"], told["rows"]) == (data_set, 900)
+    rows = rows_of(path)
+    by_line = dict(enumerate(rows, start=2))
+    person = described.person
+    if person.nhs_number is not None:
+        number = described.by_name[person.nhs_number].label
+        good = [row for line, row in by_line.items() if str(line) not in told["bad_rows"]]
+        assert sum(not row[number] for row in good) == told["without_number"] > 0
+        pair = [by_line[line][number] for line in told["opted_out_lines"]]
+        assert pair == told["opted_out"] == list(world.opted_out)
+        for line, what in told["personal_data_in_text"].items():
+            row = by_line[int(line)]
+            holding = [value for name, value in row.items() if name != number]
+            numbers = world.nhs_numbers[:3]
+            assert any(str(n) in value for n in numbers for value in holding), what
+    if person.postcode is not None:
+        home = described.by_name[person.postcode].label
+        assert sum(row[home] == DEFAULT_POSTCODE for row in rows) == told["default_postcodes"] > 0
+    small = told["small_counts"]
+    if described.subjects == "nobody" or data_set in WITHOUT_SENDER:
+        assert small is None
+    else:
+        rare = [row for row in rows if row[small["column"]] == small["value"]]
+        assert sorted(small["counts"].values()) == [0, 1, 4, 5, 7, 8]
+        assert Counter(row[small["by"]] for row in rare) == +Counter(small["counts"])
+
+
+def test_a_practice_still_has_the_code_of_a_commissioner_that_was_merged(
+    world: World, tmp_path: Path
+) -> None:
+    planted = write(world, tmp_path / "rows.csv")
+    rows = rows_of(tmp_path / "rows.csv")
+
+    assert planted.merged_commissioner == {PREDECESSOR: "26A"}
+    assert PREDECESSOR in {row["Commissioner_Code"] for row in rows}
+    moved = [rows[line - 2] for line in planted.moved_practice_lines]
+    assert len({row["NHS_Number"] for row in moved}) == 1
+    assert [row["GP_Practice_Code"] for row in moved] == list(planted.moved_practice)
+
+
+def test_whoever_lives_in_a_small_world_lives_in_a_large_one() -> None:
+    """So that two files of one seed have the same people, however long each is."""
+    small, large = World.create(people=60, seed=7), World.create(people=9_000, seed=7)
+
+    for name in (
+        "nhs_numbers", "births", "sexes", "ethnic_groups", "practice_of", "postcode_of",
+    ):  # fmt: skip
+        assert (getattr(small, name) == getattr(large, name)[:60]).all(), name
+    assert small.opted_out == large.opted_out
+    assert set(small.nhs_numbers) != set(World.create(people=60, seed=8).nhs_numbers)
+
+
+@pytest.mark.parametrize("data_set", FLAT)
+def test_the_same_seed_makes_the_same_bytes_of_every_data_set_however_many_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_set: str
+) -> None:
+    monkeypatch.setattr(making, "CHUNK_ROWS", 70)
+    said = {"rows": 200, "first": date(2018, 4, 1), "last": date(2018, 4, 30)}
+    world = World.create(people=50, seed=3)
+
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        generate(data_set, seed=seed, world=world, path=tmp_path / name, **said)
+
+    a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+    assert len(rows_of(tmp_path / "a")) == 200
+
+
+def test_no_more_than_a_part_of_a_file_is_held_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "CHUNK_ROWS", 500)
+    world, peaks = World.create(people=50, seed=3), []
+    for parts in (2, 12):
+        tracemalloc.start()
+        generate(
+            "SUS_APC",
+            rows=parts * 500,
+            seed=5,
+            first=date(2018, 4, 1),
+            last=date(2018, 4, 30),
+            world=world,
+            path=tmp_path / "rows.csv",
+        )
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert peaks[1] < 1.2 * peaks[0]
 
 
 def test_a_bad_row_is_not_one_whose_identity_is_withheld(world: World, tmp_path: Path) -> None:

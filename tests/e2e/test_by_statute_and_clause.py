@@ -2,6 +2,7 @@
 
 A local authority has who of its residents died, by statute (domain.md ruling 14); NHS England links
 drugs with the stays that they are about, by a clause (domain.md 6.12). Both are refused to a CCG.
+A local authority and a CCG have what was done for the people of either, together (ruling 30).
 """
 
 import csv
@@ -15,7 +16,7 @@ import pytest
 
 from dsfc_cli.demo.answers import Flow, Sections, Wanted, sections_of
 from dsfc_cli.demo.material import COMMISSIONER
-from dsfc_cli.demo.stage import ORGANISATIONS
+from dsfc_cli.demo.stage import ORGANISATIONS, identity_of
 from dsfc_cli.synthetic import generate
 from dsfc_client import Refused
 from tests.running import APRIL, CSU, DATA_SET, DAYS, DEADLINE_SECONDS, Scene, scene
@@ -129,6 +130,67 @@ def test_a_council_has_by_statute_who_of_its_residents_died_and_nobody_else(
     assert (line["data_set"], line["classification"]) == ("CIVIL_DEATHS", "Identifiable")
     assert ORGANISATIONS[COUNCIL][0] in line["controllers"]
     assert line["status"] == "current"
+
+
+def test_a_council_and_a_ccg_have_the_people_of_either_together(played: Scene) -> None:
+    """Ruling 30: residents of the one, and patients of the practices of the other."""
+    stage, world = played.stage, played.world
+    stage.admit(COUNCIL)
+    for ods in (COUNCIL, COMMISSIONER):
+        stage.relate(ods, CSU)
+    columns = dict.fromkeys(("Sex", "Provider_Code", "Admission_Method"), "as_is")
+    asked = played.wanted(COMMISSIONER, CSU, flow(DATA_SET, columns, reasons=("G", "L")))
+    reference = jointly_in_force(played, asked, COUNCIL)
+
+    found = released(played, reference, asked.flows[0])
+
+    practice = dict(zip(world.practices, world.practice_commissioners, strict=True))
+    home = dict(zip(world.postcodes, world.areas["local_authority"], strict=True))
+    expected: Counter[tuple[str, ...]] = Counter()
+    for row in april(played):
+        reasons = [
+            f"{letter}:{code}"
+            for letter, code, whose in (
+                ("G", COMMISSIONER, practice.get(row["GP_Practice_Code"])),
+                ("L", COUNCIL, home.get(row["Postcode"])),
+            )
+            if whose == code
+        ]
+        if reasons:
+            expected[";".join(reasons), *(row[name] for name in columns)] += 1
+    assert {reasons for reasons, *_ in expected} == {
+        f"G:{COMMISSIONER}",
+        f"L:{COUNCIL}",
+        f"G:{COMMISSIONER};L:{COUNCIL}",
+    }
+    assert expected == Counter(
+        tuple(row[name] for name in ("Reason_For_Access", *columns)) for row in found
+    )
+
+
+def jointly_in_force(played: Scene, asked: Wanted, other: str) -> str:
+    """Bring an agreement of two controllers into force, which both sign."""
+    sections, stage = sections_of(asked), played.stage
+    (first,), (evidence, _), (registration, _) = (
+        sections[2]["controllers"],
+        sections[5]["evidence"],
+        sections[6]["registrations"],
+    )
+    sections[2]["controllers"].append(first | {"ods": other, "legal_name": ORGANISATIONS[other][0]})
+    sections[5]["evidence"].append(evidence | {"ods": other})
+    sections[6]["registrations"].append(
+        registration | {"ods": other, "number": f"Z00{other[-5:]:0>5}"}
+    )
+    (line,) = sections[7]["lines"]
+    line["population"] |= {"rule": "union", "commissioners": [asked.controller, other]}
+    application = stage.apply(asked, "Care of the people of both", sections)
+    stage.applicant(asked.controller).act(application, "submission")
+    stage.decide(application)
+    reference = stage.drafted(application)
+    body, controller, *rest = stage.signers(asked)
+    both = [controller, (identity_of(other, "signatory"), other)]
+    stage.sign(reference, [body, *both, *rest])
+    return reference
 
 
 def test_a_commissioner_does_not_get_as_far_as_a_signature_with_the_same_answers(

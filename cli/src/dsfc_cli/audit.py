@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -23,6 +22,7 @@ from common.errors import AppError
 from common.ids import DIGEST
 from common.security import keys
 from common.security.jws import claimed
+from dsfc_cli.calling import print_table
 from dsfc_cli.decisions import NotAsWritten, entries, judge, rows
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
@@ -94,7 +94,7 @@ def verify(
     if as_json:
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
     else:
-        Console().print(_table(reports))
+        _print_reports(reports)
         for line in (*_findings(reports), *_unchecked(reports)):
             typer.echo(line)
     raise typer.Exit(0 if all(report.is_whole for report in reports) else 1)
@@ -154,11 +154,14 @@ def list_decisions(
             )
         )
     else:
-        table = Table("at", "action", "decision", "agreement", "about", "led to")
-        for o in shown:
-            led_to = o.led_to or "nothing"
-            table.add_row(o.at, o.action, o.decision_id, o.agreement, o.about, led_to)
-        Console().print(table)
+        print_table(
+            ("at", "action", "decision", "agreement", "about", "led to"),
+            (
+                (o.at, o.action, o.decision_id, o.agreement, o.about, o.led_to or "nothing")
+                for o in shown
+            ),
+            whole=("decision",),
+        )
         for line in (*judged.wrong, *(f"not checked: {what}" for what in unchecked)):
             typer.echo(line)
     raise typer.Exit(1 if judged.wrong else 0)
@@ -246,14 +249,18 @@ def _jwks(file: Path | None, directory: Path, log: str) -> Any:
     return keys.Signer(directory / "keys" / f"{log}.jwk").jwks()
 
 
-def _table(reports: list[VerificationReport]) -> Table:
-    table = Table("log", "whole", "leaves", "vouched for", "checkpoints", "root")
-    for r in reports:
-        whole = "yes" if r.is_whole else "NO"
-        table.add_row(
-            r.log, whole, str(r.leaves), str(r.signed_size), str(r.checkpoints), r.root[:24]
-        )
-    return table
+def _print_reports(reports: list[VerificationReport]) -> None:
+    print_table(
+        ("log", "whole", "leaves", "vouched for", "checkpoints", "root"),
+        (
+            (
+                *(r.log, "yes" if r.is_whole else "NO", str(r.leaves)),
+                *(str(r.signed_size), str(r.checkpoints), r.root[:24]),
+            )
+            for r in reports
+        ),
+        whole=("log",),
+    )
 
 
 def _findings(reports: list[VerificationReport]) -> Iterator[str]:

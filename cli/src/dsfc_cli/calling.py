@@ -1,7 +1,7 @@
 """What commands that call services have in common: as whom they ask, and where."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,13 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 from dsfc_cli.identities import Identities
 from dsfc_client import ConnectionLost, Credentials, Dsfc, DsfcError, Profile
@@ -40,6 +43,9 @@ DisseminationUrl = Annotated[str, typer.Option(help="Where dissemination is.")]
 SUITE: Final = Path("var/up")
 BASE_PORT: Final = 8400
 """Of the issuer of a suite that runs here; the services follow."""
+
+PIPE_WIDTH: Final = 10_000
+"""Characters. What is piped is read by a program, which has no edge."""
 
 err = Console(stderr=True)
 
@@ -98,6 +104,21 @@ def text_of(file: Path) -> str:
     return sys.stdin.read() if str(file) == "-" else file.read_text("ascii")
 
 
+def print_table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Collection[str] = ("id",)
+) -> None:
+    """Print rows under their heads, and cut nothing off: one has to ask by what is listed.
+
+    Where a terminal is too narrow other columns than `whole` are broken; into a pipe none is.
+    """
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for head in heads:
+        table.add_column(head, overflow="fold", no_wrap=head in whole)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False).print(table)
+
+
 def failed(what: str, *, code: int = 1) -> typer.Exit:
     """Say what went wrong in one line; give the end of the command."""
     err.print(what, style="red", markup=False, soft_wrap=True)
@@ -111,5 +132,16 @@ def bytes_moved() -> Progress:
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),
+        console=err,
+    )
+
+
+def rows_done() -> Progress:
+    """Return the line that says how many records are done of how many."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
         console=err,
     )

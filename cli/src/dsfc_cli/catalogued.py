@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 import catalogue
 from catalogue import describing
 from common.clock import SystemClock, legal_day
 from dsfc_cli import data_sets, landing_rules
+from dsfc_cli.calling import print_table
 from dsfc_cli.lazy import Lazy, group
 
 LAZY = {
@@ -21,7 +20,6 @@ LAZY = {
     )
 }
 app = typer.Typer(cls=group(LAZY), no_args_is_help=True, help="The data sets, as data.")
-out = Console()
 
 
 @app.command("check")
@@ -66,19 +64,34 @@ def list_catalogue(
     """List the data sets that every service knows."""
     known = list(catalogue.load())
     if as_json:
-        rows = [{"data_set": d.data_set, "version": d.version, "digest": d.digest} for d in known]
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps([_row(d) for d in known], indent=2))
         return
-    heads = ("data set", "version", "title", "fields", "coverage", "refresh", "disclosure rule")
-    table = Table(*heads)
-    for d in known:
-        fields = str(len(d.fields))
-        table.add_row(
-            d.data_set, d.version, d.title, fields, d.coverage, d.refresh, d.disclosure_rule
-        )
-    out.print(table)
+    print_table(
+        ("data set", "version", "title", "fields", "coverage", "refresh", "disclosure rule"),
+        (
+            (
+                *(d.data_set, d.version, d.title, str(len(d.fields))),
+                *(d.coverage, d.refresh, d.disclosure_rule),
+            )
+            for d in known
+        ),
+        whole=("data set", "version"),
+    )
     for one in catalogue.absent():
-        out.print(f"not yet: {one.title}: {one.reason}", markup=False)
+        typer.echo(f"not yet: {one.title}: {one.reason}")
+
+
+def _row(data_set: catalogue.DataSet) -> dict[str, str | int]:
+    return {
+        "data_set": data_set.data_set,
+        "version": data_set.version,
+        "digest": data_set.digest,
+        "title": data_set.title,
+        "fields": len(data_set.fields),
+        "coverage": data_set.coverage,
+        "refresh": data_set.refresh,
+        "disclosure_rule": data_set.disclosure_rule,
+    }
 
 
 @app.command("show")

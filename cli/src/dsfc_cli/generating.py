@@ -18,17 +18,31 @@ from dsfc_cli.synthetic import (
     generate_tables,
     read_ods,
 )
+from pseudonymisation.intake.domain.errors import PeriodInvalid
+from pseudonymisation.intake.domain.period import Period
 
 err = Console(stderr=True)
 SYNTHETIC = Path("var/synthetic")
+MONTH = "2018-04"
 
 
 def generate_input(
     data_set: Annotated[str, typer.Option(help="One of `dsfc catalogue list`.")],
     rows: Annotated[int, typer.Option(min=1, help="How many rows.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same bytes.")] = 1,
-    first: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "2018-04-01",
-    last: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD.")] = "2018-04-30",
+    period: Annotated[
+        str | None,
+        typer.Option(
+            help="Of which it is, as it is submitted: 2018-04, 2018-W15, of an edition its last"
+            " month. Where nothing is said: April 2018, or what is nearest to it."
+        ),
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option(help="First day, YYYY-MM-DD, in place of the period's.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option(help="Last day, YYYY-MM-DD, in place of the period's.")
+    ] = None,
     protocol: Annotated[
         Protocol, typer.Option(help="`net_change`: with the day of each row, and deletions.")
     ] = Protocol.WHOLE_PERIOD,
@@ -48,8 +62,9 @@ def generate_input(
 ) -> None:
     """Make synthetic input in the published layout, with its practice and postcode maps.
 
-    NHS numbers are of the 999 test range. `planted.json` tells what was put in on purpose. An
-    aggregate is made of the files that substantiate it: `--data-set ACM --of PLCM=plcm.csv`.
+    NHS numbers are of the 999 test range, and the people of one seed are the same in every data
+    set and size. Beside a file, `NAME.planted.json` tells what was put in on purpose. An aggregate
+    is made of the files that substantiate it: `--data-set ACM --of PLCM=plcm.csv`.
 
     Example: dsfc generate --data-set SUS_APC --rows 1000000 --output var/big
     """
@@ -58,9 +73,7 @@ def generate_input(
         err.print(f"The catalogue has no {data_set}; it has {', '.join(known)}.")
         raise typer.Exit(2)
     try:
-        days = date.fromisoformat(first), date.fromisoformat(last)
-        if days[0] > days[1]:
-            raise ValueError(f"The last day, {last}, is before the first, {first}.")
+        days = _days(data_set, period, first, last)
         if of or disagreeing:
             _aggregate(data_set, of or [], days[1], disagreeing, output)
             return
@@ -68,6 +81,10 @@ def generate_input(
         world = World.create(people=people, seed=seed, ods=read_ods(ods) if ods else None)
         described = catalogue.load().get(data_set)
         if described.tables:
+            if bad_rows or protocol is not Protocol.WHOLE_PERIOD:
+                raise ValueError(
+                    f"{data_set} is several tables, of a whole period and without bad rows."
+                )
             _several(described, rows, seed, days, world, output)
             return
         path = output / f"{data_set.lower()}.csv"
@@ -86,12 +103,45 @@ def generate_input(
                 progress=lambda n: progress.advance(task, n),
             )
         maps = world.write_maps(output)
-    except ValueError as error:
+    except (ValueError, PeriodInvalid) as error:
         err.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
-    planted.write(output / "planted.json")
-    for written in (path, *maps, output / "planted.json"):
+    for written in (path, *maps, planted.write(beside=path)):
         typer.echo(written)
+
+
+def _days(name: str, period: str | None, first: str | None, last: str | None) -> tuple[date, date]:
+    """Say which days a file has: those that one of its period has, or those that are named.
+
+    :raises ValueError, PeriodInvalid:
+    """
+    if period is not None and (first is not None or last is not None):
+        raise ValueError("Say either --period or the days.")
+    asked = Period.parse(period) if period is not None else _usual_period(name)
+    data_set = catalogue.load().for_period(name, asked.last)
+    if period is not None:
+        asked.require_of(data_set)
+        asked.require_sent(data_set)
+    begins = date.fromisoformat(first) if first else data_set.periods.first_day(asked.first_day)
+    ends = date.fromisoformat(last) if last else asked.last_day
+    if begins > ends:
+        raise ValueError(f"The last day, {ends}, is before the first, {begins}.")
+    return begins, ends
+
+
+def _usual_period(name: str) -> Period:
+    """Give what is nearest to a month of which most data sets have files."""
+    periods = catalogue.load().for_period(name, MONTH).periods
+    month = max(MONTH, periods.earliest)
+    if periods.latest is not None:
+        month = min(month, periods.latest)
+    if not periods.exists(month):
+        month = periods.nearest(month)[-1]
+    if periods.unit != "week":
+        return Period.parse(month)
+    # The first week that lies in one month.
+    of_week = date.fromisoformat(f"{month}-07").isocalendar()
+    return Period.parse(f"{of_week.year}-W{of_week.week:02}")
 
 
 def _several(
@@ -129,8 +179,7 @@ def _aggregate(name: str, of: list[str], on: date, disagreeing: int, output: Pat
         disagreeing=disagreeing,
         on=on,
     )
-    planted.write(output / f"{name.lower()}.planted.json")
-    for written in (path, output / f"{name.lower()}.planted.json"):
+    for written in (path, planted.write(beside=path)):
         typer.echo(written)
 
 

@@ -5,17 +5,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from catalogue import InvalidDataSet
 from catalogue.flows import example, flow_rules, read_flow
 from catalogue.store import placed
-from dsfc_cli.calling import SUITE, Caller, IssuerUrl, KeyFile, ProfileFile, Role, SuiteDirectory
+from dsfc_cli.calling import (
+    SUITE,
+    Caller,
+    IssuerUrl,
+    KeyFile,
+    ProfileFile,
+    Role,
+    SuiteDirectory,
+    print_table,
+)
 from dsfc_client import URLS, LocalFlow
 
 app = typer.Typer(no_args_is_help=True)
-out = Console()
 PROBLEMS_MAX = 20
 """So many are told of a file at once, each with its line."""
 
@@ -107,11 +113,16 @@ def list_flows(
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
         return
-    table = Table("id", "data set", "version", "category", "DSCRO", "state")
-    for one in found:
-        named = (one.data_set, one.catalogue_version, one.category, one.dscro)
-        table.add_row(str(one.id), *named, one.state)
-    out.print(table)
+    print_table(
+        ("id", "data set", "version", "category", "DSCRO", "state"),
+        (
+            (
+                *(str(one.id), one.data_set, one.catalogue_version),
+                *(one.category, one.dscro, one.state),
+            )
+            for one in found
+        ),
+    )
 
 
 @app.command("show")

@@ -5,8 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dsfc_cli.calling import (
     SUITE,
@@ -17,12 +15,12 @@ from dsfc_cli.calling import (
     ProfileFile,
     Role,
     SuiteDirectory,
+    print_table,
 )
 from dsfc_cli.tabulating import filter_of
 from dsfc_client import URLS, StandingOrder
 
 app = typer.Typer(no_args_is_help=True)
-out = Console()
 
 Id = Annotated[UUID, typer.Argument(metavar="ID", help="Of the standing order.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
@@ -102,12 +100,16 @@ def list_orders(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
         return
-    table = Table("id", "agreement", "data set", "when", "state", "released", "skipped")
-    for one in found:
-        counts = one.counts
-        row = (one.agreement, one.data_set, one.when, one.state)
-        table.add_row(str(one.id), *row, str(counts["released"]), str(counts["skipped"]))
-    out.print(table)
+    print_table(
+        ("id", "agreement", "data set", "when", "state", "released", "skipped"),
+        (
+            (
+                *(str(one.id), one.agreement, one.data_set, one.when, one.state),
+                *(str(one.counts["released"]), str(one.counts["skipped"])),
+            )
+            for one in found
+        ),
+    )
 
 
 @app.command("show")
@@ -150,8 +152,14 @@ def _told(order: StandingOrder, *, as_json: bool) -> None:
         typer.echo(json.dumps(order.model_dump(mode="json"), indent=2))
         return
     typer.echo(f"{order.id} {order.state} {(order.ended or {}).get('code', '')}".rstrip())
-    table = Table("month", "state", "extract", "why")
-    for one in order.periods:
-        why = ", ".join(str(refusal["code"]) for refusal in one.refusals)
-        table.add_row(one.month, one.state, str(one.extract_id or ""), why)
-    out.print(table)
+    print_table(
+        ("month", "state", "extract", "why"),
+        (
+            (
+                *(one.month, one.state, str(one.extract_id or "")),
+                ", ".join(str(refusal["code"]) for refusal in one.refusals),
+            )
+            for one in order.periods
+        ),
+        whole=("month", "extract"),
+    )

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from common.workers import when_told_to_end
-from dsfc_cli.calling import BASE_PORT, SUITE
+from dsfc_cli.calling import BASE_PORT, SUITE, print_table
 from dsfc_cli.demo import sandbox
 from dsfc_cli.suite import DidNotStart, Suite
 from dsfc_client import DsfcError
@@ -92,14 +91,19 @@ def _say_what_next(suite: Suite, opened: sandbox.Sandbox, elsewhere: str) -> Non
 
 
 def _say_where(suite: Suite, directory: Path, base_port: int) -> None:
-    table = Table("what", "where", "interactive pages")
-    for name, url in suite.urls.items():
-        table.add_row(name, url, "" if name == "issuer" else f"{url}/docs")
-    out.print(table)
-    clients = Table("development identity", "organisation", "roles")
-    for identity in suite.identities.known:
-        clients.add_row(identity.client_id, identity.ods, ", ".join(sorted(identity.roles)))
-    out.print(clients)
+    print_table(
+        ("what", "where", "interactive pages"),
+        (
+            (name, url, "" if name == "issuer" else f"{url}/docs")
+            for name, url in suite.urls.items()
+        ),
+        whole=("where", "interactive pages"),
+    )
+    print_table(
+        ("development identity", "organisation", "roles"),
+        ((one.client_id, one.ods, ", ".join(sorted(one.roles))) for one in suite.identities.known),
+        whole=("development identity",),
+    )
     out.print(f"Their private keys: {suite.identities.directory}", soft_wrap=True)
     out.print(f"Logs: {suite.directory / 'logs'}", soft_wrap=True)
     elsewhere = _elsewhere(suite, directory, base_port)

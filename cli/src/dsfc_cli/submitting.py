@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 from dsfc_cli.calling import (
     SUITE,
@@ -18,9 +19,10 @@ from dsfc_cli.calling import (
     Role,
     SuiteDirectory,
     bytes_moved,
+    rows_done,
 )
 from dsfc_cli.validating import TAB
-from dsfc_client import URLS, Failed, Submission, media_type_of
+from dsfc_client import URLS, Failed, Pseudonymisation, Submission, media_type_of
 
 err = Console(stderr=True)
 
@@ -118,21 +120,28 @@ def command(
                 progress.add_task(f"{name}: {of_table.name} as {media_type_of(of_table)}")
                 haven.upload_table(submission, name, of_table)
             sent = haven.close(submission)
-        failed: Failed | None = None
-        if not no_wait:
-            rows = progress.add_task("records read", total=None)
-            try:
-                sent = haven.wait(
-                    submission,
-                    progress=lambda p: progress.update(
-                        rows, completed=p.rows_done, total=p.rows_total
-                    ),
-                )
-            except Failed as no:
-                sent, failed = haven.submission(submission), no
+    failed: Failed | None = None
+    if not no_wait:
+        with caller.connected() as dsfc, rows_done() as progress:
+            sent, failed = _landed(dsfc.pseudonymisation, submission, progress)
     _say(sent, as_json=as_json)
     if failed is not None:
         raise typer.Exit(1)
+
+
+def _landed(
+    haven: Pseudonymisation, submission: str, progress: Progress
+) -> tuple[Submission, Failed | None]:
+    """Wait until it is landed, and say how many of its records are read."""
+    rows = progress.add_task("records read", total=None)
+    try:
+        done = haven.wait(
+            submission,
+            progress=lambda p: progress.update(rows, completed=p.rows_done, total=p.rows_total),
+        )
+    except Failed as no:
+        return haven.submission(submission), no
+    return done, None
 
 
 def _tables(file: Path | None, said: list[str]) -> dict[str, Path]:

@@ -6,8 +6,6 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dsfc_cli.calling import (
     SUITE,
@@ -19,6 +17,7 @@ from dsfc_cli.calling import (
     Role,
     SuiteDirectory,
     failed,
+    print_table,
 )
 from dsfc_client import (
     URLS,
@@ -34,7 +33,6 @@ app = typer.Typer(
     help="Lists, replies, maps and editions that wait for a second person: see, confirm, take"
     " back.",
 )
-out = Console()
 
 FORBIDDEN: Final = 403
 UNDECIDED: Final = ("waiting", "leaving")
@@ -163,10 +161,11 @@ def list_waiting(
     if not rows:
         typer.echo("Nothing waits.")
         return
-    table = Table("kind", "id", "about", "state", "before", "after", "+", "-", "other", "sent by")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    out.print(table)
+    print_table(
+        ("kind", "id", "about", "state", "before", "after", "+", "-", "other", "sent by"),
+        (["" if value is None else str(value) for value in row.values()] for row in rows),
+        whole=("kind", "id"),
+    )
 
 
 @app.command("show")

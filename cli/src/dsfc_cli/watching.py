@@ -6,9 +6,6 @@ from typing import Annotated, Final
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressLine
 
 from dsfc_cli.calling import (
     SUITE,
@@ -20,11 +17,10 @@ from dsfc_cli.calling import (
     PseudonymisationUrl,
     Role,
     SuiteDirectory,
+    rows_done,
 )
 from dsfc_client import URLS, Dsfc, Extract, Progress, Submission
 from dsfc_client.services import WAIT_SECONDS_MAX
-
-err = Console(stderr=True)
 
 
 class Watchable(StrEnum):
@@ -72,7 +68,7 @@ def command(
             "dissemination": dissemination,
         },
     )
-    with caller.connected() as dsfc, _line() as line:
+    with caller.connected() as dsfc, rows_done() as line:
         task = line.add_task(DOING[kind], total=None)
 
         def moved(progress: Progress) -> None:
@@ -89,13 +85,3 @@ def _watched(
     if kind is Watchable.SUBMISSION:
         return dsfc.pseudonymisation.wait(id_, timeout_seconds=timeout, progress=moved)
     return dsfc.dissemination.wait(id_, timeout_seconds=timeout, progress=moved)
-
-
-def _line() -> ProgressLine:
-    return ProgressLine(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=err,
-    )

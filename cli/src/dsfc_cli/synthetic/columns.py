@@ -7,6 +7,7 @@ practices, postcodes and organisations are the world's, so that they are the sam
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -127,7 +128,7 @@ class Maker:
             case Identifier.LOCAL:
                 return self._keys()
             case Identifier.STAFF:
-                pool = np.array(list(samples(field.pattern or "[A-Z][0-9]{6}", POOL)))
+                pool = np.array(samples(field.pattern or "[A-Z][0-9]{6}", POOL))
                 return pool[self.person % len(pool)]
 
     @property
@@ -208,9 +209,7 @@ class Maker:
             return organisation
         if field.codes is not None and set(field.codes) >= SEXES:
             return self._world.sexes[self.person]
-        pool = list(field.examples or field.codes or ())
-        if not pool:
-            pool = list(samples(field.pattern or "[A-Z]{1,8}", POOL, field.length_max))
+        pool = values_of(field)
         one = self._rng.choice(np.array(pool), self._count)
         if field.separator is None:
             return one
@@ -245,6 +244,12 @@ class Maker:
         return np.char.add(providers, "01") if "{3,12}" in field.pattern else None
 
 
+def values_of(field: CatalogueField) -> Sequence[str]:
+    """Give the values that a column of text has."""
+    listed = field.examples or field.codes
+    return listed or samples(field.pattern or "[A-Z]{1,8}", POOL, field.length_max)
+
+
 def as_text(days: Days) -> Strings:
     return np.datetime_as_string(days, unit="D").astype("U10")
 
@@ -254,12 +259,12 @@ def _low(code: str) -> int:
     return -1 if found is None or code.startswith("<") else int(found[0])
 
 
-def samples(pattern: str, count: int, length_max: int = 255) -> Iterator[str]:
+@cache
+def samples(pattern: str, count: int, length_max: int = 255) -> Sequence[str]:
     """Give texts that are written by a pattern: the same ones for the same pattern."""
     parsed = re._parser.parse(pattern)  # type: ignore[attr-defined]  # noqa: SLF001 - the library's own
     rng = np.random.default_rng(list(pattern.encode()))
-    for _ in range(count):
-        yield _sample(parsed, rng)[:length_max]
+    return tuple(_sample(parsed, rng)[:length_max] for _ in range(count))
 
 
 def _sample(parsed: Any, rng: np.random.Generator) -> str:

@@ -5,9 +5,18 @@ from datetime import date
 
 import numpy as np
 
-from catalogue import Catalogue, Check, ColumnType, DataSet, Effect, LandingRules
-from dsfc_cli.synthetic.columns import Maker
-from dsfc_cli.synthetic.recipe import Columns, Days, Recipe
+from catalogue import (
+    Catalogue,
+    CatalogueField,
+    Check,
+    ColumnType,
+    DataSet,
+    Effect,
+    FieldClass,
+    LandingRules,
+)
+from dsfc_cli.synthetic.columns import SEXES, Maker, values_of
+from dsfc_cli.synthetic.recipe import Columns, Days, Rare, Recipe
 from dsfc_cli.synthetic.world import World
 
 UNKNOWN_CODE = "ZQ9"
@@ -17,12 +26,12 @@ TEXT_MIN = 20
 """Characters, for a number with something around it."""
 
 
-def recipe_of(known: Catalogue, name: str, on: date) -> Recipe:
-    """Describe how a data set is made that the catalogue knows.
+def recipe_of(known: Catalogue, name: str, on: date, month: str) -> Recipe:
+    """Describe how a month of a data set is made that the catalogue knows.
 
     Raises UnknownDataSet where it does not.
     """
-    data_set = known.get(name)
+    data_set = known.for_period(name, month)
     rules, as_read = known.intake_of(data_set, on)
 
     # A key of one column tells each record, also where it tells whom the record is about.
@@ -64,6 +73,62 @@ def recipe_of(known: Catalogue, name: str, on: date) -> Recipe:
         practice=_label(data_set, practice.field) if practice and is_looked_up else None,
         has_left_out=has_left_out,
         text=scanned[0] if scanned and person.nhs_number else None,
+        rare=_rare(data_set, rules),
+    )
+
+
+def _rare(data_set: DataSet, rules: LandingRules) -> Rare | None:
+    """Choose what is counted by whom: what records are about, by who sent or gave it."""
+    by = _sender(data_set)
+    if by is None or data_set.subjects == "nobody":
+        return None
+    classes = (FieldClass.CLIN, FieldClass.ADM, FieldClass.QI)
+    told = _told(data_set, rules)
+    found = sorted(
+        (f for f in data_set.fields if f.class_ in classes and _is_counted(f, told)),
+        key=lambda f: classes.index(f.class_),
+    )
+    if not found:
+        return None
+    first, *_, last = dict.fromkeys(values_of(found[0]))
+    return Rare(column=found[0].label, value=last, by=by, otherwise=first)
+
+
+def _sender(data_set: DataSet) -> str | None:
+    """Name the column of who sent or gave the records: providers, else practices."""
+    reasons = data_set.population.values()
+    sending = [r.field for r in reasons if r.source in {"organisation", "practice"}]
+    commissioners = {r.field for r in reasons if r.source == "commissioner"}
+    organisations = [f.name for f in data_set.fields if f.class_ is FieldClass.ORG]
+    named = [data_set.person.provider, *sending]
+    named += [name for name in organisations if name not in commissioners]
+    return next((_label(data_set, name) for name in named if name is not None), None)
+
+
+def _told(data_set: DataSet, rules: LandingRules) -> frozenset[str]:
+    """Name the columns by which a row says something of itself: they stay as they are."""
+    hold = rules.withhold_of(data_set)
+    signals = (*(hold.when if hold else ()), *rules.adds_nothing)
+    return frozenset(
+        {name for when in signals for name in when.columns}
+        | {rule.column for rule in rules.validity}
+        | {str(reason.field) for reason in data_set.population.values()}
+        | set(data_set.person.model_dump().values())
+        | {data_set.periods.snapshots_by, *_key(rules)}
+    )
+
+
+def _is_counted(field: CatalogueField, told: frozenset[str]) -> bool:
+    is_plain = field.type is ColumnType.TEXT and field.identifier is None and field.tells is None
+    is_listed = field.lookup is None and field.members is None and field.separator is None
+    is_sex = field.codes is not None and set(field.codes) >= SEXES
+    return (
+        is_plain
+        and not is_sex
+        and is_listed
+        and not field.scan
+        and field.name not in told
+        and len(set(values_of(field))) > 1
     )
 
 

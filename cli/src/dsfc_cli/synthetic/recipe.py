@@ -14,6 +14,18 @@ Days = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, slots=True)
+class Rare:
+    """A value that is put where small counts are wanted, and nowhere else."""
+
+    column: str
+    value: str
+    by: str
+    """The column whose values have so many of it: of providers, practices or others who send."""
+    otherwise: str | None = None
+    """What takes its place elsewhere; None: it is nowhere else."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """How one data set's columns come from the world. Columns are named as files name them."""
 
@@ -29,3 +41,4 @@ class Recipe:
     """Whether some people are left out before, and counted (landing rules)."""
     text: str | None = None
     """In which personal data are found in practice."""
+    rare: Rare | None = None

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv
 
@@ -19,13 +20,18 @@ from catalogue import Catalogue, LandingRules, Protocol
 from dsfc_cli.synthetic.columns import as_text as _text
 from dsfc_cli.synthetic.columns import left_out
 from dsfc_cli.synthetic.described import recipe_of
-from dsfc_cli.synthetic.recipe import Columns, Days, Recipe, Strings
-from dsfc_cli.synthetic.world import DEFAULT_POSTCODE, World
+from dsfc_cli.synthetic.recipe import Columns, Days, Rare, Recipe, Strings
+from dsfc_cli.synthetic.world import DEFAULT_POSTCODE, PREDECESSOR, SUCCESSOR, World
 
 CHUNK_ROWS = 100_000
-SMALL_COUNTS = (0, 1, 4, 5, 7, 8)
-"""So many rows of RARE_DIAGNOSIS has each of the first six providers."""
+SMALL_COUNTS = (8, 7, 5, 4, 1, 0)
+"""So many rows of what is rare has each of six, the first of whom has most rows."""
 RARE_DIAGNOSIS = "Q898"
+NAMELESS, HOMELESS, OWN, ANOTHERS, MOVED, OPTED_OUT = (38,), (39,), (40,), (41,), (43, 44), (45, 46)
+"""Rows, counted from the first, in which something is planted of a person."""
+PEOPLE_FROM, PEOPLE_UNTIL = 38, 47
+ROWS_MIN = 60
+"""In fewer rows nothing is planted but what shares of all rows have."""
 SPELL_EVERY, SPELLS_FROM = 5, 60
 """One episode in so many is the second of a spell, behind the rows that have something planted."""
 DELETES_EVERY = 20
@@ -34,16 +40,38 @@ NO_NUMBER_SHARE, DEFAULT_POSTCODE_SHARE = 0.004, 0.002
 
 
 @dataclass(slots=True)
-class Planted:
-    """What was put in on purpose."""
+class SmallCounts:
+    """So many rows have a value that no other row has, by who sent or gave the record."""
 
+    column: str
+    value: str
+    by: str
+    counts: dict[str, int]
+
+
+@dataclass(slots=True)
+class Planted:
+    """What was put in on purpose. A line is one of the file; the header is line 1.
+
+    What a data set has no column for is not there: empty, nought or null.
+    """
+
+    data_set: str = ""
     rows: int = 0
     without_number: int = 0
     default_postcodes: int = 0
-    personal_data_in_text: int = 0
+    personal_data_in_text: dict[int, str] = field(default_factory=dict)
+    """Line to what is in its text."""
     moved_practice: tuple[str, ...] = ()
-    opted_out: tuple[str, str] = ("", "")
-    rare_diagnosis_by_provider: dict[str, int] = field(default_factory=dict)
+    """The practices of one person, in the order of the lines."""
+    moved_practice_lines: tuple[int, ...] = ()
+    opted_out: tuple[str, ...] = ()
+    """A pair of NHS numbers."""
+    opted_out_lines: tuple[int, ...] = ()
+    """Where the pair stands; elsewhere they may be by chance."""
+    merged_commissioner: dict[str, str] = field(default_factory=dict)
+    """One that was merged to the one that it went into; a practice still has its code."""
+    small_counts: SmallCounts | None = None
     taken_back: int = 0
     """Rows of a net change that take a record back."""
     left_out_at_source: int | None = None
@@ -53,9 +81,11 @@ class Planted:
     bad_rows: dict[int, str] = field(default_factory=dict)
     """Line of the file (the header is line 1) to what is wrong with it."""
 
-    def write(self, path: Path) -> None:
-        """As JSON."""
+    def write(self, *, beside: Path) -> Path:
+        """Write it as JSON beside the file that it is of, and say where."""
+        path = beside.with_suffix(".planted.json")
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        return path
 
 
 def generate(
@@ -81,9 +111,11 @@ def generate(
     UnknownDataSet where the catalogue has no such data set.
     """
     known = known or catalogue.load()
-    recipe = RECIPES.get(data_set) or recipe_of(known, data_set, on or last)
+    recipe = RECIPES.get(data_set) or recipe_of(known, data_set, on or last, f"{last:%Y-%m}")
     change = _change_of(known.rules_of(data_set, on or last), protocol)
-    planted = Planted(rows=rows, opted_out=world.opted_out)
+    planted = Planted(data_set=data_set, rows=rows)
+    if recipe.practice is not None:
+        planted.merged_commissioner = {PREDECESSOR: SUCCESSOR}
     if recipe.has_left_out:
         planted.left_out_at_source = int(left_out(len(world.nhs_numbers)).sum())
     writer: csv.CSVWriter | None = None
@@ -93,8 +125,13 @@ def generate(
             if change is not None:
                 columns.update(_changes(change, _count(columns), last))
                 planted.taken_back += int((columns[change.deletes] == change.says).sum())
+            if recipe.rare is not None:
+                _make_rare(recipe.rare, columns)
             if start == 0:
                 _spoil(recipe, columns, bad_rows, planted)
+                if recipe.rare is not None and _count(columns) >= ROWS_MIN:
+                    stays = _stay(columns, change, bad_rows)
+                    planted.small_counts = _plant_rare(recipe.rare, columns, stays)
             table = pa.table({name: pa.array(values) for name, values in columns.items()})
             if writer is None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,6 +201,8 @@ def _plant(recipe: Recipe, world: World, columns: Columns, start: int, planted: 
     count = _count(columns)
     rng = np.random.default_rng([start, 2])
     odd = rng.random(count)
+    if start == 0 and count >= ROWS_MIN:  # of a small file too there is one of each
+        odd[list(NAMELESS)], odd[list(HOMELESS)] = 0, 1
     if recipe.number is not None:
         nameless = odd < NO_NUMBER_SHARE
         columns[recipe.number] = np.where(nameless, "", columns[recipe.number])
@@ -172,7 +211,7 @@ def _plant(recipe: Recipe, world: World, columns: Columns, start: int, planted: 
         homeless = odd > 1 - DEFAULT_POSTCODE_SHARE
         columns[recipe.postcode] = np.where(homeless, DEFAULT_POSTCODE, columns[recipe.postcode])
         planted.default_postcodes += int(homeless.sum())
-    if start or count < 60 or recipe.number is None:
+    if start or count < ROWS_MIN or recipe.number is None:
         return
     _plant_people(recipe, recipe.number, world, columns, planted)
 
@@ -181,37 +220,67 @@ def _count(columns: Columns) -> int:
     return len(next(iter(columns.values())))
 
 
+def _lines(rows: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(row + 2 for row in rows)
+
+
 def _plant_people(
     recipe: Recipe, number: str, world: World, columns: Columns, planted: Planted
 ) -> None:
     """Into the first rows: personal data in text, a person who moved, a pair who opted out."""
     own = columns[number]
-    own[43] = own[44] = world.nhs_numbers[5]
+    own[list(MOVED)] = world.nhs_numbers[5]
     if recipe.practice is not None:
-        columns[recipe.practice][43] = world.practices[0]
-        columns[recipe.practice][44] = world.practices[-2]
         planted.moved_practice = (str(world.practices[0]), str(world.practices[-2]))
-    own[45], own[46] = world.opted_out
+        planted.moved_practice_lines = _lines(MOVED)
+        columns[recipe.practice][list(MOVED)] = planted.moved_practice
+    own[list(OPTED_OUT)] = world.opted_out
+    planted.opted_out, planted.opted_out_lines = world.opted_out, _lines(OPTED_OUT)
     if recipe.text is not None:
-        _plant_text(recipe.text, own, world, columns)
-        planted.personal_data_in_text = 2
-    if "Der_Primary_Diagnosis_Code" in columns and "Provider_Code" in columns:
-        _plant_rare(world, columns, planted)
+        planted.personal_data_in_text = dict(_plant_text(recipe.text, own, world, columns))
 
 
-def _plant_text(name: str, own: Strings, world: World, columns: Columns) -> None:
+def _plant_text(
+    name: str, own: Strings, world: World, columns: Columns
+) -> Iterator[tuple[int, str]]:
     text = columns[name].astype("U80")
-    own[40], own[41], own[42] = world.nhs_numbers[0], world.nhs_numbers[1], world.nhs_numbers[2]
-    text[40] = f"RAX{world.nhs_numbers[0]}-2"  # the patient's own number
-    text[41] = f"MUM {world.nhs_numbers[2]}"  # another person's
+    own[[*OWN, *ANOTHERS]] = world.nhs_numbers[:2]
+    text[list(OWN)] = f"RAX{world.nhs_numbers[0]}-2"
+    text[list(ANOTHERS)] = f"MUM {world.nhs_numbers[2]}"
     columns[name] = text
+    yield from ((line, "the NHS number of the person of the row") for line in _lines(OWN))
+    yield from ((line, "the NHS number of another person") for line in _lines(ANOTHERS))
 
 
-def _plant_rare(world: World, columns: Columns, planted: Planted) -> None:
-    for provider, wanted in zip(world.providers, SMALL_COUNTS, strict=True):
-        of_provider = np.flatnonzero(columns["Provider_Code"] == provider)[:wanted]
-        columns["Der_Primary_Diagnosis_Code"][of_provider] = RARE_DIAGNOSIS
-        planted.rare_diagnosis_by_provider[provider] = len(of_provider)
+def _make_rare(rare: Rare, columns: Columns) -> None:
+    """Take a value out of all rows."""
+    if rare.otherwise is not None:
+        found = columns[rare.column]
+        columns[rare.column] = np.where(found == rare.value, rare.otherwise, found)
+
+
+def _stay(columns: Columns, change: _Change | None, bad_rows: int) -> npt.NDArray[np.bool_]:
+    """Say which rows are landed as what they are, and have nothing of a person planted."""
+    rows = np.arange(_count(columns))
+    stays = (rows < PEOPLE_FROM) | (rows >= PEOPLE_UNTIL)
+    stays &= rows < len(rows) - bad_rows
+    if change is not None:
+        stays &= columns[change.deletes] != change.says
+    return stays
+
+
+def _plant_rare(rare: Rare, columns: Columns, stays: npt.NDArray[np.bool_]) -> SmallCounts:
+    """Give as many rows of each as are wanted, as far as there are so many."""
+    by, values = columns[rare.by], columns[rare.column]
+    values = values.astype(f"U{max(values.dtype.itemsize // 4, len(rare.value))}")
+    named, sizes = np.unique(by[stays & (by != "")], return_counts=True)
+    counts = {}
+    for place, wanted in zip(np.argsort(-sizes, kind="stable"), SMALL_COUNTS, strict=False):
+        found = np.flatnonzero(stays & (by == named[place]))[:wanted]
+        values[found] = rare.value
+        counts[str(named[place])] = len(found)
+    columns[rare.column] = values
+    return SmallCounts(rare.column, rare.value, rare.by, counts)
 
 
 def _spoil(recipe: Recipe, columns: Columns, bad_rows: int, planted: Planted) -> None:
@@ -340,6 +409,7 @@ RECIPES: Mapping[str, Recipe] = {
         postcode="Postcode",
         practice="GP_Practice_Code",
         text="Der_Diagnosis_All",
+        rare=Rare("Der_Primary_Diagnosis_Code", RARE_DIAGNOSIS, "Provider_Code"),
     ),
     "DIDS": Recipe(
         columns=_dids,
@@ -354,6 +424,7 @@ RECIPES: Mapping[str, Recipe] = {
         postcode="POSTCODE",
         practice="PRACTICE_CODE",
         text="RADIOLOGICAL_ACCESSION_NUM",
+        rare=Rare("IMAGING_CODE_NICIP", "CCHAP", "SITE_CODE_IMAGING"),
     ),
 }
 """Data sets that are made more like real ones than their descriptions alone would say."""

@@ -77,26 +77,31 @@ class World:
 
     @classmethod
     def create(cls, *, people: int, seed: int, ods: Ods | None = None) -> "World":
-        """Raises ValueError where more people are asked for than the 999 range has numbers."""
+        """Make the first so many people of a seed: who is in a small world is in a large one.
+
+        Raises ValueError where more people are asked for than the 999 range has numbers.
+        """
         if not 10 <= people <= PEOPLE_MAX:
             raise ValueError(f"between 10 and {PEOPLE_MAX} people can live here")
-        rng = np.random.default_rng([seed, 0])
         practices, practice_commissioners = _practices(ods)
         postcodes, postcode_commissioners, lsoas = _postcodes()
-        practice_of = rng.integers(0, len(practices), people)
-        near = rng.random(people) < 0.9
-        home = practice_of // PRACTICES_EACH * POSTCODES_EACH + rng.integers(
+        practice_of = _of_each("practice", seed).integers(0, len(practices), people)
+        near = _of_each("near", seed).random(people) < 0.9
+        home = practice_of // PRACTICES_EACH * POSTCODES_EACH + _of_each("home", seed).integers(
             0, POSTCODES_EACH, people
         )
-        postcode_of = np.where(near, home, rng.integers(0, len(postcodes), people))
-        numbers = _nhs_numbers(people, rng)
+        away = _of_each("away", seed).integers(0, len(postcodes), people)
+        postcode_of = np.where(near, home, away)
+        numbers = _nhs_numbers(people, _of_each("number", seed))
         oldest = np.datetime64("1925-01-01")
-        births = oldest + rng.integers(0, 93 * 365, people).astype("timedelta64[D]")
+        days = _of_each("birth", seed).integers(0, 93 * 365, people)
+        births = oldest + days.astype("timedelta64[D]")
+        sexes, ethnic_groups = np.array(["1", "2", "9"]), np.array(list("ABCDEFGHJKLMNPRSZ"))
         return cls(
             nhs_numbers=numbers,
             births=births,
-            sexes=rng.choice(np.array(["1", "2", "9"]), people, p=[0.49, 0.5, 0.01]),
-            ethnic_groups=rng.choice(np.array(list("ABCDEFGHJKLMNPRSZ")), people),
+            sexes=_of_each("sex", seed).choice(sexes, people, p=[0.49, 0.5, 0.01]),
+            ethnic_groups=_of_each("ethnic group", seed).choice(ethnic_groups, people),
             practice_of=practice_of,
             postcode_of=postcode_of,
             practices=practices,
@@ -141,8 +146,15 @@ def check_digits(stems: Integers) -> Integers:
     return np.where(rest == 11, 0, rest)
 
 
+def _of_each(what: str, seed: int) -> np.random.Generator:
+    """Draw one thing of each person in their order, whatever else is drawn and for how many."""
+    return np.random.default_rng([seed, 0, *what.encode()])
+
+
 def _nhs_numbers(count: int, rng: np.random.Generator) -> Strings:
     stems = 999_000_000 + rng.permutation(1_000_000).astype(np.int64)
+    # One in eleven has no check digit: of so many enough have one, or it is all of them.
+    stems = stems[: count * 6 // 5 + 100]
     digits = check_digits(stems)
     number = stems * 10 + digits
     usable = (digits != 10) & (number != 9_999_999_999)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import structlog
 
@@ -47,7 +46,7 @@ from pseudonymisation.intake.adapters.landing.merging import Merge
 from pseudonymisation.intake.adapters.landing.organisations import Organisations
 from pseudonymisation.intake.adapters.landing.plain.judging import NotPlain
 from pseudonymisation.intake.adapters.landing.plain.rows import PlainRows, as_in, schema_of
-from pseudonymisation.intake.adapters.landing.quarantine import Quarantine, unreadable
+from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
 from pseudonymisation.intake.adapters.landing.sorting import Others, sorted_out
 from pseudonymisation.intake.adapters.landing.writing import BATCHES, Writing
 from pseudonymisation.intake.adapters.uploads.header import columns_of
@@ -60,12 +59,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 ROWS_AT_ONCE: Final = 8_192
 """Of those that the engine judged. Four batches are held on their way: with eight times as many
 rows they were 400 MB, outside what the engine may take (docs/performance.md)."""
-REJECTS: Final[Mapping[str, str]] = {
-    "MISSING COLUMNS": "TOO_FEW_VALUES",
-    "TOO MANY COLUMNS": "TOO_MANY_VALUES",
-    "UNQUOTED VALUE": "QUOTE_MISPLACED",
-}
-"""What the engine says of a line that it cannot read, and what we say."""
+NOT_READABLE: Final = "NOT_READABLE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +145,7 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
             with others.kept() as keep:
                 plain = _plain_rows(statement, keys, connection)
                 for rows, rest in sorted_out(lines.blocks(chunks), plain, resources.limits.threads):
-                    keep(rest)
+                    keep(quarantine.records_of(rest))
                     if rows is not None and rows.num_rows:
                         write(rows)
                     resources.report(lines.records)
@@ -389,26 +383,16 @@ def _load_maps(connection: duckdb.DuckDBPyConnection, order: LandingTask) -> Org
 def _set_unreadable_aside(
     connection: duckdb.DuckDBPyConnection, quarantine: Quarantine, delimiter: str
 ) -> None:
-    """Take over the lines that the engine could not read."""
+    """Take over the lines that the engine could not read, which is none that we know of."""
+    mark = literal(delimiter)
     rejected = connection.execute(
-        "SELECT error_type::VARCHAR AS kind, list(line ORDER BY line) AS lines,"
-        " list(record ORDER BY line) AS records FROM ("
-        "  SELECT any_value(error_type) AS error_type, line, any_value(record) AS record FROM ("
-        f"   SELECT error_type, TRY_CAST(split_part(csv_line, {literal(delimiter)}, 1) AS BIGINT)"
-        f"     AS line, substr(csv_line, strpos(csv_line, {literal(delimiter)}) + 1) AS record"
-        "    FROM reject_errors)"
-        "  GROUP BY line) GROUP BY error_type"
+        f"SELECT line, any_value(record) AS record FROM ("
+        f"  SELECT coalesce(TRY_CAST(split_part(csv_line, {mark}, 1) AS BIGINT), 0) AS line,"
+        f"   substr(csv_line, strpos(csv_line, {mark}) + 1) AS record FROM reject_errors)"
+        " GROUP BY line ORDER BY line"
     )
-    for kind, lines, records in rejected.fetchall():
-        code = REJECTS.get(kind, "NOT_READABLE")
-        by_code: dict[str, list[int]] = {}
-        for place, (line, record) in enumerate(zip(lines, records, strict=True)):
-            nearer = unreadable(code, line or 0, record or "", quarantine.width, delimiter)
-            by_code.setdefault(nearer, []).append(place)
-        for nearer, places in by_code.items():
-            numbers = np.array([lines[place] or 0 for place in places], dtype=np.int64)
-            found = pa.array([records[place] for place in places], pa.string())
-            quarantine.whole_lines(numbers, nearer, found)
+    for batch in rejected.to_arrow_reader(ROWS_AT_ONCE):
+        quarantine.whole_lines(batch["line"].to_numpy(), NOT_READABLE, batch["record"])
 
 
 def _missing(

@@ -6,7 +6,7 @@ Lines come from the feed's thread and from the engine's; each call brings many.
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 from catalogue import DataSet
 from pseudonymisation.engine.objects import SealedWriter
+from pseudonymisation.intake.adapters.landing.feed import Numbered
+from pseudonymisation.intake.adapters.landing.quotes import QUOTE
 from pseudonymisation.intake.adapters.uploads.header import DELIMITERS, NAMES_MIN, names_in
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.quality import QuarantineEntry
@@ -38,18 +40,52 @@ def handed_back(chunks: Iterator[bytes], columns: Sequence[str]) -> Iterator[byt
         yield b"".join(_named(line, columns) for line in lines)
 
 
-def unreadable(code: str, line: int, record: str, columns: int, delimiter: str) -> str:
-    """Say nearer what is wrong with a line of too few or too many values."""
-    record = record.rstrip("\r\n")
-    if code == "TOO_MANY_VALUES" and record.count(delimiter) == columns:
-        first = record.partition(delimiter)[0].strip(' "')
-        if first.isascii() and first.isdigit() and int(first[:18]) in {line - 1, line - 2}:
-            return "INDEX_COLUMN"
-    if code == "TOO_FEW_VALUES" and any(
-        record.count(other) == columns - 1 for other in DELIMITERS if other != delimiter
-    ):
-        return "DELIMITER_WRONG"
-    return code
+def miscounted(
+    block: Numbered, columns: int, delimiter: str
+) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    """Say which lines have more values, or fewer, than the header has columns, and why.
+
+    Each quote of them stands where it may (`feed`), so that a delimiter behind an odd one is part
+    of a value. The engine would say so of each line by itself, and hold all that it said.
+    """
+    values = _delimiters(block, delimiter) + 1
+    many, few = values > columns, values < columns
+    if few.any():
+        lines = block.lines.filter(pa.array(few))
+        otherwise = np.zeros(len(block.numbers), dtype=np.bool_)
+        for other in DELIMITERS:
+            if other != delimiter:
+                otherwise[few] |= pc.count_substring(lines, other).to_numpy() == columns - 1
+        yield "DELIMITER_WRONG", otherwise
+        yield "TOO_FEW_VALUES", few & ~otherwise
+    if many.any():
+        indexed = many & (values == columns + 1)
+        indexed[indexed] = _are_indices(block.only(indexed), delimiter)
+        yield "INDEX_COLUMN", indexed
+        yield "TOO_MANY_VALUES", many & ~indexed
+
+
+def _delimiters(block: Numbered, delimiter: str) -> npt.NDArray[np.int64]:
+    """Count in each line the delimiters that are between values."""
+    characters, starts = block.characters, block.offsets[:-1]
+    if not len(starts):
+        return np.zeros(0, dtype=np.int64)
+    between = characters == ord(delimiter)
+    if (quotes := characters == QUOTE).any():
+        between &= np.cumsum(quotes, dtype=np.int64) % 2 == 0
+    counts: npt.NDArray[np.int64] = np.add.reduceat(between, starts, dtype=np.int64)
+    return counts
+
+
+def _are_indices(block: Numbered, delimiter: str) -> npt.NDArray[np.bool_]:
+    """Say which lines begin with the number of their row, counted from nought or from one."""
+    first = pc.extract_regex(
+        block.lines.cast(pa.string()),
+        rf'^[ "]*(?P<number>[0-9]{{1,18}})[ "]*{re.escape(delimiter)}',
+    )
+    found = pc.struct_field(first, "number").cast(pa.int64()).fill_null(0).to_numpy()
+    rows: npt.NDArray[np.bool_] = (block.numbers - found == 1) | (block.numbers - found == 2)
+    return rows & first.is_valid().to_numpy(zero_copy_only=False)
 
 
 def _named(line: bytes, columns: Sequence[str]) -> bytes:
@@ -82,9 +118,12 @@ class Quarantine:
         self._data_set = data_set
         names = "|".join(map(re.escape, data_set.by_header))
         self._name = f'(?i)[,;|\t"]\\s*"*(?:{names})"*\\s*(?:$|[,;|\t"])'
+        self._delimiter = data_set.file.delimiter
         self._entries_max = entries_max
         self._lock = threading.Lock()
         self._entries: list[QuarantineEntry] = []
+        self._last: int | None = None
+        """Reasons of a later line are none of the first so many."""
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.columns: Counter[str] = Counter()
         """Lines that were set aside because of a column, each once however many its reasons."""
@@ -119,13 +158,8 @@ class Quarantine:
             for reason, count in counts.items():
                 self.reasons[named[reason]] += count
             self.columns.update(columns)
-            room = self._entries_max - len(self._entries)
-            if room > 0:
-                rows = numbers.take(pc.list_parent_indices(reasons))[:room].to_pylist()
-                self._entries += [
-                    QuarantineEntry(row, *named[reason])
-                    for row, reason in zip(rows, flat[:room].to_pylist(), strict=True)
-                ]
+            rows = numbers.take(pc.list_parent_indices(reasons)).to_numpy()
+            self._keep(rows, lambda at: [named[reason] for reason in flat.take(at).to_pylist()])
             self._write(numbers, why.cast(pa.string()), record.cast(pa.string()))
         return pa.array(np.zeros(len(line), dtype=np.bool_))
 
@@ -139,16 +173,42 @@ class Quarantine:
         self._require_no_header(pa.array(numbers), lines)
         with self._lock:
             self.reasons[LINE, code] += len(numbers)
-            room = self._entries_max - len(self._entries)
-            self._entries += [QuarantineEntry(int(number), LINE, code) for number in numbers[:room]]
+            self._keep(numbers, lambda at: [(LINE, code)] * len(at))
             why = pa.array([code]).take(pa.array(np.zeros(len(numbers), dtype=np.int64)))
             records = pc.ascii_rtrim(lines.cast(pa.string()), "\r\n")
             self._write(pa.array(numbers), why, records)
 
-    @property
-    def width(self) -> int:
-        """How many values a record has."""
-        return len(self._columns)
+    def records_of(self, block: Numbered) -> Numbered:
+        """Set the lines aside that have another number of values than the header; give the others.
+
+        Raises:
+            HeaderRepeated
+
+        """
+        wrong = np.zeros(len(block.numbers), dtype=np.bool_)
+        for code, lines in miscounted(block, len(self._columns), self._delimiter):
+            if lines.any():
+                found = block.only(lines)
+                self.whole_lines(found.numbers, code, found.lines)
+                wrong |= lines
+        return block.only(~wrong) if wrong.any() else block
+
+    def _keep(
+        self,
+        lines: npt.NDArray[np.int64],
+        reasons: Callable[[pa.Array], list[tuple[str, str]]],
+    ) -> None:
+        """Keep what is told one by one: the reasons of the first lines, in whichever order."""
+        at = np.arange(len(lines)) if self._last is None else np.flatnonzero(lines <= self._last)
+        if not len(at):
+            return
+        self._entries += [
+            QuarantineEntry(line, *reason)
+            for line, reason in zip(lines[at].tolist(), reasons(pa.array(at)), strict=True)
+        ]
+        if len(self._entries) > 2 * self._entries_max:
+            self._entries = self.entries
+            self._last = self._entries[-1].line if self._entries else 0
 
     def _require_no_header(self, numbers: pa.Array, records: pa.Array) -> None:
         """Stop a file that has its header, or another of the data set's, among its records.
