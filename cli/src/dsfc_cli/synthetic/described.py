@@ -113,8 +113,8 @@ def _told(data_set: DataSet, rules: LandingRules) -> frozenset[str]:
         {name for when in signals for name in when.columns}
         | {rule.column for rule in rules.validity}
         | {str(reason.field) for reason in data_set.population.values()}
-        | set(data_set.person.model_dump().values())
-        | {data_set.periods.snapshots_by, *_key(rules)}
+        | {str(name) for name in data_set.person.model_dump().values()}
+        | {str(data_set.periods.snapshots_by), *_key(rules)}
     )
 
 

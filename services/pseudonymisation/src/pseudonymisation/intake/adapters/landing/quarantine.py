@@ -85,7 +85,8 @@ def _are_indices(block: Numbered, delimiter: str) -> npt.NDArray[np.bool_]:
     )
     found = pc.struct_field(first, "number").cast(pa.int64()).fill_null(0).to_numpy()
     rows: npt.NDArray[np.bool_] = (block.numbers - found == 1) | (block.numbers - found == 2)
-    return rows & first.is_valid().to_numpy(zero_copy_only=False)
+    rows &= first.is_valid().to_numpy(zero_copy_only=False)
+    return rows
 
 
 def _named(line: bytes, columns: Sequence[str]) -> bytes:
