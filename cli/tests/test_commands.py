@@ -379,7 +379,7 @@ def test_every_list_is_printed_by_the_one_that_cuts_nothing_off() -> None:
     sources = Path(dsfc_cli.__file__).parent.rglob("*.py")
     own = [f.name for f in sources if "rich.table" in f.read_text("utf-8")]
 
-    assert own == ["calling.py"]
+    assert own == ["calling.py"], "a list is printed by `calling.print_table`"
 
 
 def test_token_knows_no_stranger(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dsfc_cli.calling import (
     SUITE,
@@ -17,12 +15,12 @@ from dsfc_cli.calling import (
     ProfileFile,
     Role,
     SuiteDirectory,
+    print_table,
 )
 from dsfc_cli.tabulating import filter_of
 from dsfc_client import URLS, ExtractPreview
 
 app = typer.Typer(no_args_is_help=True)
-out = Console()
 
 Agreement = Annotated[str, typer.Argument(metavar="AGREEMENT", help="Its reference.")]
 DataSet = Annotated[str, typer.Argument(metavar="DATA_SET", help="One of its lines'.")]
@@ -158,12 +156,16 @@ def list_extracts(
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
         return
-    table = Table("id", "agreement", "data set", "state", "files", "replaced editions")
-    for one in found:
-        replaced = sum(edition["replaced_by"] is not None for edition in one.editions)
-        row = (one.agreement, one.data_set, one.state, str(len(one.files)), str(replaced))
-        table.add_row(str(one.id), *row)
-    out.print(table)
+    print_table(
+        ("id", "agreement", "data set", "state", "files", "replaced editions"),
+        (
+            (
+                *(str(one.id), one.agreement, one.data_set, one.state, str(len(one.files))),
+                str(sum(edition["replaced_by"] is not None for edition in one.editions)),
+            )
+            for one in found
+        ),
+    )
 
 
 @app.command("show")
@@ -178,11 +180,11 @@ def show_extract(context: typer.Context, extract_id: Id, as_json: AsJson = False
         typer.echo(found.model_dump_json(indent=2))
         return
     typer.echo(f"{found.id} {found.state} {found.code or ''}".rstrip())
-    table = Table("edition", "replaced by", "at")
-    for one in found.editions:
-        replaced = (one["replaced_by"] or "", one["replaced_at"] or "")
-        table.add_row(one["id"], *replaced)
-    out.print(table)
+    print_table(
+        ("edition", "replaced by", "at"),
+        ((one["id"], one["replaced_by"] or "", one["replaced_at"] or "") for one in found.editions),
+        whole=("edition", "replaced by"),
+    )
     for file in found.files:
         typer.echo(f"{file.id} {file.format} {file.rows} rows")
 
