@@ -69,6 +69,8 @@ def recipe_of(known: Catalogue, name: str, on: date, month: str) -> Recipe:
             if name in data_set.by_name
         ),
         number=_label(data_set, person.nhs_number),
+        is_number_needed=person.nhs_number is not None
+        and rules.missing(as_read.by_name[person.nhs_number]) is Effect.QUARANTINE,
         postcode=_label(data_set, person.postcode),
         practice=_label(data_set, practice.field) if practice and is_looked_up else None,
         has_left_out=has_left_out,

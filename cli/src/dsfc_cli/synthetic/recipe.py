@@ -35,6 +35,8 @@ class Recipe:
     withheld_by: tuple[str, ...] = ()
     """Columns that keep back whom a record is about; what identifies is not judged then."""
     number: str | None = None
+    is_number_needed: bool = False
+    """Whether a record without the number is a bad one, so that none is planted."""
     postcode: str | None = None
     practice: str | None = None
     has_left_out: bool = False

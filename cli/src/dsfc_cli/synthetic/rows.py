@@ -203,7 +203,7 @@ def _plant(recipe: Recipe, world: World, columns: Columns, start: int, planted: 
     odd = rng.random(count)
     if start == 0 and count >= ROWS_MIN:  # of a small file too there is one of each
         odd[list(NAMELESS)], odd[list(HOMELESS)] = 0, 1
-    if recipe.number is not None:
+    if recipe.number is not None and not recipe.is_number_needed:
         nameless = odd < NO_NUMBER_SHARE
         columns[recipe.number] = np.where(nameless, "", columns[recipe.number])
         planted.without_number += int(nameless.sum())
