@@ -114,7 +114,7 @@ WITHOUT_SENDER = {
 def test_the_edge_cases_are_in_every_data_set_and_the_file_beside_it_says_where(
     tmp_path: Path, data_set: str
 ) -> None:
-    """Domain.md 10: small counts, no number, no home, personal data, two who opted out."""
+    """By domain.md section 10: small counts, no number, no home, text, two who opted out."""
     world = World.create(people=60, seed=3)
     described = catalogue.load().for_period(data_set, "2018-04")
     path = tmp_path / f"{data_set.lower()}.csv"
