@@ -29,6 +29,8 @@ COLUMNS: Final[Mapping[str, str]] = {
     "Sex": "as_is",
     "Der_Age_Band": "derived",
 }
+SMALL: Final = ("Provider_Code", "Sex")
+"""Of one person in a hundred the sex is not said: numbers of them are small wherever they are."""
 HIDDEN: Final = "*"
 UNITS: Final = (7, 97)
 """Raw counts of two units: with an exact total the first follows (domain.md 7.8, row 5)."""
@@ -134,11 +136,11 @@ def _said(scene: Scene, table: Tabulation) -> Mapping[str, Any]:
 def _a_table(scene: Scene, agreement: str) -> Tabulation:
     journey = scene.journey
     journey.chapter("A table is counted in the haven and protected with a proof")
-    table = _made(scene, agreement, "Provider_Code", "Der_Age_Band")
+    table = _made(scene, agreement, *SMALL)
     cells, said = _cells(scene, table), _said(scene, table)
     hidden = [cell for cell, text in cells.items() if text == HIDDEN]
     journey.say(
-        f"{len(cells)} cells by provider and age band, {len(hidden)} of them hidden:"
+        f"{len(cells)} cells by provider and sex, {len(hidden)} of them hidden:"
         f" {', '.join(f'{n} {reason}' for reason, n in said['hidden'].items())}."
     )
     journey.claim("Some numbers are hidden, and some are shown", True, 0 < len(hidden) < len(cells))
@@ -191,7 +193,7 @@ def _refused() -> Sequence[tuple[str, str, tuple[str, ...], dict[str, Any]]]:
 def _beside(scene: Scene, agreement: str, first: Tabulation) -> None:
     journey = scene.journey
     journey.chapter("What its recipient has already is part of the attack on the next table")
-    again = _made(scene, agreement, "Provider_Code", "Der_Age_Band")
+    again = _made(scene, agreement, *SMALL)
     extract = _door(scene).manifest(first.files[0].id).manifest["extract_id"]
     journey.claim(
         "Asked for again, it is protected together with the first, which its manifest names",
