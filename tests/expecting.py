@@ -32,6 +32,9 @@ class Asked:
     reasons: Collection[str] = REASONS
     domain_key: bytes
     domain_id: str
+    caps_years: bool = False
+    """Whether a year of birth is that of somebody who is just 90 at the activity (domain.md 8.3):
+    dissemination asks for it so, and the engine by itself does not."""
 
 
 def known_of(
@@ -209,6 +212,13 @@ class Expected:
                 if field.tells == "age_years":
                     number = min(number, 90)
                 return _band(made.edges, number)
+            case Derivation.YEAR if (
+                self.asked.caps_years and made.source == self.data_set.person.date_of_birth
+            ):
+                ages = {d.at for d in self.data_set.derived if d.at and d.source == made.source}
+                days = [value[name] for name in {*ages, self.data_set.periods.field}]
+                latest = max(day[:4] for day in days if day is not None)
+                return max(int(source[:4]), int(latest) - 90)
             case form:
                 event = value[made.at] if made.at else None
                 return oracle.derived(form.value, source, event, self.world)

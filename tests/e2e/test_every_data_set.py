@@ -173,6 +173,7 @@ def test_what_left_of_a_data_set_is_what_its_file_says(house: House, name: str) 
             reasons=walk.flow.reasons,
             domain_key=haven.key(f"domain/{manifest['domain'].removeprefix('sha256:')}"),
             domain_id=manifest["domain"],
+            caps_years=True,
         ),
     )
     wanted = list(expected.rows(file.read_text("utf-8"), without=planted.bad_rows))
