@@ -15,7 +15,6 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
-from starlette.types import Scope
 
 from common.errors import AppError, Forbidden, TokenMissing, Unauthenticated
 from common.security.principal import Principal
@@ -77,12 +76,12 @@ class Requires:
         operation.check(request)
         return principal
 
-    def known(self, scope: Scope, token: str, *, audience: str) -> Principal | None:
+    def known(self, verifier: Any, token: str, *, audience: str) -> Principal | None:
         """Return whose token it is, where it was verified before, is valid now, and has the role.
 
         None where it is not known, or where there is something to refuse.
         """
-        known = getattr(scope["state"]["verifier"], "known", None)
+        known = getattr(verifier, "known", None)
         try:
             principal: Principal | None = None if known is None else known(token, audience=audience)
         except AppError:

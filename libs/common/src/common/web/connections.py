@@ -105,10 +105,11 @@ class Exchange:
         if cycle is None or cycle.flow.write_paused or cycle.disconnected or cycle.response_started:
             return False
         cycle.response_started = cycle.response_complete = True
-        added = _lines(cycle.default_headers)
-        closing = b"" if cycle.keep_alive else b"connection: close\r\n"
-        head = b"%b%b%bcontent-length: %d\r\n%b\r\n" % (OK, added, headers, len(body), closing)
-        cycle.transport.write(head + body)
+        headers = b"%bcontent-length: %d\r\n" % (headers, len(body))
+        keep_alive = cycle.keep_alive
+        cycle.transport.write(
+            whole(OK, cycle.default_headers, headers, body, keep_alive=keep_alive)
+        )
         if not cycle.keep_alive:
             cycle.transport.close()
         cycle.on_response()
@@ -132,6 +133,19 @@ class _Lines:
 
 
 _lines = _Lines()
+
+
+def whole(
+    status: bytes,
+    added: Sequence[tuple[bytes, bytes]],
+    headers: bytes,
+    body: bytes,
+    *,
+    keep_alive: bool,
+) -> bytes:
+    """Write an answer down, head and body, as the server's `send` would in two; it adds `added`."""
+    closing = b"" if keep_alive else b"connection: close\r\n"
+    return b"%b%b%b%b\r\n%b" % (status, _lines(added), headers, closing, body)
 
 
 class OverLimit(Exception):

@@ -8,7 +8,8 @@ here in one step each, and for a request of the usual form in one pass (docs/adr
 
 The usual form: a token that was verified before and has the role, JSON called that, nothing wanted
 of the answer. It is only ever taken for what the general way takes as well; whatever else comes is
-served by the general way, which refuses in its own words.
+served by the general way, which refuses in its own words. Of what came before with the same head
+some endpoints are begun by the connection itself (`common.web.quick`, docs/adr/0150).
 
 Such a route writes no access line: whoever needs one writes down what was asked (the decision has
 its audit log). Refusals are logged as everywhere, and it is counted with the other metrics.
@@ -16,6 +17,7 @@ its audit log). Refusals are logged as everywhere, and it is counted with the ot
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol, Self, get_args, get_type_hints
@@ -69,12 +71,23 @@ class Written(Protocol):
     def written(self) -> bytes: ...
 
 
+Tell = Callable[["Written | Exception"], None]
+"""Called once, in the thread of the event loop, with the answer or with why there is none."""
+
+Begin = Callable[[Any, Principal, Mapping[str, Any], Tell], bool]
+"""Takes the body, who asks, the app's state and whom to tell; False where it began nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuickBody:
     """Annotates a fast route's body: how it is read where it is of a form that comes often."""
 
     read: Callable[[bytes], Any | None]
     """It returns what the body's own type would, or None, and raises nothing."""
+
+    begin: Begin | None = None
+    """Begins what the endpoint does, where nothing but the answer has to be waited for. Where it
+    raises or returns False it has begun nothing, and the endpoint is called."""
 
 
 class Observed(Protocol):
@@ -105,6 +118,7 @@ class FastEndpoint:
     body_name: str
     request_name: str
     caller_name: str
+    quick: QuickBody | None
 
     @classmethod
     def of(cls, route: APIRoute) -> "FastEndpoint":
@@ -122,13 +136,15 @@ class FastEndpoint:
         if request_name is None:
             raise TypeError(f"{route.path} does not take the request")
         hints = get_type_hints(route.endpoint, include_extras=True)
+        quick = next((m for m in get_args(hints[body.name])[1:] if isinstance(m, QuickBody)), None)
         return cls(
             guard=caller.call,
-            read=_reader(hints[body.name]),
+            read=_reader(hints[body.name], quick),
             endpoint=route.endpoint,
             body_name=body.name,
             request_name=request_name,
             caller_name=caller.name,
+            quick=quick,
         )
 
     async def answer(self, body: Any, request: Request, caller: Principal) -> bytes:
@@ -172,37 +188,58 @@ class FastPath:
     def serves(self, scope: Mapping[str, Any]) -> bool:
         return (scope.get("method"), scope.get("path")) in self._endpoints
 
+    def endpoint(self, scope: Scope) -> FastEndpoint | None:
+        return self._endpoints.get((scope["method"], scope["path"]))
+
+    def begins_any(self) -> bool:
+        """Say whether an endpoint can be begun without being called."""
+        quick = [one.quick for one in self._endpoints.values()]
+        return any(one is not None and one.begin is not None for one in quick)
+
+    def known(self, fast: FastEndpoint, token: str, state: Mapping[str, Any]) -> Principal | None:
+        """Return who may call it now, by a token that was verified before."""
+        return fast.guard.known(state["verifier"], token, audience=self._audience)
+
+    def count(self, path: str, status: int, began: float) -> None:
+        """Count an answer to what came at that moment of `perf_counter`."""
+        self._observed(path, status, time.perf_counter() - began)
+
+    def refusal(
+        self, scope: Scope, request_id: str, caller: Principal, error: Exception
+    ) -> Response:
+        """Return what is answered in place of what failed; it is logged as that of any request."""
+        return copy_context().run(self._refusal, scope, request_id, caller, error)
+
+    def _refusal(
+        self, scope: Scope, request_id: str, caller: Principal, error: Exception
+    ) -> Response:
+        _bind(request_id, caller)
+        return problems.answer(Request({**scope, "app": self._app}), error)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request of the usual form in one pass, another by the general way."""
         began = time.perf_counter()
         fast = self._endpoints[scope["method"], scope["path"]]
         usual = Usual.of(scope)
-        principal = (
-            None if usual is None else fast.guard.known(scope, usual.token, audience=self._audience)
-        )
+        principal = None if usual is None else self.known(fast, usual.token, scope["state"])
         if usual is None or principal is None:
             await self._general(scope, receive, send)
             return
         scope["app"] = self._app
         # As `Surroundings` does it: the context is that of this request's task.
-        correlation_id.set(usual.request_id)
-        structlog.contextvars.bind_contextvars(
-            correlation_id=usual.request_id,
-            client_id=principal.client_id,
-            role=principal.role.value,
-        )
+        _bind(usual.request_id, principal)
         request = Request(scope, receive, send)
         try:
             question = fast.read(await _body(scope, receive))
             content = await fast.answer(question, request, principal)
         except Exception as error:  # noqa: BLE001 - it is the outermost handler here
             refusal = problems.answer(request, error)
-            self._observed(scope["path"], refusal.status_code, time.perf_counter() - began)
+            self.count(scope["path"], refusal.status_code, began)
             await refusal(scope, receive, surrounded(send, usual.request_id))
             return
-        self._observed(scope["path"], HTTPStatus.OK, time.perf_counter() - began)
+        self.count(scope["path"], HTTPStatus.OK, began)
         exchange: AnswersAtOnce | None = scope.get("extensions", {}).get(EXCHANGE)
-        if exchange is not None and exchange.answer(_lines(usual.request_id), content):
+        if exchange is not None and exchange.answer(lines(usual.request_id), content):
             return
         headers = [(b"content-length", b"%d" % len(content)), (b"content-type", JSON)]
         headers += added_headers(usual.request_id)
@@ -218,7 +255,7 @@ class FastPath:
             response = await self._endpoints[scope["method"], scope["path"]].judged(request)
         except Exception as error:  # noqa: BLE001 - it is the outermost handler here
             response = problems.answer(request, error)
-        self._observed(scope["path"], response.status_code, time.perf_counter() - began)
+        self.count(scope["path"], response.status_code, began)
         await response(scope, receive, send)
 
 
@@ -272,16 +309,25 @@ class FastApp(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def _lines(request_id: str) -> bytes:
+def lines(request_id: str) -> bytes:
+    """Return the headers of every answer of a fast route, as they are sent."""
     return b"%b%b: %b\r\n" % (ADDED_LINES, REQUEST_ID, request_id.encode("ascii"))
 
 
-def _reader(hint: Any) -> Callable[[bytes], Any]:
+def _bind(request_id: str, caller: Principal) -> None:
+    """Say whose request it is in each line of the log that belongs to it."""
+    correlation_id.set(request_id)
+    structlog.contextvars.bind_contextvars(
+        correlation_id=request_id, client_id=caller.client_id, role=caller.role.value
+    )
+
+
+def _reader(hint: Any, quick: QuickBody | None) -> Callable[[bytes], Any]:
     adapter: TypeAdapter[Any] = TypeAdapter(hint)
-    quick = next((m.read for m in get_args(hint)[1:] if isinstance(m, QuickBody)), _nothing)
+    quickly = _nothing if quick is None else quick.read
 
     def read(body: bytes) -> Any:
-        found = quick(body)
+        found = quickly(body)
         if found is not None:
             return found
         try:

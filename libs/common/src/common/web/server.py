@@ -21,6 +21,7 @@ from common.tls.files import Renewed
 from common.tls.transport import TlsProtocol
 from common.web import connections
 from common.web.connections import CONNECTION, ConnectionInScope
+from common.web.quick import KnownHeads, QuickConnection
 from common.workers import Worker
 
 __all__ = ["CONNECTION", "ConnectionInScope", "Group", "NotStarted", "in_background", "serve"]
@@ -145,7 +146,7 @@ class Group:
             _Server(
                 uvicorn.Config(
                     app,
-                    http=ConnectionInScope if shown is None else _over_tls(app, shown),
+                    http=_protocol(app, shown),
                     ws="none",
                     lifespan="on",
                     log_config=None,  # common.logging has configured it
@@ -286,13 +287,18 @@ def _shown(settings: ServiceSettings) -> Renewed | None:
         raise SystemExit(f"{certificate} and {key} cannot be served: {error.strerror}") from error
 
 
-def _over_tls(app: FastAPI, shown: Renewed) -> Any:
+def _protocol(app: FastAPI, shown: Renewed | None) -> Any:
     """Return what uvicorn makes a connection's protocol with; it asks for no more than that."""
+    heads = KnownHeads(app)
 
-    def make(**given: Any) -> TlsProtocol:
+    def make(**given: Any) -> QuickConnection | TlsProtocol:
+        connection = QuickConnection(heads, **given)
+        if shown is None:
+            return connection
+
         def not_shaken() -> None:
             connections.counted_of(app)("handshake")
 
-        return TlsProtocol(ConnectionInScope(**given), shown.context(), not_shaken)
+        return TlsProtocol(connection, shown.context(), not_shaken)
 
     return make

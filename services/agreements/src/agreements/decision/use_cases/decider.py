@@ -7,10 +7,11 @@ and each question still gets a snapshot that began after it arrived (design.md s
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -39,6 +40,9 @@ from common.errors import AppError, DecisionUnavailable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+Tell = Callable[[AnswerOrError], None]
+"""Called once with what was decided, or why nothing was."""
+
 BATCH_MAX = 256
 WAITING_MAX = 4096
 ATTEMPTS_MAX = 5
@@ -48,17 +52,9 @@ STOP_SECONDS = 10
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     ask: Ask
-    answered: "Future[Answer] | asyncio.Future[Answer]"
+    tell: Tell
     loop: asyncio.AbstractEventLoop | None
-
-    def settle(self, result: AnswerOrError) -> None:
-        """Give the result to whoever still waits, in the thread of its loop, where it has one."""
-        if self.answered.done():
-            return
-        if isinstance(result, BaseException):
-            self.answered.set_exception(result)
-        else:
-            self.answered.set_result(result)
+    """In whose thread it is told; None: in the decider's."""
 
 
 class Decider:
@@ -89,17 +85,26 @@ class Decider:
         """Wait for the logged answer. Raises Unavailable, EvidenceRefused, DigestDiffers."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
-        self._put(_Waiting(ask, answered, loop))
+        self.ask_then(ask, partial(_settle, answered), loop)
+        return await answered
+
+    def ask_then(self, ask: Ask, tell: Tell, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the logged answer told in the thread of that loop, which is the caller's.
+
+        Raises:
+            Unavailable: nothing was asked, and nothing will be told.
+
+        """
+        self._put(_Waiting(ask, tell, loop))
         if loop not in self._waking:
             # Whatever else has arrived with this one is decided with it: the loop puts it first.
             self._waking.add(loop)
             loop.call_soon(self._wake, loop)
-        return await answered
 
     def ask_and_wait(self, ask: Ask, *, timeout_seconds: float = 30) -> Answer:
         """Ask from a thread."""
         answered: Future[Answer] = Future()
-        self._put(_Waiting(ask, answered, None))
+        self._put(_Waiting(ask, partial(_settle, answered), None))
         self._wake()
         return answered.result(timeout_seconds)
 
@@ -122,7 +127,7 @@ class Decider:
         while waiting := self._next():
             asks = [one.ask for one in waiting]
             results = decide_all(asks, logs=self._logs, clock=self._clock, cache=self._cache)
-            _settle_all(waiting, results)
+            _tell_all(waiting, results)
 
     def _next(self) -> list[_Waiting]:
         """Take all that wait; nothing once it is stopped and nobody waits."""
@@ -182,18 +187,32 @@ def decide_one(ask: Ask, batch: DecisionBatch, tx: DecisionLog) -> AnswerOrError
         return error
 
 
-def _settle_all(batch: Sequence[_Waiting], results: Sequence[AnswerOrError]) -> None:
+def _tell_all(batch: Sequence[_Waiting], results: Sequence[AnswerOrError]) -> None:
     """Wake each event loop once, however many of its questions were answered."""
-    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[_Waiting, AnswerOrError]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[Tell, AnswerOrError]]] = {}
     for waiting, result in zip(batch, results, strict=True):
-        by_loop.setdefault(waiting.loop, []).append((waiting, result))
-    for loop, settled in by_loop.items():
+        by_loop.setdefault(waiting.loop, []).append((waiting.tell, result))
+    for loop, told in by_loop.items():
         if loop is None:
-            _settle(settled)
+            _tell_each(told)
         elif not loop.is_closed():
-            loop.call_soon_threadsafe(_settle, settled)
+            loop.call_soon_threadsafe(_tell_each, told)
 
 
-def _settle(settled: Sequence[tuple[_Waiting, AnswerOrError]]) -> None:
-    for waiting, result in settled:
-        waiting.settle(result)
+def _tell_each(told: Sequence[tuple[Tell, AnswerOrError]]) -> None:
+    for tell, result in told:
+        try:
+            tell(result)
+        except Exception:
+            # Whoever cannot be told must not keep the others from it.
+            log.exception("answer_not_told")
+
+
+def _settle(answered: "Future[Answer] | asyncio.Future[Answer]", result: AnswerOrError) -> None:
+    """Give the result to whoever still waits."""
+    if answered.done():
+        return
+    if isinstance(result, BaseException):
+        answered.set_exception(result)
+    else:
+        answered.set_result(result)

@@ -15,6 +15,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import JsonValue, ValidationError
 
+from agreements.decision.api.asks import (
+    EVIDENCE_AUDIENCE,
+    FOR_OTHERS,
+    FOR_PRACTICES,
+    ask_fetch,
+    ask_request,
+    begin,
+    is_complete,
+)
 from agreements.decision.api.schemas import access as wire
 from agreements.decision.api.schemas.answers import Decided, refusal_of
 from agreements.decision.domain import question as domain
@@ -26,13 +35,10 @@ from agreements.decision.domain.errors import (
 from agreements.decision.use_cases import dry_run
 from agreements.decision.use_cases.asking import (
     Answer,
-    AskFetch,
     AskMatch,
     AskReidentify,
     AskRelease,
-    AskRequest,
     AskReturnScores,
-    Earlier,
     Evidence,
 )
 from agreements.decision.use_cases.decider import Decider
@@ -42,7 +48,7 @@ from common.errors import Refusal, Unauthenticated
 from common.ids import digest
 from common.security.keys import Signer
 from common.security.principal import Principal
-from common.security.roles import PARTIES, Role
+from common.security.roles import PARTIES
 from common.web import auth
 from common.web.auth import Permission, public, requires
 from common.web.fast import FastRoute, QuickBody
@@ -60,13 +66,8 @@ from statements.question import (
     ReleaseQuestion,
     ReturnScoresQuestion,
 )
-from statements.request import ExtractRequest, LandedEditions, RequestQuestion, Subject
+from statements.request import ExtractRequest, RequestQuestion, Subject
 from statements.vocabulary import LineKey
-
-FOR_OTHERS = Role.SERVICE_DISSEMINATION
-FOR_PRACTICES = Role.SERVICE_PSEUDONYMISATION
-EVIDENCE_AUDIENCE = {FOR_OTHERS: "dissemination", FOR_PRACTICES: "pseudonymisation"}
-"""The token that is evidence was made for the service that passes it on."""
 
 ASK_FOR_ACCESS = Permission(
     "access:ask",
@@ -89,7 +90,9 @@ Caller = Annotated[Principal, requires(ASK_FOR_ACCESS)]
     responses=responses(EvidenceRefused, OnlyAboutOneself, EvidenceMissing),
 )
 async def evaluate(
-    question: Annotated[Question, Body(), QuickBody(READ_AGAIN)], request: Request, caller: Caller
+    question: Annotated[Question, Body(), QuickBody(READ_AGAIN, begin)],
+    request: Request,
+    caller: Caller,
 ) -> Evaluation | Decided:
     """Decide whether an extract may be prepared, a file released, or bytes fetched.
 
@@ -109,29 +112,19 @@ async def evaluate(
     state = request.state
     decider: Decider = state.decider
     match question:
-        case RequestQuestion(context=context, resource=resource):
-            if context.extract_id is None or context.request_digest is None:
+        case RequestQuestion():
+            if not is_complete(question):
                 raise EvidenceMissing(
                     "A permit is for one extract: send extract_id and request_digest."
                 )
-            proof = question.subject.properties
-            by_order = proof.decision is not None
-            answer = await decider.ask(
-                AskRequest(
-                    asked_by=caller,
-                    evidence=None if by_order else await _proof(question.subject, request),
-                    earlier=_earlier(question.subject),
-                    places_order=context.places_order,
-                    request=resource.request(context.extract_id),
-                    alike=resource.wanted,
-                    request_digest=context.request_digest,
-                    landed=_landed(context.landed),
-                )
-            )
+            by_order = question.subject.properties.decision is not None
+            evidence = None if by_order else await _proof(question.subject, request)
+            answer = await decider.ask(ask_request(question, evidence, caller))
         case ReleaseQuestion():
             answer = await decider.ask(await _release(question, request, caller))
         case FetchQuestion():
-            answer = await decider.ask(await _fetch(question, request, caller))
+            evidence = await _evidence(question.subject, request)
+            answer = await decider.ask(ask_fetch(question, evidence, caller))
     return Decided(answer, state.signer)
 
 
@@ -221,17 +214,6 @@ KINDS_OF_QUESTIONS = frozenset(
 )
 
 
-def _landed(told: LandedEditions | None) -> domain.Landed | None:
-    if told is None:
-        return None
-    return domain.Landed(
-        editions=frozenset(
-            (month, frozenset(str(id_) for id_ in ids)) for month, ids in told.editions.items()
-        ),
-        lists=frozenset(told.opt_out_lists),
-    )
-
-
 async def _release(question: ReleaseQuestion, request: Request, caller: Principal) -> AskRelease:
     attestations: Attestations = request.state.attestations
     compact = question.resource.properties.attestation
@@ -305,25 +287,6 @@ def _of_one_month(question: MatchQuestion | ReturnScoresQuestion) -> ExtractRequ
         fields=(),
         formats=(),
     )
-
-
-async def _fetch(question: FetchQuestion, request: Request, caller: Principal) -> AskFetch:
-    evidence = await _evidence(question.subject, request)
-    return AskFetch(
-        asked_by=caller,
-        client_id=question.subject.id,
-        evidence=evidence,
-        token_digest=question.subject.properties.token_digest,
-        holding_id=question.resource.id,
-        sends=question.resource.properties,
-        delivery_id=question.context.delivery_id or "",
-        renews=question.context.renews,
-    )
-
-
-def _earlier(subject: Subject) -> Earlier | None:
-    decision_id = subject.properties.decision
-    return None if decision_id is None else Earlier(client_id=subject.id, decision_id=decision_id)
 
 
 async def _proof(
