@@ -37,6 +37,7 @@ from common.settings import ServiceSettings
 from common.tls.files import served as shown_by
 from common.web import app as web
 from common.web import auth, server
+from common.web.connections import Limits
 from common.web.fast import Begin, FastRoute, QuickBody
 from common.web.quick import (
     HEAD_BYTES_MAX,
@@ -115,7 +116,6 @@ class House:
     """Requests that a connection began by itself."""
     called: int = 0
     """Requests for which the endpoint was called."""
-    connections: list[QuickConnection] = field(default_factory=list)
     loop: asyncio.AbstractEventLoop | None = None
     app: FastAPI | None = None
     group: server.Group | None = None
@@ -134,7 +134,17 @@ class House:
 
     @property
     def heads(self) -> KnownHeads:
-        return self.connections[0]._heads
+        return next(iter(self._open()))._heads
+
+    def connection(self, client: "Client") -> QuickConnection:
+        """Return the server's end of a client's connection, which has answered it."""
+        own = client.socket.getsockname()
+        (found,) = (one for one in self._open() if one.client == own)
+        return found
+
+    def _open(self) -> list[QuickConnection]:
+        (serving,) = self.group._servers
+        return self.on_loop(lambda: list(serving.server_state.connections))
 
 
 def answered(asked: Asked, caller: Principal) -> ByItself | Unwritable:
@@ -244,32 +254,22 @@ def running(directory: Path, *, is_tls: bool) -> Iterator[House]:
         house.authority.write_bytes(authority.pem)
         house.context = ssl.create_default_context(cafile=str(house.authority))
         shown = shown_by(certificate, key)
-    made = QuickConnection.connection_made
-
-    def connection_made(connection: QuickConnection, transport: Any) -> None:
-        made(connection, transport)
-        if connection.loop is house.loop:
-            house.connections.append(connection)
-
     house.app = app = make_app(house, f"sqlite:///{directory / 'app.db'}")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(QuickConnection, "connection_made", connection_made)
-        group = server.Group(
-            [(app, "127.0.0.1", 0)], [], graceful_seconds=PATIENCE_SECONDS, shown=shown
-        )
-        house.group = group
-        serving = threading.Thread(target=group.run_quietly, daemon=True)
-        serving.start()
-        group.wait_until_ready()
-        (house.url,) = group.urls
-        house.port = int(house.url.rpartition(":")[2])
-        try:
-            yield house
-        finally:
-            house.go_on.set()
-            group.stop()
-            serving.join(PATIENCE_SECONDS)
-            assert not serving.is_alive()
+    house.group = server.Group(
+        [(app, "127.0.0.1", 0)], [], graceful_seconds=PATIENCE_SECONDS, shown=shown
+    )
+    serving = threading.Thread(target=house.group.run_quietly, daemon=True)
+    serving.start()
+    house.group.wait_until_ready()
+    (house.url,) = house.group.urls
+    house.port = int(house.url.rpartition(":")[2])
+    try:
+        yield house
+    finally:
+        house.go_on.set()
+        house.group.stop()
+        serving.join(PATIENCE_SECONDS)
+        assert not serving.is_alive()
 
 
 @pytest.fixture(scope="module")
@@ -526,7 +526,7 @@ def test_garbage_behind_a_request_ends_the_connection_behind_its_answer(
 
 
 def test_more_than_may_wait_behind_a_request_are_not_taken(house, client):
-    limit = house.connections[0]._limits.pipelined_max
+    limit = Limits().pipelined_max
     ends = []
     for path in ("/quick", "/plain"):
         house.go_on.clear()
@@ -665,8 +665,8 @@ def test_the_token_is_judged_at_every_call(house, client):
 
 def test_a_withdrawn_key_ends_the_tokens_that_it_signed(house, client, monkeypatch):
     one = client()
-    verifier = house.connections[-1].app_state["verifier"]
     assert size_of(one.ask("/quick", size=10)) == 10
+    verifier = house.connection(one).app_state["verifier"]
     monkeypatch.setattr(verifier._keys, "is_current", lambda _: False)
     monkeypatch.setattr(verifier._keys, "get", lambda _: None)
 
@@ -737,8 +737,8 @@ def test_a_body_may_hold_what_ends_a_head(house, client):
 def test_the_number_of_known_heads_has_a_limit(house, client):
     one = client()
     one.ask("/quick", "x-n: 0", size=10)
-    cycle = house.connections[-1].cycle
-    path = house.connections[-1]._path
+    connection = house.connection(one)
+    cycle, path = connection.cycle, connection._path
 
     def fill() -> None:
         heads = KnownHeads(house.app)
@@ -757,7 +757,7 @@ def test_the_number_of_known_heads_has_a_limit(house, client):
 def test_an_answer_has_the_date_that_the_server_has_by_then(house, client):
     one = client()
     one.ask("/quick", size=10)
-    connection = house.connections[-1]
+    connection = house.connection(one)
     state = connection.server_state
 
     class Dated:
@@ -779,7 +779,7 @@ def test_who_does_not_read_is_waited_for_and_loses_nothing(house, client):
     """What waits to be taken does not grow: then the ordinary way waits until it was taken."""
     one, beside = client(), client()
     one.ask("/quick", size=10)
-    connection = house.connections[-1] if house.connections[-1].cycle else house.connections[-2]
+    connection = house.connection(one)
     house.begun = 0
     sizes = [LARGE + n for n in range(20)]
     largest = 0
@@ -801,21 +801,16 @@ def test_time_ends_a_connection_as_in_the_ordinary_way(house, client):
     def looked(connection: QuickConnection) -> None:
         house.on_loop(lambda: connection.look(connection.loop.time() + LATER))
 
-    def of(one: Client) -> QuickConnection:
-        local = one.socket.getsockname()
-        (found,) = (c for c in house.connections if c.client == local)
-        return found
-
     idle, answering, gathering = client(), client(), client()
     idle.ask("/quick", size=10)
-    assert of(idle).timeout_keep_alive_task is None
+    assert house.connection(idle).timeout_keep_alive_task is None
     answering.send(answering.written("/quick", size=10, waits=True))
     assert house.arrived.acquire(timeout=PATIENCE_SECONDS)
     whole = gathering.written("/quick", size=10)
     gathering.send(whole[:-3])
     house.on_loop(lambda: None)
     for one in (idle, answering, gathering):
-        looked(of(one))
+        looked(house.connection(one))
     house.go_on.set()
 
     assert idle.is_over()
@@ -831,10 +826,7 @@ def test_no_answer_is_given_up_for_room_and_a_body_that_waits_is(house, client):
     assert house.arrived.acquire(timeout=PATIENCE_SECONDS)
     gathering.send(gathering.written("/quick", size=10)[:-3])
     house.on_loop(lambda: None)
-    busy, waiting = (
-        next(c for c in house.connections if c.client == one.socket.getsockname())
-        for one in (answering, gathering)
-    )
+    busy, waiting = house.connection(answering), house.connection(gathering)
 
     assert not house.on_loop(busy.may_make_room)
     assert house.on_loop(waiting.may_make_room)
@@ -878,7 +870,7 @@ def test_each_answer_is_counted(house, client, monkeypatch):
     counted = []
     one = client()
     one.ask("/plain", size=10)
-    connection = house.connections[-1]
+    connection = house.connection(one)
     monkeypatch.setattr(connection._path, "_observed", lambda *told: counted.append(told[:2]))
     before = connection.server_state.total_requests
     for _ in range(3):
