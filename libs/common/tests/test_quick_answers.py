@@ -367,6 +367,8 @@ class Client:
         self._received += part
 
 
+USUAL = ({"size": 0}, {"size": 10}, {"size": 100}, {"size": 10, "waits": True})
+"""What is asked first, so that heads of these lengths are known."""
 PLAIN = pytest.mark.parametrize("house", [False], ids=["http"], indirect=True)
 """TLS hands on the same bytes."""
 
@@ -383,9 +385,13 @@ def client(house) -> Iterator[Any]:
             return made
 
         first = connect()
-        for size in (0, 10, 100):  # bodies of each length that tests ask with
+        house.go_on.set()
+        for asked in USUAL:
             for _ in range(2):  # the token is verified, then the head is known
-                first.ask("/quick", size=size)
+                first.ask("/quick", **asked)
+        for _ in range(2):
+            assert house.arrived.acquire(timeout=PATIENCE_SECONDS)
+        house.go_on.clear()
         house.begun = house.called = 0
         yield connect
 
@@ -471,7 +477,7 @@ def test_requests_one_behind_the_other_are_answered_in_their_order(
 ):
     one = client()
     requests = [
-        one.written(path, size=10 + n, waits=waits and n == 0, id_=IDS[n])
+        one.written(path, id_=IDS[n], size=10 + n, **({"waits": True} if waits and not n else {}))
         for n, path in enumerate(paths)
     ]
     one.send(b"".join(requests)) if is_one_packet else one.send(*requests)
@@ -483,6 +489,7 @@ def test_requests_one_behind_the_other_are_answered_in_their_order(
 
     assert [size_of(answer) for answer in answers] == [10 + n for n in range(len(paths))]
     assert [answer[1]["x-request-id"] for answer in answers] == IDS[: len(paths)]
+    assert (house.begun > 0) == (paths[0] == "/quick" or not (waits or is_one_packet))
     assert size_of(one.ask("/quick", size=10)) == 10
 
 
@@ -514,7 +521,7 @@ def test_garbage_behind_a_request_ends_the_connection_behind_its_answer(
     for path in ("/quick", "/plain"):
         house.go_on.clear()
         one = client()
-        request = one.written(path, waits=True, size=10)
+        request = one.written(path, size=10, waits=True)
         one.send(request + behind) if is_one_packet else one.send(request, behind)
         assert house.arrived.acquire(timeout=PATIENCE_SECONDS)
         house.on_loop(lambda: None)
@@ -523,6 +530,7 @@ def test_garbage_behind_a_request_ends_the_connection_behind_its_answer(
 
     assert ends[0] == ends[1]
     assert ends[0][0][1]["connection"] == "close"
+    assert house.begun == 1
 
 
 def test_more_than_may_wait_behind_a_request_are_not_taken(house, client):
@@ -532,7 +540,7 @@ def test_more_than_may_wait_behind_a_request_are_not_taken(house, client):
         house.go_on.clear()
         one = client()
         one.send(
-            one.written(path, waits=True, size=10),
+            one.written(path, size=10, waits=True),
             *(one.written("/quick", size=10) for _ in range(limit + 2)),
         )
         assert house.arrived.acquire(timeout=PATIENCE_SECONDS)
@@ -547,6 +555,7 @@ def test_more_than_may_wait_behind_a_request_are_not_taken(house, client):
         ends.append(found)
 
     assert ends[0] == ends[1]
+    assert house.begun == 1
 
 
 ODD = {
@@ -565,7 +574,7 @@ ODD = {
     "no body": {"body": b""},
     "no JSON": {"body": b"{"},
     "another member": {"body": b'{"sizes": 10}'},
-    "too large a body": {"body": b" " * (BODY_MAX + 1)},
+    "too large a body": {"body": b'{"size": 10}' + b" " * (BODY_MAX - 11)},
     "large a body": {"body": b'{"size": 10}' + b" " * (BODY_MAX - 12)},
     "upgrade": {"more": ["Connection: upgrade", "Upgrade: h2c"]},
     "many headers": {"more": [f"x-{n}: {n}" for n in range(200)]},
@@ -724,6 +733,25 @@ def test_a_head_is_known_by_every_byte_but_those_of_its_id(house, client):
     assert heads.find(twice) is None
 
 
+def test_a_known_request_within_another_one_is_a_part_of_it(house, client):
+    """In the middle of a head, of a body that is waited for, and of one that nobody reads."""
+    one, known = client(), client().written("/quick", size=10)
+    one.send(b"GET /plain HTTP/1.1\r\nHost: a\r\nX-A: ", known)
+    in_head = one.answer()
+    head = one.written("/fast", body=known)[: -len(known)]
+    one.send(head, known)
+    in_body = one.answer()
+    one.send(head.replace(b"Bearer ", b"Bearer x"))
+    unread = one.answer()
+    one.send(known, one.written("/quick", size=100))
+
+    assert in_head[0] == "HTTP/1.1 405 Method Not Allowed"
+    assert in_body[0] == "HTTP/1.1 422 Unprocessable Entity"
+    assert unread[0] == "HTTP/1.1 401 Unauthorized"
+    assert size_of(one.answer()) == 100
+    assert house.begun == 1
+
+
 def test_a_body_may_hold_what_ends_a_head(house, client):
     one = client()
     body = b'{"size":\r\n\r\n\r\n\r\n 1}'
@@ -731,6 +759,20 @@ def test_a_body_may_hold_what_ends_a_head(house, client):
 
     assert [size_of(answer) for answer in answers] == [1, 1, 1]
     assert house.begun == 2
+
+
+@PLAIN
+def test_of_two_in_one_packet_neither_is_taken_for_the_other(house, client):
+    """Guard: `QuickConnection._learn` compares where the parser ended the head."""
+    one = client()
+    both = one.written("/fast", "x-a: 1", size=10) + one.written("/quick", "x-a: 1", size=10)
+    for _ in range(2):
+        one.send(both)
+        assert [size_of(one.answer()) for _ in range(2)] == [10, 10]
+    for _ in range(2):
+        one.ask("/fast", "x-a: 1", size=10)
+
+    assert (house.begun, house.called) == (0, 6)
 
 
 @PLAIN
@@ -813,6 +855,7 @@ def test_time_ends_a_connection_as_in_the_ordinary_way(house, client):
         looked(house.connection(one))
     house.go_on.set()
 
+    assert house.begun == 2
     assert idle.is_over()
     assert size_of(answering.answer()) == 10
     assert gathering.answer()[0] == "HTTP/1.1 408 Request Timeout"
@@ -831,6 +874,7 @@ def test_no_answer_is_given_up_for_room_and_a_body_that_waits_is(house, client):
     assert not house.on_loop(busy.may_make_room)
     assert house.on_loop(waiting.may_make_room)
     assert house.on_loop(waiting.waits_since) == (2, len(b'{"size": 10}') - 3)
+    assert house.begun == 1
     house.go_on.set()
     assert size_of(answering.answer()) == 10
 
@@ -843,6 +887,7 @@ def test_nothing_is_written_to_who_has_hung_up(house, client, caplog, is_whole):
     if is_whole:
         assert house.arrived.acquire(timeout=PATIENCE_SECONDS)
     house.on_loop(lambda: None)
+    assert house.begun == int(is_whole)
     gone.socket.close()
     house.on_loop(lambda: None)
     house.go_on.set()
@@ -925,9 +970,13 @@ def test_what_was_asked_is_answered_before_the_server_ends(tmp_path, is_tls):
             return made
 
         idle = connect()
-        for size in (10, 10):
-            idle.ask("/quick", size=size)
-            idle.ask("/quick", size=size, waits=False)
+        house.go_on.set()
+        for _ in range(2):
+            for asked in USUAL:
+                idle.ask("/quick", **asked)
+            assert house.arrived.acquire(timeout=PATIENCE_SECONDS)
+        house.go_on.clear()
+        house.begun = 0
         answering = [connect() for _ in range(8)]
         for one in answering:
             one.send(one.written("/quick", size=10, waits=True))
@@ -938,6 +987,7 @@ def test_what_was_asked_is_answered_before_the_server_ends(tmp_path, is_tls):
         gathering.send(whole[:-3])
         house.on_loop(lambda: None)
 
+        assert house.begun == len(answering)
         house.group.stop()
         assert idle.is_over()
         house.go_on.set()

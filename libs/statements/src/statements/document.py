@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from statements.decision import JudgedLine, RegisterTerms
@@ -24,6 +25,8 @@ FORMER_SCHEMA = "dsfc-agreement/1"
 """What was signed before there was a document for people. It is read as ever."""
 SNAPSHOT_SCHEMA = "dsfc-snapshot/1"
 
+READ_KEPT_MAX = 256
+"""People and decisions ask for the same documents again and again; nobody changes what is read."""
 WRAPPER = frozenset({"schema", "reference", "version", "parties", "snapshot_hash", "snapshot"})
 FOR_PEOPLE = "for_people"
 FOR_PEOPLE_PARTS = frozenset({"page", "digest"})
@@ -171,6 +174,7 @@ class Document:
         return tuple(sorted(found))
 
 
+@lru_cache(maxsize=READ_KEPT_MAX)
 def read(text: str) -> Document:
     """Read a document; whatever is not as it should be denies by being named."""
     try:

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from common.clock import end_of
 from common.db.tables import audit_leaf
@@ -199,6 +199,19 @@ def test_a_relationship_waits_step_by_step_for_whose_step_it_is_and_then_for_con
         body = {"organisation": ods, "given": True}
         assert seeded.post(f"{path}/consents", role, body).status_code == 200
         assert waiting(seeded, role, ods) == []
+
+
+def test_relationships_are_read_once_for_all_duties_about_them(seeded):
+    read = []
+
+    def count(_connection, _cursor, statement, *_rest):
+        read.append("FROM relationship \n" in statement)
+
+    event.listen(seeded.parts.engine, "before_cursor_execute", count)
+    assert waiting(seeded, Role.CONTRACT_MANAGER) == []
+    event.remove(seeded.parts.engine, "before_cursor_execute", count)
+
+    assert sum(read) == 1
 
 
 def test_a_second_person_is_told_and_the_first_is_not(seeded):

@@ -5,6 +5,7 @@ the connection to HTTP; here it is the decision: as by the endpoint, logged as b
 is answered, under the epoch of its own moment, by tokens that are judged at every call.
 """
 
+import asyncio
 import socket
 import threading
 import time
@@ -28,6 +29,7 @@ from common.security.keys import Signer, generate_jwk
 from common.security.roles import Role
 from common.web import server
 from services.agreements.tests.api.test_access import EVALUATION, Asked, codes
+from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.seeding import on_the_catalogue, seed
 
@@ -276,7 +278,9 @@ def test_what_was_taken_away_is_refused_by_the_next_answer_and_a_no_is_not_kept(
         lift = f"/v1/holds/{hold.json()['id']}/lift-approvals"
         lifted = quick.service.post(lift, Role.DARS_APPROVER, {"reason": "over"}, who=who)
         assert lifted.status_code == 200, lifted.text
-    assert [quick.quickly(make()).json()["decision"] for make in bodies] == [True, True, True]
+    again = [quick.quickly(make()).json() for make in bodies]
+    assert [answer["decision"] for answer in again] == [True, True, True]
+    assert again[1]["context"]["id"] != first  # under another epoch it is a decision of its own
     assert quick.counted.by_connection == 6
 
 
@@ -320,6 +324,23 @@ def test_nothing_is_answered_that_could_not_be_committed(quick):
         assert quick.counted.by_connection == 1, kind
         assert len(quick.logged()) == before, kind
         assert quick.quickly(make(quick, holding)).status_code == 200, kind
+
+
+def test_who_cannot_be_told_keeps_nobody_else_from_it(quick):
+    """Guard: `_tell_each`. All of one batch are told by one call."""
+    decider: Decider = quick.service.parts.decider
+
+    def fail(_answer: Any) -> None:
+        raise RuntimeError("it cannot be told")
+
+    async def both() -> Any:
+        loop = asyncio.get_running_loop()
+        told = loop.create_future()
+        decider.ask_then(asking.request(), fail, loop)
+        decider.ask_then(asking.request(), told.set_result, loop)
+        return await asyncio.wait_for(told, PATIENCE_SECONDS)
+
+    assert asyncio.run(both()).permitted
 
 
 def test_where_too_many_wait_it_is_refused_as_by_the_endpoint(quick, monkeypatch):

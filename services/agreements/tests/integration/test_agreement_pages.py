@@ -11,6 +11,8 @@ from agreements import main
 from agreements.db.repository import SqlUnitOfWork
 from agreements.records.domain.agreement import Circumstances, Renewal
 from agreements.records.domain.hold import Hold
+from agreements.records.domain.task import Task, TaskKind
+from agreements.records.use_cases import agreements as use_cases
 from agreements.records.use_cases.contracts import FactsAbout
 from agreements.records.use_cases.ports import Slice
 from common import unreadable
@@ -140,6 +142,37 @@ def test_what_states_rest_on_is_asked_once_for_all(engine, uow, ctx):
         return len(said)
 
     assert asked(stored) == asked(stored[:1])
+
+
+def test_a_longer_page_is_shown_by_as_many_statements(ctx):
+    """With their tasks, and held against their seals."""
+    stored = saved(ctx.uow, several(12))
+    with ctx.uow.writing() as tx:
+        tx.tasks.save(*(task(a, n) for a in stored[:2] for n in range(3)), audit=ENTRY)
+
+    def shown(rows):
+        with counted(ctx.uow._inner.engine) as said:
+            found = use_cases.page(Slice(after=None, rows=rows), ctx=ctx)
+        assert not any(one.not_as_sealed for one in found)
+        of_each = [len(one.one.tasks) for one in found]
+        return len(said), of_each
+
+    few, many = shown(3), shown(12)
+
+    assert (few[1], many[1]) == ([2, 2, 0], [2, 2] + [0] * 10)
+    assert many[0] == few[0]
+
+
+def task(agreement, number):
+    """The first of them is done."""
+    return Task(
+        id=new_id(),
+        agreement_id=agreement.id,
+        kind=TaskKind.AMEND_PLACES,
+        subject=f"LCR-{number}",
+        raised_at=NOW,
+        done_at=None if number else NOW,
+    )
 
 
 def test_one_that_cannot_be_read_does_not_hide_the_others(engine, uow):

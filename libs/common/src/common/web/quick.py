@@ -180,7 +180,6 @@ class QuickConnection(ConnectionInScope):
             (cycle is None or cycle.response_complete)
             and not self._is_in_head
             and not self._is_in_body
-            and not self.pipeline
             and not self.flow.write_paused
         )
 
@@ -189,9 +188,9 @@ class QuickConnection(ConnectionInScope):
         before = self.cycle
         super().data_received(data)
         cycle = self.cycle
-        if cycle is before or self.pipeline or self._is_over():
-            return  # none came to its end, or more than one
-        if len(data) - end == self._body_bytes:  # so it ends for the parser where it does here
+        if cycle is before or self._is_over():
+            return
+        if len(data) - end == self._body_bytes:  # so the parser ended it where it ends here
             self._heads.learn(data[:end], cycle, path)
 
     # A request with a known head

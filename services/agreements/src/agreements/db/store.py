@@ -4,7 +4,7 @@ A fact is a frozen dataclass whose fields are columns of its row. A change super
 row and adds the next; what we knew before stays to be asked for by its epoch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from enum import Enum
@@ -43,6 +43,13 @@ class SqlFacts(Generic[F]):
 
     def find(self, **equal: object) -> list[F]:
         return self._read(self._current(equal).order_by(col(self.row.id)))
+
+    def among(self, column: str, values: Collection[object]) -> list[F]:
+        """Return those whose column has one of these values."""
+        if not values:
+            return []
+        wanted = getattr(self.row, column).in_(values)
+        return self._read(self._current({}).where(wanted).order_by(col(self.row.id)))
 
     def one(self, **equal: object) -> F | None:
         found = self.find(**equal)

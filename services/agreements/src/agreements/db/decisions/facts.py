@@ -35,7 +35,7 @@ from agreements.db.seals.sealed import (
     RowWithParts,
     Sealed,
     columns_of,
-    digest_of_rows,
+    digest_as_read,
     read,
 )
 from agreements.db.seals.tables import SignatureReceiptRow
@@ -454,7 +454,7 @@ class _Loader:
     def _judge(self, sealed: Sealed, value: object, rows: Sequence[RowWithParts]) -> None:
         """Demand that the register has the rows that were sealed, and no others."""
         expected = self.book.expected(sealed.register(value))
-        if digest_of_rows(one.record() for one in rows) != expected:
+        if digest_as_read(rows) != expected:
             self.broken.add(sealed.table.name)
 
     def _is_known(self, row: Row[Any]) -> bool:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +49,8 @@ Key = tuple[UUID, int]
 
 READ_VALUES = 500
 """How many registers are read at once."""
+DIGESTS_MAX = 50_000
+"""Of so many rows the digest is kept: a hundred bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +186,21 @@ def record(columns: Mapping[str, object]) -> dict[str, JsonValue]:
 
 def digest_of_rows(records: Iterable[Record]) -> str | None:
     """Return the digest of a register; None where it has no rows."""
-    written = sorted(digest_of(dict(one)) for one in records)
-    return digest_of(list(written)) if written else None
+    return _digest_of([digest_of(dict(one)) for one in records])
+
+
+def digest_as_read(rows: Iterable["RowWithParts"]) -> str | None:
+    """Return the same of rows as they were read: what was written down before is known by it.
+
+    To write a row down takes several times what reading it does (docs/performance.md), and people
+    look at the same agreements again and again. The same values have the same digest, whoever
+    wrote them; one value that differs, and the row is written down anew.
+    """
+    return _digest_of([_DIGESTS.of(one) for one in rows])
+
+
+def _digest_of(digests: list[str]) -> str | None:
+    return digest_of([*sorted(digests)]) if digests else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +208,12 @@ class RowWithParts:
     """A row as it is stored, with its parts."""
 
     row: Row[Any]
-    parts: Mapping[str, Sequence[Record]]
+    rows: Mapping[str, Sequence[Row[Any]]]
+    """Its parts, by their table."""
+
+    @property
+    def parts(self) -> Mapping[str, Sequence[Record]]:
+        return {name: [record(columns_of(r)) for r in rows] for name, rows in self.rows.items()}
 
     def record(self, **instead: object) -> dict[str, JsonValue]:
         """Write it down; `instead` are columns as they were before."""
@@ -200,6 +221,32 @@ class RowWithParts:
         for name, records in self.parts.items():
             own[f"parts of {name}"] = [dict(r) for r in sorted(records, key=_sorting)]
         return own
+
+    def as_read(self) -> bytes:
+        """Return a digest of every value as it was read, under the name of its column."""
+        parts = {name: [columns_of(row) for row in rows] for name, rows in self.rows.items()}
+        told = repr((columns_of(self.row), parts))
+        return sha256(told.encode(errors="surrogatepass")).digest()
+
+
+class _Digests:
+    """Digests of rows by what was read of them, as often as they are looked at."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, str] = {}
+
+    def of(self, one: RowWithParts) -> str:
+        read = one.as_read()
+        found = self._known.get(read)
+        if found is None:
+            found = digest_of(one.record())
+            if len(self._known) >= DIGESTS_MAX:
+                self._known.clear()
+            self._known[read] = found
+        return found
+
+
+_DIGESTS = _Digests()
 
 
 def read_all(session: Session, sealed: Sealed) -> Mapping[object, list[RowWithParts]]:
@@ -238,14 +285,14 @@ def _queries(sealed: Sealed, values: Collection[object]) -> Iterator[Select[Any]
 
 def _parts(
     session: Session, sealed: Sealed, ids: Collection[UUID]
-) -> Mapping[UUID, Mapping[str, Sequence[Record]]]:
-    found: defaultdict[UUID, dict[str, list[Record]]] = defaultdict(dict)
+) -> Mapping[UUID, Mapping[str, Sequence[Row[Any]]]]:
+    found: defaultdict[UUID, dict[str, list[Row[Any]]]] = defaultdict(dict)
     for part in sealed.parts:
         table = table_of(part.row)
         for some in _some(set(ids)):
             query = select(*table.c).where(table.c[part.column].in_(some))
-            for row in session.execute(query).mappings():
-                found[row[part.column]].setdefault(table.name, []).append(record(dict(row)))
+            for row in session.execute(query):
+                found[getattr(row, part.column)].setdefault(table.name, []).append(row)
     return found
 
 

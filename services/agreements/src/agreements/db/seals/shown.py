@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from agreements.db.errors import SealBroken
 from agreements.db.seals.chain import Book
-from agreements.db.seals.sealed import SEALED, Sealed, digest_of_rows, read
+from agreements.db.seals.sealed import SEALED, Sealed, digest_as_read, read
 from agreements.flows.domain.local_flow import LocalFlow
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.breach import Breach
@@ -204,8 +204,7 @@ def _unlike(session: Session, book: Book, table: str, values: set[object]) -> It
         unlike = {
             value
             for value in values
-            if digest_of_rows(one.record() for one in found.get(value, ()))
-            != book.expected(sealed.register(value))
+            if digest_as_read(found.get(value, ())) != book.expected(sealed.register(value))
         }
     except UNREADABLE as error:
         log.critical("seal_broken", register=table, exc_info=error)

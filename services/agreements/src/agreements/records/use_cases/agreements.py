@@ -1,6 +1,7 @@
 """Agreements: drafted from what was approved, signed, ended, held, and told of."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -203,8 +204,11 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Compared[AgreementWithState]]
     with ctx.uow.reading() as tx:
         found = tx.agreements.page(part, scope=scope(tx, ctx))
         facts = FactsAbout(tx, found, at, ctx)
+        tasks = _tasks(tx, found)
         shown = unreadable.each(
-            found, lambda one: _shown(tx, one, at, facts.of(one)), key=lambda a: a.id
+            found,
+            lambda one: _shown(one, at, facts.of(one), tasks.get(one.id, ())),
+            key=lambda a: a.id,
         )
     return _compared(shown, ctx)
 
@@ -407,18 +411,27 @@ def save(tx: Transaction, agreement: Agreement, entry: Entry, ctx: Context) -> A
 
 def show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> AgreementWithState:
     """Return an agreement as it stands at an instant."""
-    return _shown(tx, agreement, at, facts_about(tx, agreement, at, ctx))
+    tasks = _tasks(tx, [agreement]).get(agreement.id, ())
+    return _shown(agreement, at, facts_about(tx, agreement, at, ctx), tasks)
+
+
+def _tasks(tx: Transaction, agreements: Sequence[Agreement]) -> Mapping[UUID, Sequence[Task]]:
+    """Return the tasks about several agreements by one question."""
+    found: defaultdict[UUID, list[Task]] = defaultdict(list)
+    for task in tx.tasks.among("agreement_id", [agreement.id for agreement in agreements]):
+        found[task.agreement_id].append(task)
+    return found
 
 
 def _shown(
-    tx: Transaction, agreement: Agreement, at: datetime, facts: Circumstances
+    agreement: Agreement, at: datetime, facts: Circumstances, tasks: Sequence[Task]
 ) -> AgreementWithState:
     return AgreementWithState(
         agreement=agreement,
         version=agreement.shown(at),
         state=agreement.state_at(at, facts),
         at=at,
-        tasks=tuple(t for t in tx.tasks.find(agreement_id=agreement.id) if t.done_at is None),
+        tasks=tuple(task for task in tasks if task.done_at is None),
     )
 
 

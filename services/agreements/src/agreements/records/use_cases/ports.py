@@ -96,6 +96,9 @@ class FactStore(Protocol[F]):
     def find(self, **equal: object) -> Sequence[F]:
         """Return those whose columns are equal to these, in order of id."""
 
+    def among(self, column: str, values: Collection[object]) -> Sequence[F]:
+        """Return those whose column has one of these values, in order of id."""
+
     def one(self, **equal: object) -> F | None:
         """Return the only one, or None."""
 

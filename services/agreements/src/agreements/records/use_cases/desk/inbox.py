@@ -4,10 +4,11 @@ Nothing is kept of it: it is read out of the facts, so that what was done waits 
 what was never asked cannot be forgotten.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 from uuid import UUID
 
@@ -18,11 +19,12 @@ from agreements.records.domain.breach import BreachState
 from agreements.records.domain.contract import ContractState
 from agreements.records.domain.destruction.certificate import (
     PEOPLE_TO_ACCEPT,
+    Destruction,
     DestructionState,
 )
 from agreements.records.domain.issuing.batch import BatchState
 from agreements.records.domain.parties.domain_transfer import DomainTransfer, DomainTransferState
-from agreements.records.domain.parties.relationship import Step
+from agreements.records.domain.parties.relationship import Relationship, Step
 from agreements.records.domain.parties.submission_right import RightState
 from agreements.records.use_cases.context import Compared, Context, compared, own, scope
 from agreements.records.use_cases.destruction.ledgers import destruction_of
@@ -90,9 +92,9 @@ class DutySource(Protocol):
     def __call__(self, desk: "_Desk") -> Iterator[Waiting]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Desk:
-    """Whose inbox it is."""
+    """Whose inbox it is, and what several duties are read out of, read once."""
 
     tx: Transaction
     ctx: Context
@@ -103,6 +105,21 @@ class _Desk:
     @property
     def today(self) -> date:
         return legal_day(self.at)
+
+    @cached_property
+    def relationships(self) -> Sequence[Relationship]:
+        return self.tx.relationships.find()
+
+    @cached_property
+    def _destructions(self) -> dict[UUID, Destruction]:
+        return {}
+
+    def destruction(self, agreement: Agreement) -> Destruction:
+        found = self._destructions.get(agreement.id)
+        if found is None:
+            found = destruction_of(self.tx, agreement, self.at, self.ctx)
+            self._destructions[agreement.id] = found
+        return found
 
     @property
     def signs_for_body(self) -> bool:
@@ -183,7 +200,7 @@ def _contracts_to_sign(desk: _Desk) -> Iterator[Waiting]:
 
 
 def _consents(desk: _Desk) -> Iterator[Waiting]:
-    for one in desk.tx.relationships.find():
+    for one in desk.relationships:
         missing = sorted(desk.own & set(one.consents_missing()))
         if missing and one.is_active(desk.at):
             yield Waiting(
@@ -199,7 +216,7 @@ def _consents(desk: _Desk) -> Iterator[Waiting]:
 
 def _relationships_in(step: Step, duty: Duty, what: str) -> DutySource:
     def found(desk: _Desk) -> Iterator[Waiting]:
-        for one in desk.tx.relationships.find():
+        for one in desk.relationships:
             if one.state is step:
                 yield Waiting(
                     duty=duty,
@@ -313,7 +330,7 @@ def _amendments(desk: _Desk) -> Iterator[Waiting]:
 def _certificates(desk: _Desk) -> Iterator[Waiting]:
     wanted = {DestructionState.DUE, DestructionState.OVERDUE, DestructionState.PARTLY_CERTIFIED}
     for agreement in _with_files_out(desk):
-        shown = destruction_of(desk.tx, agreement, desk.at, desk.ctx)
+        shown = desk.destruction(agreement)
         if shown.state in wanted:
             dues = [line.due.by for line in shown.lines if line.due is not None]
             yield Waiting(
@@ -330,7 +347,7 @@ def _certificates(desk: _Desk) -> Iterator[Waiting]:
 def _acceptances(desk: _Desk) -> Iterator[Waiting]:
     for agreement_id in sorted({c.agreement_id for c in desk.tx.certificates.find()}):
         agreement = desk.tx.agreements.by_id(agreement_id)
-        shown = destruction_of(desk.tx, agreement, desk.at, desk.ctx)
+        shown = desk.destruction(agreement)
         if shown.state is not DestructionState.CERTIFIED:
             continue
         accepted = [a for a in shown.acceptances if a.covers == shown.covers]
