@@ -118,6 +118,7 @@ class House:
     """Requests for which the endpoint was called."""
     loop: asyncio.AbstractEventLoop | None = None
     app: FastAPI | None = None
+    tests: int = 0
     group: server.Group | None = None
 
     @property
@@ -376,7 +377,9 @@ PLAIN = pytest.mark.parametrize("house", [False], ids=["http"], indirect=True)
 @pytest.fixture
 def client(house) -> Iterator[Any]:
     """Return `client()`: connections by one token, whose usual heads are known."""
-    token = house.issuer.token_for(Role.CSU_SYSTEM, audience="agreements", client_id="csu")
+    house.tests += 1  # a client's token is the same for as long as it is valid
+    who = f"csu-{house.tests}"
+    token = house.issuer.token_for(Role.CSU_SYSTEM, audience="agreements", client_id=who)
     with ExitStack() as stack:
 
         def connect(token: str = token) -> Client:
@@ -704,7 +707,7 @@ def test_of_two_tokens_each_has_its_own_answer(house, client):
     other = house.issuer.token_for(Role.CSU_SYSTEM, audience="agreements", client_id="oth")
     one, another = client(), client(other)
     for _ in range(3):
-        assert json.loads(one.ask("/quick", size=10)[2])["by"] == "csu"
+        assert json.loads(one.ask("/quick", size=10)[2])["by"] == f"csu-{house.tests}"
         assert json.loads(another.ask("/quick", size=10)[2])["by"] == "oth"
     assert house.begun == 4
 
@@ -845,6 +848,9 @@ def test_time_ends_a_connection_as_in_the_ordinary_way(house, client):
 
     idle, answering, gathering = client(), client(), client()
     idle.ask("/quick", size=10)
+    asked_at = house.on_loop(house.loop.time)
+    idle.ask("/quick", size=10)
+    assert house.connection(idle)._since >= asked_at
     assert house.connection(idle).timeout_keep_alive_task is None
     answering.send(answering.written("/quick", size=10, waits=True))
     assert house.arrived.acquire(timeout=PATIENCE_SECONDS)
@@ -855,7 +861,7 @@ def test_time_ends_a_connection_as_in_the_ordinary_way(house, client):
         looked(house.connection(one))
     house.go_on.set()
 
-    assert house.begun == 2
+    assert house.begun == 3
     assert idle.is_over()
     assert size_of(answering.answer()) == 10
     assert gathering.answer()[0] == "HTTP/1.1 408 Request Timeout"
