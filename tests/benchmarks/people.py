@@ -209,7 +209,7 @@ def opened(bench: Bench) -> PseudonymDomain:
         opt_out="not_applied",
         data_sets=("SUS_APC",),
     )
-    domain = PseudonymDomain(id=facts.id, facts=facts, created_at=AT)
+    domain = PseudonymDomain(id=facts.id, facts=facts, environment=facts.environment, created_at=AT)
     bench.keys.ensure(domain.key_name)
     return domain
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Engine
+from sqlalchemy import Engine, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -69,11 +69,18 @@ class SqlPreparations:
         return None if row is None else self._to_domain(row)
 
     def beside(self, permit: Permit) -> Sequence[Preparation]:
-        environment = col(PseudonymDomainRow.facts)["environment"].as_string()
+        wanted = permit.domain.environment
+        began = col(PseudonymDomainRow.facts)["environment"].as_string()
+        # A domain that went on elsewhere (docs/adr/0163) is looked at by all that it was.
+        alike = or_(
+            began == wanted,
+            col(PseudonymDomainRow.environment) == wanted,
+            col(PseudonymDomainRow.id) == permit.domain.id,
+        )
         query = (
             select(PreparationRow)
             .join(PseudonymDomainRow, col(PseudonymDomainRow.id) == col(PreparationRow.domain_id))
-            .where(environment == permit.domain.environment)
+            .where(alike)
             .where(col(PreparationRow.state) != PreparationState.FAILED)
             .where(col(PreparationRow.extract_id) != UUID(permit.extract_id))
             .order_by(col(PreparationRow.created_at), col(PreparationRow.id))
