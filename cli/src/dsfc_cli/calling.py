@@ -1,11 +1,13 @@
 """What commands that call services have in common: as whom they ask, and where."""
 
+import inspect
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Concatenate, Final, ParamSpec
 
 import typer
 from rich.console import Console
@@ -21,14 +23,8 @@ from rich.progress import (
 from rich.table import Table
 
 from dsfc_cli.identities import Identities
-from dsfc_client import ConnectionLost, Credentials, Dsfc, DsfcError, Profile
+from dsfc_client import URLS, ConnectionLost, Credentials, Dsfc, DsfcError, Profile
 
-Role = Annotated[str | None, typer.Option(help="Where the client has several.")]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option(help="Its private key (JWK). Without one: a development identity."),
-]
-SuiteDirectory = Annotated[Path, typer.Option(help="Of a running `dsfc up`.")]
 ProfileFile = Annotated[
     Path | None,
     typer.Option(
@@ -37,17 +33,19 @@ ProfileFile = Annotated[
         help="Of a suite, as `dsfc up` and `dsfc keys` write it; goes before the options of where.",
     ),
 ]
-IssuerUrl = Annotated[str, typer.Option(help="Where the issuer is.")]
-PseudonymisationUrl = Annotated[str, typer.Option(help="Where pseudonymisation is.")]
-DisseminationUrl = Annotated[str, typer.Option(help="Where dissemination is.")]
 SUITE: Final = Path("var/up")
 BASE_PORT: Final = 8400
 """Of the issuer of a suite that runs here; the services follow."""
 
 PIPE_WIDTH: Final = 10_000
 """Characters. What is piped is read by a program, which has no edge."""
+WHERE: Final = {"issuer": "the issuer"}
+CALLER: Final = ("client", "role", "key", "directory", "profile")
+KEYWORD: Final = inspect.Parameter.KEYWORD_ONLY
 
 err = Console(stderr=True)
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +95,71 @@ class Caller:
             )
         identities = Identities.create(self.directory / "identities")
         return identities.credentials(self.client, self.role)
+
+
+def calls(
+    *services: str, client: str | None = None, who: str = "Who asks: a client of the issuer."
+) -> Callable[[Callable[Concatenate[Caller, P], None]], Callable[..., None]]:
+    """Give a command the options of as whom and where it asks; it is handed them as a `Caller`.
+
+    Args:
+        services: Which services it asks; each gets an option for its address.
+        client: As whom it asks where nobody is named; without one, `--as` has to be given.
+        who: What the help says of `--as`.
+
+    """
+    asked = ("issuer", *services)
+    options = [
+        _option("client", str, typer.Option("--as", help=who), client),
+        _option("role", str | None, typer.Option(help="Where the client has several."), None),
+        _option(
+            "key",
+            Path | None,
+            typer.Option(help="Its private key (JWK). Without one: a development identity."),
+            None,
+        ),
+        inspect.Parameter("profile", KEYWORD, default=None, annotation=ProfileFile),
+        _option("directory", Path, typer.Option(help="Of a running `dsfc up`."), SUITE),
+        *(
+            _option(name, str, typer.Option(help=f"Where {WHERE.get(name, name)} is."), URLS[name])
+            for name in asked
+        ),
+    ]
+
+    def given(command: Callable[Concatenate[Caller, P], None]) -> Callable[..., None]:
+        _, *own = inspect.signature(command).parameters.values()
+        parameters = [*(one.replace(kind=KEYWORD) for one in own), *options]
+
+        @wraps(command)
+        def called(**values: Any) -> None:
+            caller = Caller(
+                urls={**URLS, **{name: values.pop(name) for name in asked}},
+                **{name: values.pop(name) for name in CALLER},
+            )
+            command(caller, **values)  # type: ignore[call-arg]
+
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {one.name: one.annotation for one in parameters}
+        return called
+
+    return given
+
+
+def _option(name: str, type_: Any, said: Any, default: Any) -> inspect.Parameter:
+    """Return a parameter as typer reads it: required where nothing stands for it."""
+    required = default is None and type_ is str
+    return inspect.Parameter(
+        name,
+        KEYWORD,
+        default=inspect.Parameter.empty if required else default,
+        annotation=Annotated[type_, said],
+    )
+
+
+def caller_of(context: typer.Context) -> Caller:
+    """Return the caller that a group of commands was given."""
+    caller: Caller = context.obj
+    return caller
 
 
 def text_of(file: Path) -> str:

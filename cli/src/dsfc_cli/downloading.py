@@ -8,23 +8,14 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    DisseminationUrl,
-    IssuerUrl,
-    KeyFile,
-    Role,
-    SuiteDirectory,
-    bytes_moved,
-    failed,
-)
-from dsfc_client import URLS, Dsfc, Extract, NotFound
+from dsfc_cli.calling import Caller, bytes_moved, calls, failed
+from dsfc_client import Dsfc, Extract, NotFound
 
 
+@calls("dissemination")
 def command(
+    caller: Caller,
     extract: Annotated[UUID, typer.Argument(metavar="ID", help="Of an extract or a table.")],
-    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
     to: Annotated[
         Path, typer.Option(file_okay=False, help="The directory to which files go.")
     ] = Path(),
@@ -36,11 +27,6 @@ def command(
             " are, and a page to read.",
         ),
     ] = False,
-    role: Role = None,
-    key: KeyFile = None,
-    directory: SuiteDirectory = SUITE,
-    issuer: IssuerUrl = URLS["issuer"],
-    dissemination: DisseminationUrl = URLS["dissemination"],
 ) -> None:
     """Fetch every file of a released extract or table, checked against its manifest's digest.
 
@@ -49,8 +35,6 @@ def command(
 
     Example: dsfc download ID --zip --to extracts --as csu-0df-analytics
     """
-    urls = {**URLS, "issuer": issuer, "dissemination": dissemination}
-    caller = Caller(client=client, role=role, key=key, directory=directory, urls=urls)
     with caller.connected() as dsfc:
         found = _asked_for(dsfc, extract)
         if not found.files:

@@ -9,17 +9,8 @@ import typer
 from catalogue import InvalidDataSet
 from catalogue.flows import example, flow_rules, read_flow
 from catalogue.store import placed
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    Role,
-    SuiteDirectory,
-    print_table,
-)
-from dsfc_client import URLS, LocalFlow
+from dsfc_cli.calling import Caller, caller_of, calls, print_table
+from dsfc_client import LocalFlow
 
 app = typer.Typer(no_args_is_help=True)
 PROBLEMS_MAX = 20
@@ -35,30 +26,16 @@ AgreementsUrl = Annotated[str, typer.Option(help="Where agreements is.")]
 
 
 @app.callback()
+@calls("agreements", client="dscro-operator")
 def local_flows(
+    caller: Caller,
     context: typer.Context,
-    client: Annotated[
-        str, typer.Option("--as", help="Who asks: a client of the issuer.")
-    ] = "dscro-operator",
-    role: Role = None,
-    key: KeyFile = None,
-    profile: ProfileFile = None,
-    directory: SuiteDirectory = SUITE,
-    issuer: IssuerUrl = URLS["issuer"],
-    agreements: AgreementsUrl = URLS["agreements"],
 ) -> None:
     """Local flows: layouts that one person registers and another approves.
 
     Example: dsfc local-flows check LPF_AMBULANCE-1.0.yaml
     """
-    context.obj = Caller(
-        client=client,
-        role=role,
-        key=key,
-        profile=profile,
-        directory=directory,
-        urls={**URLS, "issuer": issuer, "agreements": agreements},
-    )
+    context.obj = caller
 
 
 @app.command("example")
@@ -91,7 +68,7 @@ def register(
     Example: dsfc local-flows register FILE --evidence "Schedule 6"
     """
     _read(file)
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         content = file.read_text("utf-8")
         flow = dsfc.agreements.register_local_flow(content, evidence=evidence)
     typer.echo(flow.id)
@@ -107,7 +84,7 @@ def list_flows(
 
     Example: dsfc local-flows list --state registered
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         filters = {} if state is None else {"state": state}
         found = list(dsfc.agreements.local_flows(**filters))
     if as_json:
@@ -131,7 +108,7 @@ def show_flow(context: typer.Context, flow_id: Id) -> None:
 
     Example: dsfc local-flows show 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         typer.echo(dsfc.agreements.local_flow(flow_id).content)
 
 
@@ -141,7 +118,7 @@ def approve(context: typer.Context, flow_id: Id, reason: Reason) -> None:
 
     Example: dsfc local-flows --as dscro-approver approve 0195f3a8-… --reason "It is schedule 6."
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         _told(dsfc.agreements.approve_local_flow(flow_id, reason))
 
 
@@ -151,7 +128,7 @@ def refuse(context: typer.Context, flow_id: Id, reason: Reason) -> None:
 
     Example: dsfc local-flows --as dscro-approver refuse 0195f3a8-… --reason "A column is missing."
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         _told(dsfc.agreements.refuse_local_flow(flow_id, reason))
 
 
@@ -161,7 +138,7 @@ def withdraw(context: typer.Context, flow_id: Id, reason: Reason) -> None:
 
     Example: dsfc local-flows withdraw 0195f3a8-… --reason "The contract was not signed."
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         _told(dsfc.agreements.withdraw_local_flow(flow_id, reason))
 
 
@@ -181,11 +158,6 @@ def _read(file: Path) -> str:
         for problem in placed(text, found) if all(p.pointer for p in found) else found:
             typer.echo(str(problem), err=True)
         raise typer.Exit(1) from None
-
-
-def _caller(context: typer.Context) -> Caller:
-    caller: Caller = context.obj
-    return caller
 
 
 def _told(flow: LocalFlow) -> None:

@@ -6,21 +6,17 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    PseudonymisationUrl,
-    Role,
-    SuiteDirectory,
-)
+from dsfc_cli.calling import Caller, calls
 from dsfc_cli.subject_access import numbers_of
-from dsfc_client import URLS
 
 
+@calls(
+    "pseudonymisation",
+    client="csu-0df-ceff",
+    who="A client of the controlled environment for finance.",
+)
 def command(
+    caller: Caller,
     agreement: Annotated[str, typer.Argument(help="Reference of the agreement.")],
     data_set: Annotated[str, typer.Argument(help="Data set of the line.")],
     numbers: Annotated[
@@ -29,15 +25,6 @@ def command(
     invoice: Annotated[str, typer.Option(help="The invoice's reference; no NHS number in it.")],
     provider: Annotated[str, typer.Option(help="Code of the provider that sent the invoice.")],
     month: Annotated[str, typer.Option(help="Month of the activity, `YYYY-MM`.")],
-    client: Annotated[
-        str, typer.Option("--as", help="A client of the controlled environment for finance.")
-    ] = "csu-0df-ceff",
-    role: Role = None,
-    key: KeyFile = None,
-    directory: SuiteDirectory = SUITE,
-    profile: ProfileFile = None,
-    issuer: IssuerUrl = URLS["issuer"],
-    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
     """Print yes or no of each NHS number: whether the person was where an invoice says.
 
@@ -46,14 +33,6 @@ def command(
     Example: dsfc match-invoice DARS-NIC-123456-A1B2C SUS_APC numbers.txt
     --invoice RR8-2018-0042 --provider RR8 --month 2018-04
     """
-    caller = Caller(
-        client=client,
-        role=role,
-        key=key,
-        directory=directory,
-        profile=profile,
-        urls={**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation},
-    )
     with caller.connected() as dsfc:
         found = dsfc.pseudonymisation.match_invoice(
             {

@@ -6,19 +6,9 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    DisseminationUrl,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    Role,
-    SuiteDirectory,
-    print_table,
-)
+from dsfc_cli.calling import Caller, caller_of, calls, print_table
 from dsfc_cli.tabulating import filter_of
-from dsfc_client import URLS, StandingOrder
+from dsfc_client import StandingOrder
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,28 +17,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 @app.callback()
+@calls("dissemination")
 def orders(
+    caller: Caller,
     context: typer.Context,
-    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
-    role: Role = None,
-    key: KeyFile = None,
-    profile: ProfileFile = None,
-    directory: SuiteDirectory = SUITE,
-    issuer: IssuerUrl = URLS["issuer"],
-    dissemination: DisseminationUrl = URLS["dissemination"],
 ) -> None:
     """Standing orders: each month of a line is asked for when its time has come.
 
     Example: dsfc orders --as csu-0df-analytics list
     """
-    context.obj = Caller(
-        client=client,
-        role=role,
-        key=key,
-        profile=profile,
-        directory=directory,
-        urls={**URLS, "issuer": issuer, "dissemination": dissemination},
-    )
+    context.obj = caller
 
 
 @app.command("place")
@@ -85,7 +63,7 @@ def place_order(
         "formats": form or ["parquet"],
         "filters": [filter_of(one) for one in only or ()],
     }
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         typer.echo(dsfc.dissemination.place_order(body).id)
 
 
@@ -95,7 +73,7 @@ def list_orders(context: typer.Context, as_json: AsJson = False) -> None:
 
     Example: dsfc orders --as csu list
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         found = list(dsfc.dissemination.standing_orders())
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
@@ -118,7 +96,7 @@ def show_order(context: typer.Context, order_id: Id, as_json: AsJson = False) ->
 
     Example: dsfc orders --as csu show 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         _told(dsfc.dissemination.standing_order(order_id), as_json=as_json)
 
 
@@ -128,7 +106,7 @@ def confirm_order(context: typer.Context, order_id: Id, as_json: AsJson = False)
 
     Example: dsfc orders --as csu confirm 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         _told(dsfc.dissemination.confirm_order(order_id), as_json=as_json)
 
 
@@ -138,13 +116,8 @@ def end_order(context: typer.Context, order_id: Id, as_json: AsJson = False) -> 
 
     Example: dsfc orders --as csu end 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         _told(dsfc.dissemination.end_order(order_id), as_json=as_json)
-
-
-def _caller(context: typer.Context) -> Caller:
-    caller: Caller = context.obj
-    return caller
 
 
 def _told(order: StandingOrder, *, as_json: bool) -> None:

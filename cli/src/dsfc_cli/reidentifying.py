@@ -7,36 +7,18 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    PseudonymisationUrl,
-    Role,
-    SuiteDirectory,
-    err,
-    failed,
-    text_of,
-)
-from dsfc_client import URLS
+from dsfc_cli.calling import Caller, calls, err, failed, text_of
 
 
+@calls("pseudonymisation", client="practice-j81002", who="The practice's client.")
 def command(
+    caller: Caller,
     agreement: Annotated[str, typer.Argument(help="Reference of the agreement.")],
     data_set: Annotated[str, typer.Argument(help="Data set of the line.")],
     tokens: Annotated[Path, typer.Argument(help="A file with a token a line; `-`: what is piped.")],
     reason_code: Annotated[str, typer.Option(help="Why, by a code of the rule of today.")],
     reason: Annotated[str, typer.Option(help="Why, in a sentence; nothing about a person.")],
     classification: Annotated[str, typer.Option(help="Of the line.")] = "PSEUDO_ANONYMISED",
-    client: Annotated[str, typer.Option("--as", help="The practice's client.")] = "practice-j81002",
-    role: Role = None,
-    key: KeyFile = None,
-    directory: SuiteDirectory = SUITE,
-    profile: ProfileFile = None,
-    issuer: IssuerUrl = URLS["issuer"],
-    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
     """Ask which of the practice's own registered patients tokens are, and print CSV.
 
@@ -46,14 +28,6 @@ def command(
     Where another person of the practice has to confirm it, its id is printed and the exit status
     is 3. The numbers go to standard output alone: keep them where the practice's records are.
     """
-    caller = Caller(
-        client=client,
-        role=role,
-        key=key,
-        directory=directory,
-        profile=profile,
-        urls={**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation},
-    )
     sent = text_of(tokens).split()
     with caller.connected() as dsfc:
         asked = dsfc.pseudonymisation.reidentify(

@@ -6,21 +6,12 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    PseudonymisationUrl,
-    Role,
-    SuiteDirectory,
-    err,
-)
-from dsfc_client import URLS
+from dsfc_cli.calling import Caller, calls, err
 
 
+@calls("pseudonymisation", client="csu-0cx-risk", who="The supplier's client.")
 def command(
+    caller: Caller,
     agreement: Annotated[str, typer.Argument(help="Reference of the agreement.")],
     data_set: Annotated[str, typer.Argument(help="Data set of the line.")],
     scores: Annotated[
@@ -30,13 +21,6 @@ def command(
     model: Annotated[str, typer.Option(help="Name of the model.")],
     model_version: Annotated[str, typer.Option(help="Version of the model.")],
     classification: Annotated[str, typer.Option(help="Of the line.")] = "IDENTIFIABLE",
-    client: Annotated[str, typer.Option("--as", help="The supplier's client.")] = "csu-0cx-risk",
-    role: Role = None,
-    key: KeyFile = None,
-    directory: SuiteDirectory = SUITE,
-    profile: ProfileFile = None,
-    issuer: IssuerUrl = URLS["issuer"],
-    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
     """Send scores of risk stratification back, by the tokens of a line, and print their id.
 
@@ -46,14 +30,6 @@ def command(
     All or none is taken; how they stand afterwards is `GET /v1/risk-scores/{id}`.
     """
     content = sys.stdin.buffer.read() if str(scores) == "-" else scores.read_bytes()
-    caller = Caller(
-        client=client,
-        role=role,
-        key=key,
-        directory=directory,
-        profile=profile,
-        urls={**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation},
-    )
     with caller.connected() as dsfc:
         sent = dsfc.pseudonymisation.return_scores(
             content,

@@ -11,24 +11,11 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    PseudonymisationUrl,
-    Role,
-    SuiteDirectory,
-    err,
-    text_of,
-)
-from dsfc_client import URLS
+from dsfc_cli.calling import Caller, calls, err, text_of
 
 app = typer.Typer(no_args_is_help=True, help="In which releases a person was (UK GDPR article 15).")
 
-Client = Annotated[str, typer.Option("--as", help="A client of information governance.")]
-FIRST, SECOND = "body-governance-1", "body-governance-2"
+GOVERNANCE = "A client of information governance."
 
 
 def numbers_of(file: Path) -> list[str]:
@@ -37,29 +24,16 @@ def numbers_of(file: Path) -> list[str]:
 
 
 @app.command()
+@calls("pseudonymisation", client="body-governance-1", who=GOVERNANCE)
 def ask(
+    caller: Caller,
     number: Annotated[Path, typer.Argument(help="A file with the NHS number; `-`: what is piped.")],
     reason: Annotated[str, typer.Option(help="Why, in a sentence; nothing about the person.")],
-    client: Client = FIRST,
-    role: Role = None,
-    key: KeyFile = None,
-    directory: SuiteDirectory = SUITE,
-    profile: ProfileFile = None,
-    issuer: IssuerUrl = URLS["issuer"],
-    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
     """Ask about one person, and print the request's id. Another person has to confirm it."""
     asked = numbers_of(number)
     if len(asked) != 1:
         raise typer.BadParameter("There has to be one NHS number.", param_hint="NUMBER")
-    caller = Caller(
-        client=client,
-        role=role,
-        key=key,
-        directory=directory,
-        profile=profile,
-        urls={**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation},
-    )
     with caller.connected() as dsfc:
         sent = dsfc.pseudonymisation.ask_for_subject_access(asked[0], reason)
     typer.echo(sent.id)
@@ -67,26 +41,13 @@ def ask(
 
 
 @app.command()
+@calls("pseudonymisation", client="body-governance-2", who=GOVERNANCE)
 def answer(
+    caller: Caller,
     request: Annotated[str, typer.Argument(help="The request's id.")],
     reason: Annotated[str, typer.Option(help="Why it is right to tell; nothing about the person.")],
-    client: Client = SECOND,
-    role: Role = None,
-    key: KeyFile = None,
-    directory: SuiteDirectory = SUITE,
-    profile: ProfileFile = None,
-    issuer: IssuerUrl = URLS["issuer"],
-    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
     """Confirm what another person asked, and print the releases as CSV."""
-    caller = Caller(
-        client=client,
-        role=role,
-        key=key,
-        directory=directory,
-        profile=profile,
-        urls={**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation},
-    )
     with caller.connected() as dsfc:
         dsfc.pseudonymisation.confirm_subject_access(request, reason)
         found = dsfc.pseudonymisation.releases_of_person(request)

@@ -9,30 +9,20 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    PseudonymisationUrl,
-    Role,
-    SuiteDirectory,
-    bytes_moved,
-    rows_done,
-)
+from dsfc_cli.calling import Caller, bytes_moved, calls, rows_done
 from dsfc_cli.validating import TAB
-from dsfc_client import URLS, Failed, Pseudonymisation, Submission, media_type_of
+from dsfc_client import Failed, Pseudonymisation, Submission, media_type_of
 
 err = Console(stderr=True)
 
 
+@calls("pseudonymisation", who="Who sends: a client of the issuer.")
 def command(
+    caller: Caller,
     data_set: Annotated[str, typer.Argument(help="Its name, as `catalogue list` has it.")],
     period: Annotated[
         str, typer.Option(help="Of which it is: 2018-04, 2016-07/2017-03, 2019-W15.")
     ],
-    client: Annotated[str, typer.Option("--as", help="Who sends: a client of the issuer.")],
     file: Annotated[
         Path | None,
         typer.Argument(
@@ -74,12 +64,6 @@ def command(
         bool, typer.Option("--no-wait", help="Do not wait until it is landed.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="How it stands, for machines.")] = False,
-    role: Role = None,
-    key: KeyFile = None,
-    profile: ProfileFile = None,
-    directory: SuiteDirectory = SUITE,
-    issuer: IssuerUrl = URLS["issuer"],
-    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
     """Send a provider's file. An upload that breaks off goes on by itself, and by --submission.
 
@@ -88,10 +72,6 @@ def command(
     Several tables: dsfc submit IAPT --table IDS001=people.csv --table IDS101=referrals.csv ...
     """
     tables = _tables(file, table or [])
-    urls = {**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation}
-    caller = Caller(
-        client=client, role=role, key=key, profile=profile, directory=directory, urls=urls
-    )
     with caller.connected() as dsfc, bytes_moved() as progress:
         haven = dsfc.pseudonymisation
         if submission is None:

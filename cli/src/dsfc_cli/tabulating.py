@@ -6,28 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    DisseminationUrl,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    Role,
-    SuiteDirectory,
-    failed,
-)
+from dsfc_cli.calling import Caller, calls, failed
 from dsfc_cli.downloading import fetched, opt_outs_in
-from dsfc_client import URLS, Tabulation
+from dsfc_client import Tabulation
 from dsfc_client.services import WAIT_SECONDS_MAX
 
 SUPPRESSED, BY_RIGHT = "AGGREGATE_SUPPRESSED", "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
 
 
+@calls("dissemination")
 def command(
+    caller: Caller,
     agreement: Annotated[str, typer.Argument(metavar="AGREEMENT", help="Its reference.")],
     data_set: Annotated[str, typer.Argument(metavar="DATA_SET", help="One of its lines'.")],
-    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
     by: Annotated[
         list[str],
         typer.Option(
@@ -73,12 +64,6 @@ def command(
     to: Annotated[
         Path, typer.Option(file_okay=False, help="The directory to which files go.")
     ] = Path(),
-    role: Role = None,
-    key: KeyFile = None,
-    profile: ProfileFile = None,
-    directory: SuiteDirectory = SUITE,
-    issuer: IssuerUrl = URLS["issuer"],
-    dissemination: DisseminationUrl = URLS["dissemination"],
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds after which it is no longer waited for.")
     ] = WAIT_SECONDS_MAX,
@@ -103,10 +88,6 @@ def command(
         "formats": form or ["csv"],
         "filters": [filter_of(one) for one in only or ()],
     }
-    urls = {**URLS, "issuer": issuer, "dissemination": dissemination}
-    caller = Caller(
-        client=client, role=role, key=key, directory=directory, urls=urls, profile=profile
-    )
     with caller.connected() as dsfc:
         asked = dsfc.dissemination.tabulate(body)
         typer.echo(f"Asked for; its id is {asked.id}.", err=True)

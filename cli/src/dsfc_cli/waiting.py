@@ -7,20 +7,8 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    PseudonymisationUrl,
-    Role,
-    SuiteDirectory,
-    failed,
-    print_table,
-)
+from dsfc_cli.calling import Caller, caller_of, calls, failed, print_table
 from dsfc_client import (
-    URLS,
     Agreements,
     Dsfc,
     Problem,
@@ -102,34 +90,16 @@ Reason = Annotated[str, typer.Option(help="Why; it stands in the audit log.")]
 
 
 @app.callback()
+@calls("agreements", "pseudonymisation")
 def waiting(
+    caller: Caller,
     context: typer.Context,
-    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
-    role: Role = None,
-    key: KeyFile = None,
-    profile: ProfileFile = None,
-    directory: SuiteDirectory = SUITE,
-    issuer: IssuerUrl = URLS["issuer"],
-    agreements: Annotated[str, typer.Option(help="Where agreements is.")] = URLS["agreements"],
-    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
     """See, confirm and take back lists, maps and editions that wait for a second person.
 
     Example: dsfc waiting --as body-contracts list
     """
-    context.obj = Caller(
-        client=client,
-        role=role,
-        key=key,
-        profile=profile,
-        directory=directory,
-        urls={
-            **URLS,
-            "issuer": issuer,
-            "agreements": agreements,
-            "pseudonymisation": pseudonymisation,
-        },
-    )
+    context.obj = caller
 
 
 @app.command("list")
@@ -143,7 +113,7 @@ def list_waiting(
     """
     rows: list[dict[str, Any]] = []
     hidden: list[Problem] = []
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         for name, kind in KINDS.items():
             try:
                 for state in kind.states:
@@ -174,7 +144,7 @@ def show_waiting(context: typer.Context, kind: KindName, id_: Id) -> None:
 
     Example: dsfc waiting --as body-contracts show import ID
     """
-    of, caller = _kind(kind), _caller(context)
+    of, caller = _kind(kind), caller_of(context)
     with caller.connected() as dsfc:
         listed = _service(dsfc, of).pages(of.listed, Found)
         found = [one.told for one in listed if one.told[of.key] == str(id_)]
@@ -201,14 +171,9 @@ def take_back(context: typer.Context, kind: KindName, id_: Id, reason: Reason) -
     typer.echo(_decided(context, kind, id_, "withdrawal", reason))
 
 
-def _caller(context: typer.Context) -> Caller:
-    caller: Caller = context.obj
-    return caller
-
-
 def _decided(context: typer.Context, name: str, id_: UUID, verb: str, reason: str) -> str:
     kind = _kind(name)
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         answer = _service(dsfc, kind).post(f"{kind.decided}/{id_}/{verb}", {"reason": reason})
     rights = answer.get("rights")
     return str(rights[0]["state"] if rights else Found.model_validate(answer).standing["state"])

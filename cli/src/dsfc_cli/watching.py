@@ -7,19 +7,8 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    DisseminationUrl,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    PseudonymisationUrl,
-    Role,
-    SuiteDirectory,
-    rows_done,
-)
-from dsfc_client import URLS, Dsfc, Extract, Progress, Submission
+from dsfc_cli.calling import Caller, calls, rows_done
+from dsfc_client import Dsfc, Extract, Progress, Submission
 from dsfc_client.services import WAIT_SECONDS_MAX
 
 
@@ -34,17 +23,11 @@ DOING: Final[Mapping[Watchable, str]] = {
 }
 
 
+@calls("pseudonymisation", "dissemination")
 def command(
+    caller: Caller,
     kind: Annotated[Watchable, typer.Argument(metavar="KIND", help="`submission` or `extract`.")],
     id_: Annotated[UUID, typer.Argument(metavar="ID", help="As its service named it.")],
-    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
-    role: Role = None,
-    key: KeyFile = None,
-    profile: ProfileFile = None,
-    directory: SuiteDirectory = SUITE,
-    issuer: IssuerUrl = URLS["issuer"],
-    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
-    dissemination: DisseminationUrl = URLS["dissemination"],
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds after which it is given up.")
     ] = WAIT_SECONDS_MAX,
@@ -55,19 +38,6 @@ def command(
 
     Example: dsfc watch submission ID --as provider-rr8
     """
-    caller = Caller(
-        client=client,
-        role=role,
-        key=key,
-        profile=profile,
-        directory=directory,
-        urls={
-            **URLS,
-            "issuer": issuer,
-            "pseudonymisation": pseudonymisation,
-            "dissemination": dissemination,
-        },
-    )
     with caller.connected() as dsfc, rows_done() as line:
         task = line.add_task(DOING[kind], total=None)
 

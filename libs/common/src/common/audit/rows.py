@@ -14,18 +14,21 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
 from pydantic import JsonValue
 from sqlalchemy import Table, select
+from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import Session as AnySession
 from sqlmodel import Session
 
 from common.audit.entries import Entry
 from common.audit.log import read_frontier
 from common.audit.reading import LogReader, Note
+from common.db import reading
+from common.db.reading import AnySelect
 from common.errors import Conflict
 from common.ids import canonical, digest
 from common.unreadable import UNREADABLE
@@ -48,6 +51,14 @@ FORMER_MAX: Final = 4096
 """Digests from before the newest that a process keeps, for those who read before it was written."""
 
 Row = Mapping[str, Any]
+
+
+class Identified(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+Shown = TypeVar("Shown", bound=Identified)
 
 
 def told_of(kind: str) -> Callable[[Mapping[str, Any]], str | None]:
@@ -207,31 +218,43 @@ class LoggedRows:
             _verdicts.set({**_verdicts.get(), **dict.fromkeys(missing, False)})
         _gone.set((*_gone.get(), *(UUID(name.rpartition("/")[2]) for name in missing)))
 
-    def hold_page(
+    def page(
         self,
         session: Session,
         kept: Kept,
-        ids: Sequence[UUID],
+        query: AnySelect,
+        make: Callable[[Any], Shown],
         *,
+        key: Mapped[UUID],
         after: UUID | None,
         limit: int | None,
         is_all: bool = True,
-    ) -> None:
-        """Hold a page of a list against the log: what it shows, and what is gone from it.
+    ) -> list[Shown]:
+        """Read a page of a list in the order of its ids, held against the log.
+
+        What the page shows is compared, and what is gone from it is looked for.
 
         Args:
-            session: the transaction that read the page
+            session: the transaction
             kept: what the list is of
-            ids: those on the page, in their order
+            query: the rows of the list, of all its pages
+            make: of a row, what is shown; one that cannot be read hides no other
+            key: the column of the ids
             after: the last of the page before
             limit: how many a page may have; a shorter one is the last (None: there is but one)
             is_all: whether the caller may see every record, so that one not there is gone
 
         """
+        query = query.order_by(key).limit(limit)
+        if after is not None:
+            query = query.where(key > after)
+        found = reading.page(session, query, make, key=key)
+        ids = [one.id for one in found]
         self.compare(session, kept, ids)
         if is_all:
             last = ids[-1] if len(ids) == limit else None
             self.look_for_gone(session, kept, after=after, last=last)
+        return found
 
     def _verdict(self, name: str, found: str | None, size: int) -> bool | None:
         if name not in self._newest:

@@ -87,25 +87,21 @@ class SqlApplications:
     def page(
         self, scope: Scope, *, state: State | None, after: UUID | None, limit: int
     ) -> Sequence[Summary]:
-        query = select(*map(col, SUMMARY)).order_by(col(ApplicationRow.id)).limit(limit)
+        query = select(*map(col, SUMMARY))
         if scope.own is not None:
             query = query.where(col(ApplicationRow.organisation).in_(scope.own))
         if state is not None:
             query = query.where(col(ApplicationRow.state) == state.value)
-        if after is not None:
-            query = query.where(col(ApplicationRow.id) > after)
-        found = reading.page(
-            self.session, query, lambda row: _to_summary(row._asdict()), key=col(ApplicationRow.id)
-        )
-        self.rows.hold_page(
+        return self.rows.page(
             self.session,
             APPLICATIONS,
-            [one.id for one in found],
+            query,
+            lambda row: _to_summary(row._asdict()),
+            key=col(ApplicationRow.id),
             after=after,
             limit=limit,
             is_all=scope.own is None,
         )
-        return found
 
     def hold(self, application_id: UUID) -> None:
         self.rows.compare(self.session, APPLICATIONS, [application_id])

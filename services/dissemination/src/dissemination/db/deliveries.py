@@ -10,7 +10,6 @@ from sqlmodel import Session, col
 
 from common.audit import LoggedRows, telling
 from common.audit.entries import Entry
-from common.db import reading
 from common.db.saving import changed, put
 from dissemination.db.kept import DELIVERIES
 from dissemination.db.log import append, enqueue
@@ -36,7 +35,7 @@ class SqlDeliveries:
         after: UUID | None,
         limit: int,
     ) -> Sequence[Delivery]:
-        query = select(DeliveryRow).order_by(col(DeliveryRow.id)).limit(limit)
+        query = select(DeliveryRow)
         if own is not None:
             query = query.where(col(DeliveryRow.organisation).in_(own))
         for column, wanted in (
@@ -45,18 +44,16 @@ class SqlDeliveries:
         ):
             if wanted is not None:
                 query = query.where(column == wanted)
-        if after is not None:
-            query = query.where(col(DeliveryRow.id) > after)
-        found = reading.page(self.session, query, delivery_of, key=col(DeliveryRow.id))
-        self.rows.hold_page(
+        return self.rows.page(
             self.session,
             DELIVERIES,
-            [one.id for one in found],
+            query,
+            delivery_of,
+            key=col(DeliveryRow.id),
             after=after,
             limit=limit,
             is_all=own is None,
         )
-        return found
 
     def save(self, delivery: Delivery, *, audit: Entry, alive_at: datetime) -> Delivery:
         stored = replace(delivery, version=delivery.version + 1, pending=())

@@ -13,7 +13,6 @@ from sqlmodel import Session, col, select
 from catalogue import Protocol
 from common.audit import Entry as AuditEntry
 from common.audit import LoggedRows, telling
-from common.db import reading
 from common.db import replacement as columns
 from common.db.saving import overwrite, record
 from common.errors import EditedMeanwhile, EditionNotFound
@@ -69,7 +68,7 @@ class SqlEditions:
         after: UUID | None,
         limit: int,
     ) -> Sequence[Edition]:
-        query = select(EditionRow).order_by(col(EditionRow.id)).limit(limit)
+        query = select(EditionRow)
         if scope.own is not None:
             query = query.where(_is_of(scope.own))
         if data_set is not None:
@@ -79,18 +78,16 @@ class SqlEditions:
         if period is not None:
             query = query.where(col(EditionRow.period_first) <= period.last)
             query = query.where(col(EditionRow.period_last) >= period.first)
-        if after is not None:
-            query = query.where(col(EditionRow.id) > after)
-        found = reading.page(self.session, query, edition_of_row, key=col(EditionRow.id))
-        self.rows.hold_page(
+        return self.rows.page(
             self.session,
             EDITIONS,
-            [one.id for one in found],
+            query,
+            edition_of_row,
+            key=col(EditionRow.id),
             after=after,
             limit=limit,
             is_all=scope.own is None,
         )
-        return found
 
     def hold(self, ids: Sequence[UUID]) -> None:
         self.rows.compare(self.session, EDITIONS, ids)

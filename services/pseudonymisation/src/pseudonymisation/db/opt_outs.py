@@ -10,7 +10,6 @@ from sqlmodel import Session, col, select
 
 from common.audit import Entry as AuditEntry
 from common.audit import LoggedRows, telling
-from common.db import reading
 from common.db import replacement as columns
 from common.db.saving import put, record
 from common.db.turns import take_turns
@@ -51,16 +50,18 @@ class SqlOptOutLists:
         return standing(self.session)
 
     def page(self, *, state: State | None, after: UUID | None, limit: int) -> Sequence[OptOutList]:
-        query = select(OptOutListRow).order_by(col(OptOutListRow.id)).limit(limit)
+        query = select(OptOutListRow)
         if state is not None:
             query = query.where(col(OptOutListRow.state) == state.value)
-        if after is not None:
-            query = query.where(col(OptOutListRow.id) > after)
-        found = reading.page(self.session, query, to_list, key=col(OptOutListRow.id))
-        self.rows.hold_page(
-            self.session, LISTS, [one.id for one in found], after=after, limit=limit
+        return self.rows.page(
+            self.session,
+            LISTS,
+            query,
+            to_list,
+            key=col(OptOutListRow.id),
+            after=after,
+            limit=limit,
         )
-        return found
 
     def hold(self, ids: Sequence[UUID]) -> None:
         self.rows.compare(self.session, LISTS, ids)
@@ -94,16 +95,18 @@ class SqlOptOutChecks:
     def page(
         self, *, state: CheckState | None, by: Moment, after: UUID | None, limit: int
     ) -> Sequence[OptOutCheck]:
-        query = select(OptOutCheckRow).order_by(col(OptOutCheckRow.id)).limit(limit)
+        query = select(OptOutCheckRow)
         if state is not None:
             query = query.where(_stands(state, by))
-        if after is not None:
-            query = query.where(col(OptOutCheckRow.id) > after)
-        found = reading.page(self.session, query, to_check, key=col(OptOutCheckRow.id))
-        self.rows.hold_page(
-            self.session, CHECKS, [one.id for one in found], after=after, limit=limit
+        return self.rows.page(
+            self.session,
+            CHECKS,
+            query,
+            to_check,
+            key=col(OptOutCheckRow.id),
+            after=after,
+            limit=limit,
         )
-        return found
 
     def hold(self, ids: Sequence[UUID]) -> None:
         self.rows.compare(self.session, CHECKS, ids)

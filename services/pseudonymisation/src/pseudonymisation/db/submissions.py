@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from catalogue import Protocol
 from common.audit import Entry as AuditEntry
 from common.audit import Kept, LoggedRows, telling
-from common.db import claims, reading
+from common.db import claims
 from common.db.saving import put, record
 from common.jobs import SignOfLife
 from common.unreadable import from_row
@@ -75,23 +75,21 @@ class SqlSubmissions:
     def page(
         self, scope: Scope, *, data_set: str | None, after: UUID | None, limit: int
     ) -> Sequence[Submission]:
-        query = select(SubmissionRow).order_by(col(SubmissionRow.id)).limit(limit)
+        query = select(SubmissionRow)
         if scope.own is not None:
             query = query.where(_is_own(scope.own))
         if data_set is not None:
             query = query.where(col(SubmissionRow.data_set) == data_set)
-        if after is not None:
-            query = query.where(col(SubmissionRow.id) > after)
-        found = reading.page(self.session, query, _to_submission, key=col(SubmissionRow.id))
-        self.rows.hold_page(
+        return self.rows.page(
             self.session,
             SUBMISSIONS,
-            [one.id for one in found],
+            query,
+            _to_submission,
+            key=col(SubmissionRow.id),
             after=after,
             limit=limit,
             is_all=scope.own is None,
         )
-        return found
 
     def hold(self, ids: Sequence[UUID]) -> None:
         self.rows.compare(self.session, SUBMISSIONS, ids)

@@ -10,7 +10,6 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from common.audit import Entry, LoggedRows, telling
-from common.db import reading
 from common.db.saving import record
 from common.db.turns import take_turns
 from common.unreadable import from_row
@@ -84,14 +83,16 @@ class SqlInvoiceMatches:
         record(self.session, events=(), audit=told)
 
     def page(self, *, after: UUID | None, limit: int) -> Sequence[InvoiceMatch]:
-        query = select(InvoiceMatchRow).order_by(col(InvoiceMatchRow.id)).limit(limit)
-        if after is not None:
-            query = query.where(col(InvoiceMatchRow.id) > after)
-        found = reading.page(self.session, query, _to_match, key=col(InvoiceMatchRow.id))
-        self.rows.hold_page(
-            self.session, INVOICE_MATCHES, [one.id for one in found], after=after, limit=limit
+        query = select(InvoiceMatchRow)
+        return self.rows.page(
+            self.session,
+            INVOICE_MATCHES,
+            query,
+            _to_match,
+            key=col(InvoiceMatchRow.id),
+            after=after,
+            limit=limit,
         )
-        return found
 
 
 @from_row

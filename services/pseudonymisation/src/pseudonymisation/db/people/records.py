@@ -11,7 +11,6 @@ from sqlmodel import Session, col, select
 
 from common import audit as audit_log
 from common.audit import Entry, LoggedRows, telling
-from common.db import reading
 from common.db import replacement as columns
 from common.db.idempotency import SqlIdempotencyKeys
 from common.db.saving import put, record
@@ -89,14 +88,16 @@ class SqlRegistrations:
         return [key for key in named if key is not None]
 
     def page(self, *, after: UUID | None, limit: int) -> Sequence[RegistrationList]:
-        query = select(RegistrationListRow).order_by(col(RegistrationListRow.id)).limit(limit)
-        if after is not None:
-            query = query.where(col(RegistrationListRow.id) > after)
-        found = reading.page(self.session, query, _to_list, key=col(RegistrationListRow.id))
-        self.rows.hold_page(
-            self.session, REGISTRATIONS, [one.id for one in found], after=after, limit=limit
+        query = select(RegistrationListRow)
+        return self.rows.page(
+            self.session,
+            REGISTRATIONS,
+            query,
+            _to_list,
+            key=col(RegistrationListRow.id),
+            after=after,
+            limit=limit,
         )
-        return found
 
     def hold(self, ids: Sequence[UUID]) -> None:
         self.rows.compare(self.session, REGISTRATIONS, ids)
@@ -134,23 +135,19 @@ class SqlReidentifications:
     def page(
         self, *, practice: Collection[str] | None, after: UUID | None, limit: int
     ) -> Sequence[Reidentification]:
-        query = select(ReidentificationRow).order_by(col(ReidentificationRow.id)).limit(limit)
+        query = select(ReidentificationRow)
         if practice is not None:
             query = query.where(col(ReidentificationRow.practice).in_(practice))
-        if after is not None:
-            query = query.where(col(ReidentificationRow.id) > after)
-        found = reading.page(
-            self.session, query, _to_reidentification, key=col(ReidentificationRow.id)
-        )
-        self.rows.hold_page(
+        return self.rows.page(
             self.session,
             REIDENTIFICATIONS,
-            [one.id for one in found],
+            query,
+            _to_reidentification,
+            key=col(ReidentificationRow.id),
             after=after,
             limit=limit,
             is_all=practice is None,
         )
-        return found
 
     def asked_since(self, since: datetime, *, practice: Collection[str]) -> int:
         take_turns(self.session, DAYS)

@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from common.audit import Entry, LoggedRows, telling
-from common.db import reading
 from common.db.saving import put, record
 from common.unreadable import from_row
 from pseudonymisation.db.held.kept import PREPARATIONS, SUBJECT_ACCESS
@@ -34,14 +33,16 @@ class SqlSubjectAccess:
         return _to_request(row)
 
     def page(self, *, after: UUID | None, limit: int) -> Sequence[SubjectAccess]:
-        query = select(SubjectAccessRow).order_by(col(SubjectAccessRow.id)).limit(limit)
-        if after is not None:
-            query = query.where(col(SubjectAccessRow.id) > after)
-        found = reading.page(self.session, query, _to_request, key=col(SubjectAccessRow.id))
-        self.rows.hold_page(
-            self.session, SUBJECT_ACCESS, [one.id for one in found], after=after, limit=limit
+        query = select(SubjectAccessRow)
+        return self.rows.page(
+            self.session,
+            SUBJECT_ACCESS,
+            query,
+            _to_request,
+            key=col(SubjectAccessRow.id),
+            after=after,
+            limit=limit,
         )
-        return found
 
     def past(self, at: datetime) -> Sequence[SubjectAccess]:
         query = (

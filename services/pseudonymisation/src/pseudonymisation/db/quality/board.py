@@ -10,7 +10,6 @@ from sqlmodel import Session, col
 
 from common.audit import Entry as AuditEntry
 from common.audit import LoggedRows, telling
-from common.db import reading
 from common.db.saving import put, record
 from common.replacement import State as Replacement
 from common.unreadable import from_row
@@ -40,25 +39,23 @@ class SqlBoard:
     def expectations(
         self, wanted: OfBoard, scope: Scope, *, after: UUID | None, limit: int | None
     ) -> Sequence[Expectation]:
-        query = select(ExpectationRow).order_by(col(ExpectationRow.id)).limit(limit)
+        query = select(ExpectationRow)
         if scope.own is not None:
             query = query.where(col(ExpectationRow.provider).in_(scope.own))
         if wanted.data_set is not None:
             query = query.where(col(ExpectationRow.data_set) == wanted.data_set)
         if wanted.provider is not None:
             query = query.where(col(ExpectationRow.provider) == wanted.provider)
-        if after is not None:
-            query = query.where(col(ExpectationRow.id) > after)
-        found = reading.page(self.session, query, _to_expectation, key=col(ExpectationRow.id))
-        self.rows.hold_page(
+        return self.rows.page(
             self.session,
             EXPECTATIONS,
-            [one.id for one in found],
+            query,
+            _to_expectation,
+            key=col(ExpectationRow.id),
             after=after,
             limit=limit,
             is_all=scope.own is None and wanted == OfBoard(),
         )
-        return found
 
     def editions(
         self, wanted: OfBoard, scope: Scope, *, first: str, last: str
