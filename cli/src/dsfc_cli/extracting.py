@@ -6,19 +6,9 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    DisseminationUrl,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    Role,
-    SuiteDirectory,
-    print_table,
-)
+from dsfc_cli.calling import Caller, caller_of, calls, print_table
 from dsfc_cli.tabulating import filter_of
-from dsfc_client import URLS, ExtractPreview
+from dsfc_client import ExtractPreview
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -50,28 +40,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 @app.callback()
+@calls("dissemination")
 def extracts(
+    caller: Caller,
     context: typer.Context,
-    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
-    role: Role = None,
-    key: KeyFile = None,
-    profile: ProfileFile = None,
-    directory: SuiteDirectory = SUITE,
-    issuer: IssuerUrl = URLS["issuer"],
-    dissemination: DisseminationUrl = URLS["dissemination"],
 ) -> None:
     """Extracts: previewed with what should be warned of, asked for, and shown.
 
     Example: dsfc extracts --as csu-0df-analytics list
     """
-    context.obj = Caller(
-        client=client,
-        role=role,
-        key=key,
-        profile=profile,
-        directory=directory,
-        urls={**URLS, "issuer": issuer, "dissemination": dissemination},
-    )
+    context.obj = caller
 
 
 @app.command("preview")
@@ -95,7 +73,7 @@ def preview(
     Example: dsfc extracts --as csu preview DARS-NIC-… CSDS --period 2018-04
     """
     body = _body(agreement, data_set, period, field, only, form, since, purpose, classification)
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         found = dsfc.dissemination.preview(body)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
@@ -128,7 +106,7 @@ def ask(
     Example: dsfc extracts --as csu ask DARS-NIC-… CSDS --period 2018-04
     """
     body = _body(agreement, data_set, period, field, only, form, since, purpose, classification)
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         found = dsfc.dissemination.preview(body)
         _warned(found)
         if found.warnings and not is_accepted:
@@ -151,7 +129,7 @@ def list_extracts(
     """
     wanted = {"agreement": agreement, "edition": edition}
     filters = {name: value for name, value in wanted.items() if value is not None}
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         found = list(dsfc.dissemination.extracts(**filters))
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
@@ -174,7 +152,7 @@ def show_extract(context: typer.Context, extract_id: Id, as_json: AsJson = False
 
     Example: dsfc extracts --as csu show 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         found = dsfc.dissemination.extract(extract_id)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
@@ -235,8 +213,3 @@ def _reasons(found: ExtractPreview) -> list[str]:
 def _warned(found: ExtractPreview) -> None:
     for one in found.warnings:
         typer.echo(f"{one['code']}: {one['detail']} Add: {', '.join(one['fields'])}.", err=True)
-
-
-def _caller(context: typer.Context) -> Caller:
-    caller: Caller = context.obj
-    return caller

@@ -7,18 +7,8 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    PseudonymisationUrl,
-    Role,
-    SuiteDirectory,
-    failed,
-)
-from dsfc_client import URLS, OptOutCheck
+from dsfc_cli.calling import Caller, caller_of, calls, failed
+from dsfc_client import OptOutCheck
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,28 +18,16 @@ Id = Annotated[UUID, typer.Argument(metavar="ID", help="As `list` names it.")]
 
 
 @app.callback()
+@calls("pseudonymisation", client="dscro-operator", who="The DSCRO's client.")
 def opt_out_checks(
+    caller: Caller,
     context: typer.Context,
-    client: Annotated[str, typer.Option("--as", help="The DSCRO's client.")] = "dscro-operator",
-    role: Role = None,
-    key: KeyFile = None,
-    profile: ProfileFile = None,
-    directory: SuiteDirectory = SUITE,
-    issuer: IssuerUrl = URLS["issuer"],
-    pseudonymisation: PseudonymisationUrl = URLS["pseudonymisation"],
 ) -> None:
     """Open national checks, fetch their requests, send their replies, and see how they stand.
 
     Example: dsfc opt-out-checks list
     """
-    context.obj = Caller(
-        client=client,
-        role=role,
-        key=key,
-        profile=profile,
-        directory=directory,
-        urls={**URLS, "issuer": issuer, "pseudonymisation": pseudonymisation},
-    )
+    context.obj = caller
 
 
 @app.command("list")
@@ -64,7 +42,7 @@ def list_checks(
 
     Example: dsfc opt-out-checks list --state overdue
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         found = list(dsfc.pseudonymisation.opt_out_checks(state=state))
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
@@ -96,7 +74,7 @@ def open_check(
 
     Example: dsfc opt-out-checks open SUS_APC 2018-04 --purpose RS --once april
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         _tell(dsfc.pseudonymisation.open_check(data_set, periods, purpose, key=key))
 
 
@@ -112,7 +90,7 @@ def fetch_request(
     """
     if to.exists():
         raise failed(f"{to} is there already.")
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         to.touch(mode=0o600)
         dsfc.pseudonymisation.check_request(id_, to)
         _tell(dsfc.pseudonymisation.opt_out_check(id_))
@@ -131,13 +109,8 @@ def send_reply(
 
     Example: dsfc opt-out-checks reply ID reply.dat --reference NDOO-BCDFGHJKLMNPQRST
     """
-    with _caller(context).connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         _tell(dsfc.pseudonymisation.answer_check(id_, reply, reference))
-
-
-def _caller(context: typer.Context) -> Caller:
-    caller: Caller = context.obj
-    return caller
 
 
 def _tell(check: OptOutCheck) -> None:

@@ -1,11 +1,13 @@
 """What FastAPI hands to the endpoints: taken from the lifespan's state, never global."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
+import anyio
+from anyio.to_thread import run_sync
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
@@ -15,8 +17,19 @@ from pseudonymisation.intake.api import permissions
 from pseudonymisation.intake.domain.errors import TooManyUploads, UploadIncomplete
 from pseudonymisation.intake.use_cases.context import IntakeContext
 
+Begun = TypeVar("Begun")
+Taking = TypeVar("Taking", bound="TakesBlocks")
+
 BLOCK_BYTES = 1 << 20
 """Chunks are collected to so much before a thread works on them."""
+
+
+class TakesBlocks(Protocol):
+    """What a body is given to; what it does not finish it abandons."""
+
+    def take(self, block: bytes, /) -> object: ...
+
+    def abandon(self) -> object: ...
 
 
 class Uploads:
@@ -37,6 +50,27 @@ class Uploads:
             yield
         finally:
             self._count -= 1
+
+    @asynccontextmanager
+    async def into(
+        self, request: Request, begin: Callable[[], tuple[Begun, Taking]]
+    ) -> AsyncIterator[tuple[Begun, Taking]]:
+        """Give the body to what `begin` opens, and then both that it returned to who finishes it.
+
+        Where anything fails on the way, also where the request is cancelled, nothing of the upload
+        stays. Raise TooManyUploads, UploadIncomplete, and what the taking raises.
+        """
+        async with self.counted():
+            with anyio.CancelScope(shield=True):  # else nobody would abandon what it opened
+                begun, taking = await run_sync(begin)
+            try:
+                async for block in self.blocks(request):
+                    await run_sync(taking.take, block)
+                yield begun, taking
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await run_sync(taking.abandon)
+                raise
 
     async def blocks(self, request: Request) -> AsyncIterator[bytes]:
         """Return the body in blocks; where it breaks off, first what came before that.

@@ -21,7 +21,6 @@ from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.errors import (
     CheckAsksNobody,
     CheckTooLarge,
-    ReplyOfAnotherCheck,
 )
 from pseudonymisation.intake.domain.national_check.life import CheckRule, CheckState
 from pseudonymisation.intake.domain.opt_out import ListContent
@@ -131,7 +130,7 @@ def request_of(check_id: UUID, *, ctx: IntakeContext) -> Iterator[bytes]:
 
 def begin_reply(
     check_id: UUID, reference: str, *, ctx: IntakeContext
-) -> tuple[OptOutCheck, UUID, ListImport]:
+) -> tuple[tuple[OptOutCheck, UUID], ListImport]:
     """Prepare to take a reply, which came with that reference.
 
     Raises:
@@ -143,13 +142,9 @@ def begin_reply(
         check = tx.opt_out_checks.get(check_id)
     if check.reply is None:
         check.require_open(_rule(at, ctx=ctx), day=legal_day(at))
-    try:
-        check.require_asked(reference)
-    except ReplyOfAnotherCheck as refused:
-        note_refusal(check_id, refused, ctx=ctx)
-        raise
+    check.require_asked(reference)
     reply_id = new_id()
-    return check, reply_id, ctx.haven.cleared(reply_id)
+    return (check, reply_id), ctx.haven.cleared(reply_id)
 
 
 def finish_reply(

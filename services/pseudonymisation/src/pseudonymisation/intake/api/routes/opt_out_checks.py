@@ -301,22 +301,17 @@ async def put_reply(
     that looks like something else (`signals`), is `waiting` for a second person, and only who is
     cleared by both is used.
     """
-    async with uploads.counted():
-        check, reply_id, coming = await run_sync(
-            partial(use_cases.begin_reply, check_id, reference, ctx=ctx)
-        )
-        try:
-            async for block in uploads.blocks(request):
-                await run_sync(coming.take, block)
+    begin = partial(use_cases.begin_reply, check_id, reference, ctx=ctx)
+    try:
+        async with uploads.into(request, begin) as ((check, reply_id), coming):
             stored = await run_sync(
                 partial(use_cases.finish_reply, check, reply_id, coming, ctx=ctx)
             )
-        except BaseException as refused:
-            with anyio.CancelScope(shield=True):
-                await run_sync(coming.abandon)
-                await run_sync(partial(use_cases.note_refusal, check_id, refused, ctx=ctx))
-            raise
-        return await run_sync(_shown, stored, ctx)
+    except BaseException as refused:
+        with anyio.CancelScope(shield=True):
+            await run_sync(partial(use_cases.note_refusal, check_id, refused, ctx=ctx))
+        raise
+    return await run_sync(_shown, stored, ctx)
 
 
 @router.post(

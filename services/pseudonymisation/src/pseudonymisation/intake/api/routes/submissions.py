@@ -5,14 +5,13 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-import anyio
 import structlog
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from common.audit import RecordNotAsLogged, is_as_logged
-from common.errors import AppError, TransitionRefused
+from common.errors import TransitionRefused
 from common.texts import Scanned
 from common.web.idempotency import IdempotencyKey, fingerprint
 from common.web.pagination import LIMIT_DEFAULT, LIMIT_MAX, Page, Paging
@@ -28,8 +27,6 @@ from pseudonymisation.intake.api.schemas.submissions import (
 )
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.use_cases import submissions as use_cases
-from pseudonymisation.intake.use_cases.context import IntakeContext
-from pseudonymisation.intake.use_cases.uploads.ports import Upload
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -134,25 +131,16 @@ async def put_content(
     leaves it open, to be sent again.
     """
     form, announced = declared.form_of(request), declared.digests(request)
-    async with uploads.counted():
-        begin = partial(use_cases.begin_upload, submission_id, form, ctx=ctx)
-        submission, upload = await run_sync(begin)
-        try:
-            async for block in uploads.blocks(request):
-                await run_sync(upload.take, block)
-            stored = await run_sync(
-                partial(
-                    use_cases.finish_upload, submission, upload, form, announced=announced, ctx=ctx
-                )
+    begin = partial(use_cases.begin_upload, submission_id, form, ctx=ctx)
+    try:
+        async with uploads.into(request, begin) as (submission, upload):
+            finish = partial(
+                use_cases.finish_upload, submission, upload, form, announced=announced, ctx=ctx
             )
-        except errors.ContentRefused as refusal:
-            await run_sync(_refuse, submission_id, upload, refusal, ctx)
-            raise
-        except BaseException:
-            # Also where the request is cancelled: nothing of the upload stays.
-            with anyio.CancelScope(shield=True):
-                await run_sync(upload.abandon)
-            raise
+            stored = await run_sync(finish)
+    except errors.ContentRefused as refusal:
+        await run_sync(partial(use_cases.refuse_upload, submission_id, refusal, ctx=ctx))
+        raise
     return SubmissionView.of(stored)
 
 
@@ -227,8 +215,3 @@ def get_quarantined_rows(
             "Content-Disposition": f'attachment; filename="quarantine-{submission_id}.csv"',
         },
     )
-
-
-def _refuse(submission_id: UUID, upload: Upload, refusal: AppError, ctx: IntakeContext) -> None:
-    upload.abandon()
-    use_cases.refuse_upload(submission_id, refusal, ctx=ctx)

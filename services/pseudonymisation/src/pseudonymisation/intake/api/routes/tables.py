@@ -5,11 +5,10 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Request
 
-from common.errors import AppError, TransitionRefused
+from common.errors import TransitionRefused
 from common.texts import Scanned
 from common.web.problems import responses
 from pseudonymisation.intake.api import declared
@@ -18,9 +17,7 @@ from pseudonymisation.intake.api.routes.submissions import CONTENT_REFUSALS, TAB
 from pseudonymisation.intake.api.schemas.submissions import SubmissionView
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.use_cases import submissions
-from pseudonymisation.intake.use_cases.context import IntakeContext
 from pseudonymisation.intake.use_cases.uploads import tables as use_cases
-from pseudonymisation.intake.use_cases.uploads.ports import Upload
 
 router = APIRouter(prefix="/v1/submissions/{submission_id}", tags=["submissions"])
 
@@ -52,24 +49,16 @@ async def put_table(
     that is refused leaves it. The submission is closed when all came.
     """
     form, announced = declared.form_of(request), declared.digests(request)
-    async with uploads.counted():
-        begin = partial(submissions.begin_upload, submission_id, form, ctx=ctx, table=table)
-        submission, upload = await run_sync(begin)
-        try:
-            async for block in uploads.blocks(request):
-                await run_sync(upload.take, block)
+    begin = partial(submissions.begin_upload, submission_id, form, ctx=ctx, table=table)
+    try:
+        async with uploads.into(request, begin) as (submission, upload):
             finish = partial(
                 use_cases.finish, submission, table, upload, form, announced=announced, ctx=ctx
             )
             stored = await run_sync(finish)
-        except errors.ContentRefused as refusal:
-            await run_sync(_refuse, submission_id, table, upload, refusal, ctx)
-            raise
-        except BaseException:
-            # Also where the request is cancelled: nothing of the upload stays.
-            with anyio.CancelScope(shield=True):
-                await run_sync(upload.abandon)
-            raise
+    except errors.ContentRefused as refusal:
+        await run_sync(partial(use_cases.refuse, submission_id, table, refusal, ctx=ctx))
+        raise
     return SubmissionView.of(stored)
 
 
@@ -87,10 +76,3 @@ async def put_table(
 def close_submission(submission_id: UUID, ctx: SubmitCtx) -> SubmissionView:
     """Close a submission of several tables: all came, and they are landed next, together."""
     return SubmissionView.of(use_cases.close(submission_id, ctx=ctx))
-
-
-def _refuse(
-    submission_id: UUID, table: str, upload: Upload, refusal: AppError, ctx: IntakeContext
-) -> None:
-    upload.abandon()
-    use_cases.refuse(submission_id, table, refusal, ctx=ctx)

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
 
@@ -66,18 +65,11 @@ async def import_registrations(
     practice's patient only where both lists say so. Numbers become haven tokens as they come in.
     """
     announced = use_cases.RegistrationDeclaration(list_date=list_date, declared=declared_count)
-    async with uploads.counted():
-        list_id, coming = await run_sync(partial(use_cases.begin_import, announced, ctx=ctx))
-        try:
-            async for block in uploads.blocks(request):
-                await run_sync(coming.take, block)
-            stored = await run_sync(
-                partial(use_cases.finish_import, list_id, announced, coming, key=key, ctx=ctx)
-            )
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await run_sync(coming.abandon)
-            raise
+    begin = partial(use_cases.begin_import, announced, ctx=ctx)
+    async with uploads.into(request, begin) as (list_id, coming):
+        stored = await run_sync(
+            partial(use_cases.finish_import, list_id, announced, coming, key=key, ctx=ctx)
+        )
     return RegistrationListView.of_list(stored)
 
 
