@@ -381,8 +381,9 @@ def test_one_person_cannot_lift_a_hold_and_two_can():
 
     one = approve(agreement, "first")
     assert state(one) is AgreementState.SUSPENDED
-    with pytest.raises(LiftNeedsAnotherPerson):
-        approve(one, "first")
+    for same in ("first", "First", " FIRST "):
+        with pytest.raises(LiftNeedsAnotherPerson):
+            approve(one, same)
 
     later = NOW + timedelta(hours=1)
     two = approve(one, "second", later)

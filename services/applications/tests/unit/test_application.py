@@ -186,10 +186,8 @@ def test_what_others_have_to_know_is_told(state, verb, outcome, event):
 )
 class TestNobodyDecidesOnTheirOwn:
     def test_not_as_a_person_whatever_organisation_the_token_names(self, state, verb):
-        for organisation in (CCG, BODY, "0AR"):
-            author = replace(
-                fitting_actor(state, verb), subject="editor", organisation=organisation
-            )
+        for organisation, subject in ((CCG, "editor"), (BODY, "Editor "), ("0AR", "EDITOR")):
+            author = replace(fitting_actor(state, verb), subject=subject, organisation=organisation)
 
             with pytest.raises(OwnApplication):
                 act(in_state(state), verb, author)
@@ -211,7 +209,7 @@ class TestNobodyDecidesOnTheirOwn:
 def test_the_case_officer_and_the_advisers_do_not_decide(verb):
     application = in_state(State.APPROVAL, officers=("officer",), advisers=("member",))
 
-    for subject in ("officer", "member"):
+    for subject in ("officer", "member", "Officer", " MEMBER"):
         with pytest.raises(SameHands):
             act(application, verb, replace(APPROVER, subject=subject))
 

@@ -52,7 +52,9 @@ from common.replacement.standing import (
     ReplacementStatus,
     SecondPersonNeeded,
     State,
+    is_one_of,
     is_same_person,
+    person_of,
     require_another_person,
 )
 
@@ -70,7 +72,9 @@ __all__ = [
     "ReplacementStatus",
     "SecondPersonNeeded",
     "State",
+    "is_one_of",
     "is_same_person",
     "of_late",
+    "person_of",
     "require_another_person",
 ]

@@ -1,5 +1,6 @@
 """How a replacement stands: accepted at once, or waiting for a second person. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,9 +16,19 @@ class SecondPersonNeeded(Conflict):
     title = "A second person must decide"
 
 
+def person_of(subject: str) -> str:
+    """Return what the subjects of a person's tokens have in common, however they are written."""
+    return subject.strip().casefold()
+
+
 def is_same_person(one: str, other: str) -> bool:
     """Check whether two subjects of tokens are the same, however they are written."""
-    return one.strip().casefold() == other.strip().casefold()
+    return person_of(one) == person_of(other)
+
+
+def is_one_of(person: str, people: Iterable[str]) -> bool:
+    """Check whether a subject of a token is one of others, however they are written."""
+    return any(is_same_person(person, one) for one in people)
 
 
 def require_another_person(first: str, second: str, detail: str) -> None:

@@ -48,6 +48,7 @@ from applications.domain.sections import Answers
 from applications.domain.sections.forms import Kind, Section
 from applications.domain.sections.terms import OURS, Condition, SpecialConditions
 from common.errors import TransitionRefused
+from common.replacement import is_one_of
 from common.security.principal import BODY
 
 
@@ -409,7 +410,7 @@ class Application:
 
         The Body may itself be a party (ruling 14); then its people are told apart by person only.
         """
-        if by.subject in self.authors:
+        if is_one_of(by.subject, self.authors):
             raise OwnApplication(
                 "You drafted, answered or submitted this application; another person must take"
                 " this step."
@@ -421,7 +422,7 @@ class Application:
                 " this step."
             )
         for name, people in not_among.items():
-            if by.subject in people:
+            if is_one_of(by.subject, people):
                 raise SameHands(
                     f"You were {name} of this application; another person must take this step."
                 )

@@ -33,6 +33,7 @@ from common.db import engine as engines
 from common.db.tables import audit_leaf, table_of
 from common.db.unit_of_work import translated
 from common.ids import canonical, digest
+from common.replacement import person_of
 
 LeavesByAction = Mapping[str, Sequence[Mapping[str, Any]]]
 """Leaves of the audit log by their action."""
@@ -261,13 +262,13 @@ def _lifted(session: Session, by_action: LeavesByAction) -> Iterator[str]:
     """Yield holds that were lifted by fewer people than it takes, or by one not in the log."""
     people: defaultdict[str, set[str]] = defaultdict(set)
     for leaf in by_action["hold-lift-approved"]:
-        people[leaf["detail"]["hold"]].add(leaf["subject"])
+        people[leaf["detail"]["hold"]].add(person_of(leaf["subject"]))
     hold, lift = table_of(t.HoldRow), table_of(t.HoldLiftRow)
     for row in session.execute(select(*hold.c).where(hold.c.lifted_at.is_not(None))):
         if len(people[str(row.id)]) < PEOPLE_TO_LIFT:
             yield f"Hold {row.id} is lifted, and the audit log tells of fewer than two people."
     for row in session.execute(select(*lift.c)):
-        if row.approved_by not in people[str(row.hold_id)]:
+        if person_of(row.approved_by) not in people[str(row.hold_id)]:
             yield f"Hold {row.hold_id} has a reason to lift that the audit log does not tell of."
 
 

@@ -10,6 +10,7 @@ from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.errors import LiftNeedsAnotherPerson
+from common.replacement import is_one_of
 from statements.vocabulary import LineKey
 
 PEOPLE_TO_LIFT = 2
@@ -61,7 +62,7 @@ class Hold:
         """
         if self.lifted_at is not None:
             return self
-        if any(lift.approved_by == by for lift in self.lifts):
+        if is_one_of(by, (lift.approved_by for lift in self.lifts)):
             raise LiftNeedsAnotherPerson("You have approved this already; another person must.")
         lifts = (*self.lifts, Lift(id=lift_id, approved_by=by, approved_at=at, reason=reason))
         lifted_at = at if len(lifts) >= PEOPLE_TO_LIFT else None

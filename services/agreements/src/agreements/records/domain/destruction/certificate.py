@@ -20,6 +20,7 @@ from agreements.records.domain.errors import (
 )
 from common.clock import legal_day
 from common.ids import digest_of
+from common.replacement import is_one_of
 
 PEOPLE_TO_ACCEPT = 2
 
@@ -300,8 +301,8 @@ class Destruction:
 
         """
         self.require_complete()
-        before = {a.accepted_by for a in self.acceptances if a.covers == self.covers}
-        if acceptance.accepted_by in before:
+        before = [a.accepted_by for a in self.acceptances if a.covers == self.covers]
+        if is_one_of(acceptance.accepted_by, before):
             raise DestructionNeedsAnotherPerson(
                 "You have accepted this already; another person must."
             )

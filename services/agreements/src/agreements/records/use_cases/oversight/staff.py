@@ -20,6 +20,7 @@ from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.organisations import require_known
 from agreements.records.use_cases.ports import Slice, Transaction
 from common.clock import legal_day
+from common.replacement import is_same_person
 from common.security.roles import TRAINED
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -61,7 +62,7 @@ def record(asked: StaffRecord, *, ctx: Context) -> StaffRecord:
 
 
 def _require_another(subject: str, ctx: Context) -> None:
-    if subject == ctx.principal.subject:
+    if is_same_person(subject, ctx.principal.subject):
         raise StaffRecordOfOneself("Somebody else in your role has to record it.")
 
 
