@@ -7,34 +7,21 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import (
-    SUITE,
-    Caller,
-    IssuerUrl,
-    KeyFile,
-    ProfileFile,
-    Role,
-    SuiteDirectory,
-)
-from dsfc_client import URLS, Linkage
+from dsfc_cli.calling import Caller, calls
+from dsfc_client import Linkage
 
 HEADER = ("line", "purpose", "data_set", "classification", "linked", "by", "refused")
 Row = tuple[int | str, ...]
 
 
+@calls("agreements")
 def command(
+    caller: Caller,
     agreement: Annotated[str, typer.Argument(help="Reference of the agreement.")],
-    client: Annotated[str, typer.Option("--as", help="Who asks: a client of the issuer.")],
     line: Annotated[
         int | None,
         typer.Option(min=1, help="A line: what it is linked with, and why not with the others."),
     ] = None,
-    role: Role = None,
-    key: KeyFile = None,
-    directory: SuiteDirectory = SUITE,
-    profile: ProfileFile = None,
-    issuer: IssuerUrl = URLS["issuer"],
-    agreements: Annotated[str, typer.Option(help="Where agreements is.")] = URLS["agreements"],
 ) -> None:
     """Print which lines of an agreement could be linked by person, as CSV.
 
@@ -44,14 +31,6 @@ def command(
 
     Example: dsfc linkage DARS-NIC-123456-A1B2C --line 1 --as csu-0df-analytics
     """
-    caller = Caller(
-        client=client,
-        role=role,
-        key=key,
-        directory=directory,
-        profile=profile,
-        urls={**URLS, "issuer": issuer, "agreements": agreements},
-    )
     with caller.connected() as dsfc:
         found = dsfc.agreements.linkage(agreement, line=line)
     writer = csv.writer(sys.stdout, lineterminator="\n")
