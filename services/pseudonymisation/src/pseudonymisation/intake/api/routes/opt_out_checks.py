@@ -75,6 +75,7 @@ Reference = Annotated[
         description="The reference of the message that the reply came with; that of the check.",
         examples=["NDOO-BCDFGHJKLMNPQRST"],
     ),
+    Scanned(code=True),
 ]
 
 
