@@ -33,6 +33,7 @@ ProfileFile = Annotated[
         help="Of a suite, as `dsfc up` and `dsfc keys` write it; goes before the options of where.",
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 SUITE: Final = Path("var/up")
 BASE_PORT: Final = 8400
 """Of the issuer of a suite that runs here; the services follow."""

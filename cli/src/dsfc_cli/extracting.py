@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, caller_of, calls, print_table
+from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table
 from dsfc_cli.tabulating import filter_of
 from dsfc_client import ExtractPreview
 
@@ -36,7 +36,6 @@ Since = Annotated[
 Purpose = Annotated[str, typer.Option(help="Of the agreement's line.")]
 Classification = Annotated[str, typer.Option(help="Of the line.")]
 Id = Annotated[UUID, typer.Argument(metavar="ID", help="Of the extract.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 @app.callback()

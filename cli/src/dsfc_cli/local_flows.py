@@ -9,7 +9,7 @@ import typer
 from catalogue import InvalidDataSet
 from catalogue.flows import example, flow_rules, read_flow
 from catalogue.store import placed
-from dsfc_cli.calling import Caller, caller_of, calls, print_table
+from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table
 from dsfc_client import LocalFlow
 
 app = typer.Typer(no_args_is_help=True)
@@ -21,7 +21,6 @@ FlowFile = Annotated[
 ]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Of the local flow.")]
 Reason = Annotated[str, typer.Option(help="Why, in a sentence.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 AgreementsUrl = Annotated[str, typer.Option(help="Where agreements is.")]
 
 

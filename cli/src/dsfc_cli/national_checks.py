@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, caller_of, calls, failed
+from dsfc_cli.calling import AsJson, Caller, caller_of, calls, failed
 from dsfc_client import OptOutCheck
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ def list_checks(
     state: Annotated[
         str | None, typer.Option(help="Only those that stand so, as `overdue` or `waiting`.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List checks: how each stands, how old it is, until when it is good, and what comes next.
 

@@ -6,14 +6,13 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, caller_of, calls, print_table
+from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table
 from dsfc_cli.tabulating import filter_of
 from dsfc_client import StandingOrder
 
 app = typer.Typer(no_args_is_help=True)
 
 Id = Annotated[UUID, typer.Argument(metavar="ID", help="Of the standing order.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 @app.callback()

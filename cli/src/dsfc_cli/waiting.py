@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, caller_of, calls, failed, print_table
+from dsfc_cli.calling import AsJson, Caller, caller_of, calls, failed, print_table
 from dsfc_client import (
     Agreements,
     Dsfc,
@@ -105,7 +105,7 @@ def waiting(
 @app.command("list")
 def list_waiting(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List what waits, with the rows that each would change, as far as the client may see it.
 

@@ -8,6 +8,7 @@ any line.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from agreements.decision.domain.case import LineCase
@@ -16,7 +17,7 @@ from agreements.decision.domain.codes import Code
 from agreements.decision.domain.decide import case_of, not_as_sealed
 from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.question import Asker, Request
-from agreements.decision.use_cases.ports import DecisionLog, DecisionLogs
+from agreements.decision.use_cases.ports import DecisionLogs
 from agreements.records.domain.version import AgreementVersion
 from common.clock import Clock, legal_day
 from common.errors import AgreementNotFound, LineNotInAgreement, Refusal, Refused
@@ -99,13 +100,16 @@ def preview(
 
     """
     with logs.reading() as tx:
-        cases = _cases(reference, organisation, tx, clock)
+        facts, at = tx.facts(reference), clock.now()
+        if broken := (*facts.broken, *tx.broken()):
+            raise Refused("What is recorded is not what was sealed.", not_as_sealed(broken))
+        version, is_governing = _version(facts, at)
+        cases = _cases(reference, version, organisation, facts, at)
         if line is not None and line not in {case.line.number for case in cases}:
             raise LineNotInAgreement(f"{reference} has no line {line} of records.")
         groups: dict[str, list[LineCase]] = {}
         for case in cases:
             groups.setdefault(case.domain.id, []).append(case)
-        version, is_governing = _version(tx.facts(reference), clock)
         return Linkage(
             agreement=reference,
             version=version.number,
@@ -115,24 +119,24 @@ def preview(
         )
 
 
-def _version(facts: AgreementFacts, clock: Clock) -> tuple[AgreementVersion, bool]:
-    agreement, now = facts.agreement, clock.now()
+def _version(facts: AgreementFacts, at: datetime) -> tuple[AgreementVersion, bool]:
+    agreement = facts.agreement
     if agreement is None:
         raise AgreementNotFound("There is no such agreement.")
-    governing = agreement.governing(now)
-    return governing or agreement.shown(now), governing is not None
+    governing = agreement.governing(at)
+    return governing or agreement.shown(at), governing is not None
 
 
 def _cases(
-    reference: str, organisation: str | None, tx: DecisionLog, clock: Clock
+    reference: str,
+    version: AgreementVersion,
+    organisation: str | None,
+    facts: AgreementFacts,
+    at: datetime,
 ) -> Sequence[LineCase]:
     """Put each line of records beside the facts of now, as a question for it would be."""
-    facts = tx.facts(reference)
-    if broken := (*facts.broken, *tx.broken()):
-        raise Refused("What is recorded is not what was sealed.", not_as_sealed(broken))
-    version, _ = _version(facts, clock)
-    present = Present(at=clock.now(), last_decision_at=None, reserved={})
-    organisations = facts.organisations_on(legal_day(present.at))
+    present = Present(at=at, last_decision_at=None, reserved={})
+    organisations = facts.organisations_on(legal_day(at))
     (first, *_) = version.controllers()
     (holder, *_) = organisations.holders(organisations.own(first))
     asker = Asker(client_id="", organisation=organisation or holder)
@@ -171,7 +175,7 @@ def _is_of(group: Sequence[LineCase], line: int | None) -> bool:
 def _linked(group: Sequence[LineCase]) -> LinkedLines:
     named = {case.key.data_set for case in group}
     (first, *_) = group
-    clauses = (tuple(sorted(one)) for one in first.document.linked if one & set(named))
+    clauses = (tuple(sorted(one)) for one in first.document.linked if one & named)
     return LinkedLines(
         lines=tuple(
             LinkedLine(

@@ -25,7 +25,6 @@ from pseudonymisation.intake.domain.errors import (
 from pseudonymisation.intake.domain.national_check.life import CheckRule, CheckState
 from pseudonymisation.intake.domain.opt_out import ListContent
 from pseudonymisation.intake.domain.opt_out_check import (
-    NO_REPLY,
     CheckNow,
     OptOutCheck,
     Reply,
@@ -186,17 +185,15 @@ def finish_reply(
     raise EditedMeanwhile("Another reply is being put in force. Try again.")
 
 
-def note_refusal(check_id: UUID, refused: BaseException, *, ctx: IntakeContext) -> None:
-    """Remember that what came to a check was no reply of it, if that is why it was refused."""
-    if not isinstance(refused, NO_REPLY):
-        return
+def note_refusal(check_id: UUID, code: str, *, ctx: IntakeContext) -> None:
+    """Remember that what came to a check was no reply of it (`NO_REPLY`)."""
     at = ctx.clock.now()
     for _ in range(ROUNDS):
         with ctx.uow.reading() as tx:
             present = tx.opt_out_checks.get(check_id)
         if present.reply is not None:
             return  # it has its reply: what came besides changes nothing of it
-        noted = present.refuse(refused.code, at=at)
+        noted = present.refuse(code, at=at)
         try:
             with ctx.uow.writing() as tx:
                 tx.opt_out_checks.save(
@@ -204,9 +201,9 @@ def note_refusal(check_id: UUID, refused: BaseException, *, ctx: IntakeContext) 
                 )
         except EditedMeanwhile:
             continue
-        log.warning("opt_out_check_reply_refused", check_id=str(check_id), code=refused.code)
+        log.warning("opt_out_check_reply_refused", check_id=str(check_id), code=code)
         return
-    log.error("opt_out_check_refusal_not_noted", check_id=str(check_id), code=refused.code)
+    log.error("opt_out_check_refusal_not_noted", check_id=str(check_id), code=code)
 
 
 def confirm_reply(check_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutCheck:

@@ -109,6 +109,11 @@ class Plan:
     quasi_identifiers: tuple[str, ...] = ()
     """Columns by which people are grouped, to say how few share them."""
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Return all files that it reads."""
+        return (*self.editions, *self.opted_out, *self.cleared, *self.registered)
+
     def __post_init__(self) -> None:
         if self.opt_outs_apply and not (self.opted_out or self.cleared):
             raise ValueError("opt-outs cannot be upheld without a list")

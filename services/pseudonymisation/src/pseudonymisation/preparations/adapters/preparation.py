@@ -65,14 +65,13 @@ def prepare(
         EngineFailed: where the engine gave up
 
     """
-    sources = [*plan.editions, *plan.opted_out, *plan.cleared, *plan.registered]
-    directories = sorted({source.path.parent for source in sources} | {target.parent})
+    directories = sorted({source.path.parent for source in plan.sources} | {target.parent})
     with (
         without_engine_words(),
         session(
             directories=directories,
             temp_directory=scratch,
-            keys={source.key_name: source.key for source in sources},
+            keys={source.key_name: source.key for source in plan.sources},
             limits=limits,
         ) as connection,
     ):

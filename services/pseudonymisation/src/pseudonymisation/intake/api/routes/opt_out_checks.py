@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -34,6 +33,7 @@ from pseudonymisation.intake.api.schemas.submissions import DATA_SET, RequestBod
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain import opt_out_check as domain
 from pseudonymisation.intake.domain.national_check.life import CheckState
+from pseudonymisation.intake.domain.opt_out_check import NO_REPLY
 from pseudonymisation.intake.use_cases import opt_out_checks as use_cases
 from pseudonymisation.intake.use_cases.context import IntakeContext
 
@@ -308,9 +308,8 @@ async def put_reply(
             stored = await run_sync(
                 partial(use_cases.finish_reply, check, reply_id, coming, ctx=ctx)
             )
-    except BaseException as refused:
-        with anyio.CancelScope(shield=True):
-            await run_sync(partial(use_cases.note_refusal, check_id, refused, ctx=ctx))
+    except NO_REPLY as refused:
+        await run_sync(partial(use_cases.note_refusal, check_id, refused.code, ctx=ctx))
         raise
     return await run_sync(_shown, stored, ctx)
 

@@ -9,7 +9,6 @@ Both selections are those of both permits together: a person whom the other file
 nobody. Editions are compared provider by provider, since a row says whose it is.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,7 @@ import pyarrow as pa
 
 from pseudonymisation.engine.session import EngineLimits, literal, session
 from pseudonymisation.preparations.adapters.people import of_practice
-from pseudonymisation.preparations.adapters.plan import Plan, Source
+from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.adapters.preparation import without_engine_words
 from pseudonymisation.preparations.adapters.selection import Selection, whose
 
@@ -50,7 +49,7 @@ class Side:
         """
         gathered = dict.fromkeys((*self.plan.gathered, *self.beside.gathered))
         plan = replace(self.plan, gathered=tuple(gathered), record=None)
-        sources = {one.key_name: one for one in (*_read_by(plan), *self.beside.registered)}
+        sources = {one.key_name: one for one in (*plan.sources, *self.beside.registered)}
         wanted = ["s.person_kind = 1", f"s.period = {literal(month)}", *self.beside.conditions]
         if not self.beside.is_national:
             wanted.append(f"({' OR '.join(whose(self.beside))})")
@@ -108,10 +107,3 @@ def _is_told(plan: Plan) -> str:
     listed = [f"NOT EXISTS (SELECT 1 FROM {o.sql} AS o WHERE {words})" for o in plan.opted_out]
     cleared = [f"EXISTS (SELECT 1 FROM {o.sql} AS o WHERE {words})" for o in plan.cleared]
     return " AND ".join([*listed, *cleared]) or "true"
-
-
-def _read_by(plan: Plan) -> Iterator[Source]:
-    yield from plan.editions
-    yield from plan.opted_out
-    yield from plan.cleared
-    yield from plan.registered

@@ -195,11 +195,10 @@ class TableEngine:
 
     @contextmanager
     def _session(self, plan: Plan, place: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-        sources = [*plan.editions, *plan.opted_out, *plan.cleared]
         with session(
-            directories=sorted({source.path.parent for source in sources} | {place}),
+            directories=sorted({source.path.parent for source in plan.sources} | {place}),
             temp_directory=place / "spill",
-            keys={source.key_name: source.key for source in sources},
+            keys={source.key_name: source.key for source in plan.sources},
             limits=self._limits,
         ) as connection:
             yield connection
