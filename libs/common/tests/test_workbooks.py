@@ -138,6 +138,58 @@ def test_what_is_small_only_while_it_is_packed_is_not_unpacked():
     assert refused(with_parts(made([HEADER]), **parts)).code == "WORKBOOK_TOO_LARGE"
 
 
+def unpacked(unit, times, *, part="xl__worksheets__sheet1_dot_xml", inside="{}"):
+    """Return a workbook one part of which is made of one thing over and over."""
+    return with_parts(made([HEADER]), **{part: inside.format(unit * times)})
+
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+IN_ROW = SHEET.format("", '<row r="1">{}</row>')
+IN_CELL = SHEET.format("", '<row r="1"><c r="A1" t="inlineStr"><is>{}</is></c></row>')
+IN_RULES = SHEET.format("", "").replace(
+    "</worksheet>", "<dataValidations>{}</dataValidations></worksheet>"
+)
+IN_STYLES = f'<styleSheet xmlns="{MAIN}"><cellXfs>{{}}</cellXfs></styleSheet>'
+IN_STRINGS = f'<sst xmlns="{MAIN}">{{}}</sst>'
+IN_NAMES = f'<workbook xmlns="{MAIN}"><definedNames>{{}}</definedNames></workbook>'
+
+
+@pytest.mark.parametrize(
+    ("part", "inside", "unit", "limit"),
+    [
+        ("xl__worksheets__sheet1_dot_xml", IN_ROW, "<c/>", "TABLE_MAX"),
+        ("xl__worksheets__sheet1_dot_xml", SHEET.format("", "{}"), '<row r="1"/>', "TABLE_MAX"),
+        ("xl__worksheets__sheet1_dot_xml", IN_CELL, "<r/>", "TABLE_MAX"),
+        ("xl__worksheets__sheet1_dot_xml", IN_RULES, "<dataValidation/>", "BESIDE_MAX"),
+        ("xl__worksheets__sheet1_dot_xml", IN_ROW, "<x:c/>", "TABLE_MAX"),
+        ("xl__sharedStrings_dot_xml", IN_STRINGS, "<si/>", "TABLE_MAX"),
+        ("xl__styles_dot_xml", IN_STYLES, "<xf/>", "BESIDE_MAX"),
+        ("xl__another_dot_bin", IN_ROW, "<c/>", "TABLE_MAX"),
+        ("xl__workbook_dot_xml", IN_NAMES, "<definedName/>", "BESIDE_MAX"),
+        ("xl___rels__workbook_dot_xml_dot_rels", "<R>{}</R>", "<Relationship/>", "BESIDE_MAX"),
+        ("xl__worksheets__sheet1_dot_xml", IN_ROW, '<c r="A1" t="n" s="0"/>', "ATTRIBUTES_MAX"),
+    ],
+)
+def test_more_elements_than_a_list_has_are_refused_before_any_is_kept(
+    part, inside, unit, limit, monkeypatch
+):
+    monkeypatch.setattr(workbooks, limit, 1_000)
+    monkeypatch.setattr(workbooks.openpyxl, "load_workbook", lambda *_, **__: pytest.fail("read"))
+
+    no = refused(unpacked(unit, 1_001, part=part, inside=inside))
+
+    assert no.code == "WORKBOOK_TOO_LARGE"
+    assert "1000" in no.detail
+
+
+def test_a_tag_without_an_end_is_refused():
+    attributes = " ".join(f'a{n}=""' for n in range(60_000))
+    no = refused(with_sheet(f'<row r="1"><c r="A1" {attributes}/></row>'))
+
+    assert no.code == "WORKBOOK_TOO_LARGE"
+    assert "tags" in no.detail
+
+
 @pytest.mark.parametrize("part", ["xl__vbaProject_dot_bin", "xl__macrosheets__sheet1_dot_xml"])
 def test_macros_are_refused(part):
     assert refused(with_parts(made([HEADER]), **{part: b"x"})).code == "WORKBOOK_HAS_MACROS"

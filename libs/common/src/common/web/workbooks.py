@@ -2,17 +2,21 @@
 
 A formula is what somebody else's spreadsheet made of a cell, and may say another thing in ours; a
 macro is a program. Neither is taken, nor is a cell of which it depends on the reader what it says.
+What is packed is counted before it is read: sixty thousand bytes unpack to millions of elements, and
+each of those costs the reader ten microseconds and up to a kilobyte.
 """
 
 import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Any, Final
+from typing import IO, Any, Final
 from xml.etree.ElementTree import ParseError
+from xml.parsers import expat
 
 import openpyxl
 from openpyxl.utils import get_column_letter
@@ -27,6 +31,13 @@ PARTS_MAX, UNPACKED_MAX = 1_000, 32 * 1024 * 1024
 """Files in a workbook, and bytes of all of them once unpacked."""
 ROWS_MAX, COLUMNS_MAX, CELL_MAX = 20_000, 64, 10_000
 """Of the sheet, with rows in which nothing stands; and characters of a cell."""
+TABLE_MAX, BESIDE_MAX = 1_000_000, 100_000
+"""Elements of which the rows of a sheet are made, and of all else: formats, rules, names."""
+TABLE: Final = frozenset({"row", "c", "v", "f", "is", "si", "r", "t"})
+"""What rows and the texts of their cells are made of."""
+ATTRIBUTES_MAX, TAG_MAX = 4_000_000, 256 * 1024
+"""Of all elements together, and bytes of the tag of one."""
+BLOCK: Final = 64 * 1024
 NAMED_MAX: Final = 1_000
 """Cells that are named where they are wrong; how many they are is counted beyond."""
 BROKEN: Final = (
@@ -154,11 +165,63 @@ def _require_harmless(content: bytes) -> None:
             names = [part.filename.casefold() for part in parts]
             types = next((p for p in parts if p.filename == "[Content_Types].xml"), None)
             declared = b"" if types is None else file.read(types)
+            elements = _Elements()
+            for part in parts:  # under whatever name: reading goes by what refers to it
+                with file.open(part) as opened, suppress(expat.ExpatError):
+                    elements.count(opened)
     except BROKEN as error:
         raise WorkbookUnreadable("It is no workbook. Save it as XLSX.") from error
     programs = ("vbaproject.bin", "/macrosheets/", "/activex/")
     if any(word in name for name in names for word in programs) or b"macroEnabled" in declared:
         raise WorkbookHasMacros("Save it as XLSX without macros.")
+
+
+class _Elements:
+    """How much the parts of a workbook are made of, counted without keeping any of it."""
+
+    def __init__(self) -> None:
+        self._table = self._beside = self._attributes = 0
+
+    def count(self, part: IO[bytes]) -> None:
+        """Count a part.
+
+        Raises:
+            WorkbookTooLarge: there is more than is read.
+            ExpatError: it is no XML, from here on; nor is it for who reads it afterwards.
+            ValueError: it declares entities.
+
+        """
+        parser = expat.ParserCreate()
+        parser.StartElementHandler = self._begin
+        parser.EntityDeclHandler = _refuse_entity
+        fed = 0
+        while block := part.read(BLOCK):
+            fed += len(block)
+            parser.Parse(block, False)
+            if fed - parser.CurrentByteIndex > TAG_MAX:
+                raise _too_many(f"tags longer than {TAG_MAX} bytes")
+        parser.Parse(b"", True)
+
+    def _begin(self, name: str, attributes: Mapping[str, str]) -> None:
+        self._attributes += len(attributes)
+        if name.rpartition(":")[2] in TABLE:
+            self._table += 1
+        else:
+            self._beside += 1
+        if self._table > TABLE_MAX:
+            raise _too_many(f"more than {TABLE_MAX} rows, cells and texts")
+        if self._beside > BESIDE_MAX:
+            raise _too_many(f"more than {BESIDE_MAX} formats, rules and names beside its table")
+        if self._attributes > ATTRIBUTES_MAX:
+            raise _too_many(f"more than {ATTRIBUTES_MAX} attributes")
+
+
+def _too_many(what: str) -> WorkbookTooLarge:
+    return WorkbookTooLarge(f"It has {what}. Copy the values alone into a new workbook.")
+
+
+def _refuse_entity(*_: object) -> None:
+    raise ValueError("entities are declared")
 
 
 def _read(book: Any, numbers: Collection[str]) -> list[tuple[int, list[str]]]:
