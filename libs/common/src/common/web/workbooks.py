@@ -2,8 +2,8 @@
 
 A formula is what somebody else's spreadsheet made of a cell, and may say another thing in ours; a
 macro is a program. Neither is taken, nor is a cell of which it depends on the reader what it says.
-What is packed is counted before it is read: sixty thousand bytes unpack to millions of elements, and
-each of those costs the reader ten microseconds and up to a kilobyte.
+What is packed is counted before it is read: sixty thousand bytes unpack to millions of elements,
+each of which costs the reader ten microseconds and up to a kilobyte.
 """
 
 import csv
