@@ -68,10 +68,15 @@ PATIENCE_SECONDS_MAX = 300.0
 HEARD: Mapping[str, Sequence[str]] = {
     "agreements": ["applications.application"],
     "applications": ["agreements.agreement"],
-    "pseudonymisation": ["agreements.agreement", "agreements.holding"],
+    "pseudonymisation": [
+        "agreements.agreement",
+        "agreements.holding",
+        "agreements.domain-transfer",
+    ],
     "dissemination": [
         "agreements.agreement",
         "agreements.holding",
+        "agreements.domain-transfer",
         "pseudonymisation.preparation",
         "pseudonymisation.submission",
     ],

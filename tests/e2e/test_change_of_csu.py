@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from common.clock import SystemClock, legal_day
 from dsfc_cli.demo.answers import sections_of
 from dsfc_cli.demo.stage import identity_of
+from dsfc_cli.main import app
 from dsfc_client import Dsfc, Problem, Refused
 from tests.running import (
     APRIL,
@@ -84,6 +86,29 @@ def amended(played: Scene) -> None:
         )
 
 
+def commanded(
+    played: Scene, *arguments: str, who: str = "body-contracts", code: int = 0
+) -> list[str]:
+    """The lines that `dsfc domain-transfers` prints."""
+    where = ["--as", who, "--directory", str(played.state)]
+    if who.endswith("-signatory"):
+        where += ["--role", "controller-signatory"]
+    for service in ("issuer", "agreements"):
+        where += [f"--{service}", played.suite.urls[service]]
+    told = CliRunner().invoke(app, ["domain-transfers", *where, *arguments])
+    assert told.exit_code == code, told.output
+    return told.output.splitlines()
+
+
+def moved(played: Scene) -> list[str]:
+    """The environments in which domains went on, as the haven noted it."""
+    return [
+        leaf["detail"]["environment"]
+        for leaf in played.leaves("pseudonymisation")
+        if leaf["action"] == "domain-transferred"
+    ]
+
+
 def code_of(command: Callable[[], object]) -> str:
     with pytest.raises(Problem) as refused:
         command()
@@ -109,17 +134,18 @@ def test_the_new_csu_gets_the_former_tokens_once_the_former_one_holds_nothing(
         for one in keeps.get("/v1/recipient-environments", limit=200)["items"]
         if one["kind"] == "analytics"
     }
-    transfer = keeps.propose_domain_transfer(
-        {
-            "agreement": played.reference,
-            "former_environment": environments[CSU],
-            "following_environment": environments[OTHER_CSU],
-            "effective_from": stage.today.isoformat(),
-            "evidence": "Letter of the commissioner",
-        }
-    )
-    signatory.agreements.agree_to_domain_transfer(str(transfer.id))
-    effect = str(transfer.id)
+    change = ["--former", CSU, "--following", OTHER_CSU, "--from", stage.today.isoformat()]
+    letter = ["--evidence", "Letter of the commissioner"]
+    [effect] = commanded(played, "propose", played.reference, *change, *letter)
+    previewed = commanded(played, "preview", COMMISSIONER, *change, code=1)
+    assert f"{played.reference}: domains go on, PROPOSED" in previewed
+    assert {line.partition(":")[0] for line in previewed} >= {
+        "domains_not_agreed",
+        "files_not_destroyed",
+        "amendment_is_missing",
+    }
+    signs = identity_of(COMMISSIONER, "signatory")
+    assert commanded(played, "agree", effect, who=signs) == [f"{effect} AGREED"]
     assert code_of(lambda: keeps.put_domain_transfer_into_effect(effect)) == "STILL_RECEIVING"
     amended(played)
 
@@ -141,19 +167,17 @@ def test_the_new_csu_gets_the_former_tokens_once_the_former_one_holds_nothing(
     keeps.accept_destruction(played.reference, "It is there.")
     approver = stage.actor("body-approver").agreements
     approver.accept_destruction(played.reference, "So I see.")
-    assert keeps.put_domain_transfer_into_effect(effect).state == "IN_EFFECT"
+    assert commanded(played, "effect", effect) == [f"{effect} IN_EFFECT"]
+    listed = commanded(played, "list", played.reference)[-1].split()
+    assert listed[:4] == [effect, "IN_EFFECT", CSU, OTHER_CSU]
+    until(lambda: moved(played), what="the haven hears that the domain goes on")
 
     _, after = given(played, played.other_csu, tmp_path / "after.csv")
 
     assert after == before, "the same rows under the same tokens"
     with pytest.raises(Problem):
         played.csu.dissemination.download(former_file, tmp_path / "again.csv")
-    went_on = [
-        leaf["detail"]["environment"]
-        for leaf in played.leaves("pseudonymisation")
-        if leaf["action"] == "domain-transferred"
-    ]
-    assert went_on == [environments[OTHER_CSU]]
+    assert moved(played) == [environments[OTHER_CSU]], "by what it heard, and not once more"
     query = "SELECT file FROM holding WHERE agreement = ?"
     domains = [
         json.loads(file)["domain"] for (file,) in played.rows("agreements", query, played.reference)

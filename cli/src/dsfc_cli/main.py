@@ -97,6 +97,10 @@ LAZY = {
         "dsfc_cli.local_flows:app",
         "Local flows: layouts that one person registers and another approves.",
     ),
+    "domain-transfers": Lazy(
+        "dsfc_cli.domain_transfers:app",
+        "Transfers of pseudonym domains: tokens that go on with a commissioner's next CSU.",
+    ),
     "audit": Lazy("dsfc_cli.audit:app", "The audit logs."),
     "waiting": Lazy(
         "dsfc_cli.waiting:app",

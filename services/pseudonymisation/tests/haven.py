@@ -368,6 +368,11 @@ class World:
         ctx = domains.DomainContext(uow=self.uow, clock=self.clock, keys=self.keys)
         return domains.close_domains_of(agreement, settled=settled, ctx=ctx)
 
+    def domains_go_on(self, began_in: str, environment: str, times: int) -> int:
+        ctx = domains.DomainContext(uow=self.uow, clock=self.clock, keys=self.keys)
+        where = {"began_in": began_in, "environment": environment, "times": times}
+        return domains.go_on("DARS-NIC-123456-A1B2C", **where, ctx=ctx)
+
     # --- what is stored ---------------------------------------------------------------------------
 
     def objects(self) -> list[str]:

@@ -21,7 +21,7 @@ from typing import Self
 
 import httpx
 
-from dsfc_client._agreement_life import Linkage
+from dsfc_client._agreement_life import DomainTransfer, Linkage, RecipientEnvironment
 from dsfc_client._breaches import Breach
 from dsfc_client._errors import (
     ConnectionLost,
@@ -188,6 +188,7 @@ __all__ = [
     "DidNotHappen",
     "DigestMismatch",
     "Dissemination",
+    "DomainTransfer",
     "Dsfc",
     "DsfcError",
     "EditionQuality",
@@ -212,6 +213,7 @@ __all__ = [
     "ProfileInvalid",
     "Progress",
     "Pseudonymisation",
+    "RecipientEnvironment",
     "Refusal",
     "Refused",
     "RegisterLine",

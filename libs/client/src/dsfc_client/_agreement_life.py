@@ -51,6 +51,15 @@ class DomainTransfer(Wire):
     waiting_for: tuple[str, ...]
 
 
+class RecipientEnvironment(Wire):
+    """Where lines of an agreement land: whose it is, of which kind, and who acts for it."""
+
+    id: UUID
+    organisation: str
+    kind: str
+    clients: tuple[str, ...] = ()
+
+
 class LinkedLine(Wire):
     """A line of records, and why its linkage is refused; nothing where it is not."""
 
@@ -189,6 +198,10 @@ class AgreementLife(Service):
         """Take back an instrument before its day."""
         path = f"/v1/transfer-instruments/{instrument_id}/withdrawal"
         return Transfer.model_validate(self.post(path, {"reason": reason}))
+
+    def recipient_environments(self) -> Iterator[RecipientEnvironment]:
+        """List recipient environments: one's own, or for staff all."""
+        return self.pages("/v1/recipient-environments", RecipientEnvironment)
 
     def propose_domain_transfer(self, body: Json, *, key: str | None = None) -> DomainTransfer:
         """Propose that an agreement's tokens go on in another recipient environment."""

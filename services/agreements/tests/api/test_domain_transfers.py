@@ -1,11 +1,12 @@
 """A change of CSU after which tokens go on: no two environments ever hold equal ones."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from agreements.decision.adapters.attestations import SignedAttestations
+from common.clock import legal_day
 from common.security.keys import Signer, generate_jwk
 from common.security.roles import Role
 from services.agreements.tests.api.test_access import Asked
@@ -22,9 +23,12 @@ from services.agreements.tests.reference.world import CSU, OTHER_CSU, london
 PATH = "/v1/domain-transfers"
 PREVIEW = "/v1/relationships/csu-change"
 NEW_CLIENT, NEW_ENVIRONMENT = "mlcsu-analytics", "00000000-0000-7000-8000-0000000000f1"
+THIRD, THIRD_ENVIRONMENT = "00L", "00000000-0000-7000-8000-0000000000f3"
 NEW_CEFF = "00000000-0000-7000-8000-0000000000f2"
 FIRST_DAY = date(2018, 7, 1)
 ITS_DAY = datetime(2018, 7, 1, 8, tzinfo=UTC)
+BACK_DAY = datetime(2018, 10, 1, 8, tzinfo=UTC)
+"""On which the commissioner goes back to the former CSU."""
 WHY = {"reason": "The change was put off."}
 
 
@@ -33,8 +37,11 @@ def lands_with(ods, line):
     return line | {"recipient_environment": named}
 
 
-def changed_world():
-    """The commissioner's CSU changes on the first of July; the amendment is signed."""
+def changed_world(*, back=False):
+    """The commissioner's CSU changes on the first of July; the amendment is signed.
+
+    `back`: and it goes back to the former one three months later.
+    """
     world = on_the_catalogue(plain.sound())
     [first] = world["agreement"]["versions"]
     first["snapshot"]["locations"] = OPERATED
@@ -83,6 +90,31 @@ def changed_world():
             "to": None,
         }
     )
+    return going_back(world) if back else world
+
+
+def going_back(world):
+    first, _ = world["agreement"]["versions"]
+    day = legal_day(BACK_DAY)
+    world["agreement"]["versions"].append(
+        plain.version(
+            "v1.2",
+            3,
+            start=day,
+            processors=[CSU],
+            signed={
+                CCG: london(2018, 8, 1, 10),
+                CSU: london(2018, 8, 2, 10),
+                "body": london(2018, 8, 3, 10),
+            },
+            snapshot=first["snapshot"],
+        )
+    )
+    _, new = world["relationships"]
+    new["to"] = day - timedelta(days=1)
+    world["relationships"].append(
+        plain.relationship(CCG, csu=CSU, reference="LCR-BACK", **{"from": day})
+    )
     return world
 
 
@@ -117,8 +149,12 @@ class Changing(Recipients):
     def effect(self, transfer):
         return self.service.post(f"{PATH}/{transfer}/effect", Role.CONTRACT_MANAGER)
 
-    def its_day_comes(self):
-        self.service.clock.advance((ITS_DAY - self.service.clock.now()).total_seconds())
+    def its_day_comes(self, day=ITS_DAY):
+        self.service.clock.advance((day - self.service.clock.now()).total_seconds())
+
+    def told(self):
+        """What was said of transfers, in order."""
+        return [e for e in self.service.outbox() if e.topic == "agreements.domain-transfer"]
 
     def domain(self, **changes):
         """The domain and where it goes on, as the haven is told it in a permit."""
@@ -129,12 +165,23 @@ class Changing(Recipients):
         token = self.asked.token(NEW_CLIENT, OTHER_CSU)
         return {"client": NEW_CLIENT, "token": token} | changes
 
+    def fetched_by_the_new_csu(self):
+        _, holding = self.release(fetched=False, **self.new_csu())
+        asked = self.asked.fetch_body(holding, **self.new_csu())
+        assert self.asked.post(asked).json()["decision"]
+
+    def own_refusals(self):
+        """Of the CSU that had the domains first."""
+        answer = self.asked.post(self.asked.request_body()).json()
+        return [r["code"] for r in answer["context"].get("refusals", ())]
+
     def refusals(self, **changes):
         answer = self.asked.post(self.asked.request_body(**self.new_csu(**changes))).json()
         return [] if answer["decision"] else [r["code"] for r in answer["context"]["refusals"]]
 
-    def destroyed(self):
-        assert self.certify(self.prefilled()).status_code == 201
+    def destroyed(self, holder=CSU):
+        copies = [one for one in self.prefilled() if one["holder"] == holder]
+        assert self.certify(copies).status_code == 201
         assert self.accept("first").status_code == 200
         assert self.accept("second", Role.DARS_APPROVER).status_code == 200
 
@@ -149,8 +196,12 @@ class Changing(Recipients):
 
 @pytest.fixture
 def changing(service):
+    return changes_in(service, changed_world())
+
+
+def changes_in(service, world):
     haven = Signer(generate_jwk())
-    seed(service.parts.engine, changed_world(), sealer=service.parts.sealer)
+    seed(service.parts.engine, world, sealer=service.parts.sealer)
     dissemination = Dissemination()
     service.client.app_state["attestations"] = SignedAttestations(haven.jwks, clock=service.clock)
     service.client.app_state["releases"] = dissemination
@@ -188,11 +239,89 @@ def test_tokens_go_on_with_the_new_csu_once_the_former_holds_nothing_and_not_bef
 
     gone_on = {"environment": NEW_ENVIRONMENT, "times": 1}
     assert changing.domain(**changing.new_csu()) == (former, gone_on)
-    _, holding = changing.release(fetched=False, **changing.new_csu())
-    fetched = changing.asked.fetch_body(holding, **changing.new_csu())
-    assert changing.asked.post(fetched).json()["decision"]
+    changing.fetched_by_the_new_csu()
     assert changing.lacking()["lacking"] == []
     assert [one["state"] for one in changing.lacking()["transfers"]] == ["IN_EFFECT"]
+
+
+def test_each_step_is_told_with_where_the_domains_began_and_nobody_is_named(changing):
+    transfer = changing.agreed()
+    changing.agree(transfer)
+    changing.its_day_comes()
+    assert changing.effect(transfer).status_code == 200
+
+    told = changing.told()
+
+    assert [(e.state, e.aggregate_version) for e in told] == [
+        ("PROPOSED", 1),
+        ("AGREED", 2),
+        ("IN_EFFECT", 3),
+    ]
+    assert dict(told[-1].data) == {
+        "transfer_id": transfer,
+        "agreement": plain.REFERENCE,
+        "state": "IN_EFFECT",
+        "former_environment": plain.ENVIRONMENT,
+        "former_organisation": CSU,
+        "following_environment": NEW_ENVIRONMENT,
+        "following_organisation": OTHER_CSU,
+        "effective_from": "2018-07-01",
+        "began_in": plain.ENVIRONMENT,
+        "times": 1,
+    }
+
+
+def test_a_commissioner_that_goes_back_to_its_former_csu_takes_its_tokens_along(service):
+    """Two transfers of one agreement: the second from where the first one led."""
+    changing = changes_in(service, changed_world(back=True))
+    former, _ = changing.domain()
+    changing.release(periods=["2018-04"])
+    first = changing.agreed()
+    changing.its_day_comes()
+    changing.destroyed()
+    assert changing.effect(first).status_code == 200
+    changing.fetched_by_the_new_csu()
+    back = {
+        "former_environment": NEW_ENVIRONMENT,
+        "following_environment": plain.ENVIRONMENT,
+        "effective_from": legal_day(BACK_DAY).isoformat(),
+    }
+    proposed = changing.propose(**back)
+    assert proposed.status_code == 201, proposed.text
+    second = proposed.json()["id"]
+    assert changing.agree(second).status_code == 200
+    changing.its_day_comes(BACK_DAY)
+    assert changing.own_refusals() == ["DOMAIN_TRANSFERRED", "DOMAIN_STILL_HELD"]
+    assert code(changing.effect(second)) == (409, "FORMER_FILES_NOT_DESTROYED")
+    changing.destroyed(OTHER_CSU)
+
+    assert changing.effect(second).json()["state"] == "IN_EFFECT"
+
+    gone_on = {"environment": plain.ENVIRONMENT, "times": 2}
+    assert changing.domain() == (former, gone_on)
+    assert [(e.data["times"], e.data["began_in"]) for e in changing.told()[3:]] == [
+        (2, plain.ENVIRONMENT)
+    ] * 3
+    again = changing.propose()
+    assert code(again) == (201, None), "and on again, from where they are"
+
+
+def test_no_environment_goes_on_with_the_domains_of_two(service):
+    """The second transfer would leave the domains of the first one with nobody."""
+    world = changed_world()
+    [first, _] = world["agreement"]["versions"]
+    first["snapshot"]["lines"].append(
+        lands_with(THIRD, first["snapshot"]["lines"][0] | {"number": 9})
+    )
+    world["environments"].append(
+        {"id": THIRD_ENVIRONMENT, "organisation": THIRD, "kind": "analytics", "clients": ["third"]}
+    )
+    changing = changes_in(service, world)
+    transfer = changing.agreed()
+    changing.its_day_comes()
+    assert changing.effect(transfer).status_code == 200
+
+    assert code(changing.propose(former_environment=THIRD_ENVIRONMENT)) == (409, "DOMAIN_BEGUN")
 
 
 def test_what_is_taken_back_lets_the_new_csu_begin_with_tokens_of_its_own(changing):

@@ -66,6 +66,23 @@ def landed(*months, data_set="SUS_APC"):
     )
 
 
+def transferred(state):
+    """What agreements says of a transfer of an agreement's pseudonym domains."""
+    transfer = str(new_id())
+    return Event(
+        id=new_id(),
+        type="agreements.domain-transfer-changed.v1",
+        source="/agreements",
+        subject=ORDER["agreement"],
+        time=START,
+        topic="agreements.domain-transfer",
+        aggregate_id=transfer,
+        aggregate_version=3,
+        state=state,
+        data={"transfer_id": transfer, "agreement": ORDER["agreement"], "state": state},
+    )
+
+
 def land(house, *months):
     house.haven.landed = [*house.haven.landed, *months]
     house.publish(landed(*months))
@@ -154,6 +171,21 @@ def test_a_month_that_is_refused_is_skipped_with_each_code_and_caught_up_after_t
         "dissemination.standing-order-placed.v1",
         "dissemination.standing-order-period-skipped.v1",
     ]
+
+
+def test_an_order_of_the_new_csu_is_carried_out_as_soon_as_the_domains_go_on(house, until):
+    """Guard: what is heard of a transfer of domains wakes the orders of its agreement."""
+    order = place(house)
+    house.agreements.refuse("request", "DOMAIN_STILL_HELD")
+    land(house, "2018-04")
+    when(house, until, order, m2018_04="skipped")
+    house.agreements.refusals.clear()
+    house.clock.advance(timedelta(seconds=1))
+
+    hear(house, until, transferred("IN_EFFECT"))
+
+    caught_up = when(house, until, order, m2018_04="released")["periods"][0]
+    assert (caught_up["attempts"], caught_up["refusals"]) == (2, [])
 
 
 def test_what_is_refused_is_asked_for_again_without_any_event(house, until):

@@ -1,5 +1,7 @@
 """What is made of agreements' events, and what the intake's own say."""
 
+from uuid import UUID
+
 import pytest
 
 from common.events import EVENT_TYPES
@@ -54,13 +56,29 @@ def test_the_closing_of_an_agreement_settles_its_domains(monkeypatch):
     assert heard == [("DARS-NIC-1-A1B2C", True)]
 
 
-def test_nothing_else_of_an_agreement_is_listened_to():
+def test_nothing_else_of_agreements_is_listened_to():
     assert set(events.handlers("context", "of tables")) == {
         "agreements.file-destroyed.v1",
         "agreements.agreement-closed.v1",
         "agreements.agreement-expired.v1",
         "agreements.agreement-terminated.v1",
+        "agreements.domain-transfer-changed.v1",
     }
+
+
+def test_domains_go_on_once_a_transfer_is_in_effect_and_not_before(monkeypatch):
+    heard = []
+    monkeypatch.setattr(
+        domains, "go_on", lambda agreement, *, ctx, **where: heard.append((agreement, where))
+    )
+    handle = events.handlers("context", "of tables")["agreements.domain-transfer-changed.v1"]
+    began, follows = str(UUID(int=1)), str(UUID(int=2))
+    said = {"agreement": "DARS-NIC-1-A1B2C", "began_in": began, "following_environment": follows}
+    for state in ("PROPOSED", "AGREED", "WITHDRAWN", "IN_EFFECT"):
+        handle(told("agreements.domain-transfer-changed.v1", state=state, times=2, **said))
+
+    where = {"began_in": began, "environment": follows, "times": 2}
+    assert heard == [("DARS-NIC-1-A1B2C", where)]
 
 
 def test_every_event_of_the_intake_has_a_schema():

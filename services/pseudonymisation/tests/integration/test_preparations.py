@@ -969,6 +969,33 @@ def test_tokens_are_the_same_where_a_domain_goes_on_and_its_former_environment_g
         haven.accept(goes_on=GONE_ON)
 
 
+def test_what_is_heard_of_a_transfer_ends_the_former_environment_before_any_permit(sqlite_haven):
+    """Guard: `domains.go_on`. What was accepted for it before is not made any more."""
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    before = haven.prepare()
+    under_way = haven.accept()
+    origin = before.permit.domain.environment
+
+    assert haven.domains_go_on("another-environment", "environment-2", 1) == 0
+    assert haven.domains_go_on(origin, "environment-2", 1) == 1
+    assert haven.domains_go_on(origin, "environment-2", 1) == 0, "told twice"
+
+    haven.work()
+    assert get(under_way.id, ctx=haven.context()).code == "DOMAIN_TRANSFERRED"
+    with pytest.raises(DomainTransferred):
+        haven.accept()
+    after = haven.prepare(goes_on=GONE_ON)
+    assert columns_of_tokens(haven, after) == columns_of_tokens(haven, before)
+    assert haven.domains_go_on(origin, "environment-3", 2) == 1
+    assert haven.domains_go_on(origin, "environment-2", 1) == 0, "told late"
+    moved = [leaf for leaf in haven.leaves() if leaf["action"] == "domain-transferred"]
+    assert [(one["detail"]["environment"], one["detail"]["times"]) for one in moved] == [
+        ("environment-2", 1),
+        ("environment-3", 2),
+    ]
+
+
 @pytest.mark.parametrize(
     "written",
     [

@@ -210,6 +210,16 @@ class SqlLapseWarnings(SqlFacts[LapseWarning]):
         return stored
 
 
+class SqlDomainTransfers(SqlFacts[DomainTransfer]):
+    """Transfers of pseudonym domains; what became of each is told."""
+
+    def save(self, *facts: DomainTransfer, audit: Entry) -> tuple[DomainTransfer, ...]:
+        stored = SqlFacts.save(self, *facts, audit=audit)
+        for one in stored:
+            enqueue(self.session, one.pending, aggregate_id=one.id, aggregate_version=one.version)
+        return tuple(replace(one, pending=()) for one in stored)
+
+
 @dataclass(frozen=True, slots=True)
 class SqlBreaches:
     session: Session
@@ -416,8 +426,8 @@ class SqlTransaction:
         return SqlFacts(self.session, DirectionRow, Direction)
 
     @cached_property
-    def domain_transfers(self) -> SqlFacts[DomainTransfer]:
-        return SqlFacts(self.session, DomainTransferRow, DomainTransfer)
+    def domain_transfers(self) -> SqlDomainTransfers:
+        return SqlDomainTransfers(self.session, DomainTransferRow, DomainTransfer)
 
     @cached_property
     def lapse_warnings(self) -> SqlLapseWarnings:

@@ -51,6 +51,13 @@ class _Destroyed(_Voided):
     agreement: str
 
 
+class _Transferred(BaseModel):
+    """What is read of agreements' word that pseudonym domains go on elsewhere: of which."""
+
+    model_config = ConfigDict(extra="ignore")
+    agreement: str
+
+
 class _Unsafe(BaseModel):
     model_config = ConfigDict(extra="ignore")
     edition_id: str
@@ -104,18 +111,7 @@ def _of_editions(ctx: Context) -> Mapping[str, Handler]:
     }
 
 
-def handlers(ctx: Context) -> Mapping[str, Handler]:
-    """What is done about others' events. Doing it twice does no harm, nor doing it late."""
-
-    def on_preparation(event: Envelope) -> None:
-        """Only a wake-up: what is true is asked of the haven, and released by the driver."""
-        told = _read(_Prepared, event)
-        with ctx.uow.writing() as tx:
-            if tx.accept(event):
-                tx.extracts.wake(told.extract_id, at=ctx.timer.now())
-        faults.reach("K5")
-        ctx.wake()
-
+def _of_agreements(ctx: Context) -> Mapping[str, Handler]:
     def on_agreement(event: Envelope) -> None:
         told = _read(_Agreement, event)
         # Asked before the transaction begins: nobody waits for another service with it open.
@@ -128,6 +124,32 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
                 standing_orders.after_agreement(told.reference, ctx=ctx, tx=tx)
                 log.info("agreement_heard", agreement_state=told.state, withdrawn=len(ended))
         ctx.wake_orders()
+
+    def on_transfer(event: Envelope) -> None:
+        """Whoever waited for it, or waits because of it, is carried out again at once."""
+        told = _read(_Transferred, event)
+        with ctx.uow.writing() as tx:
+            if tx.accept(event):
+                standing_orders.after_agreement(told.agreement, ctx=ctx, tx=tx)
+        ctx.wake_orders()
+
+    return {
+        **dict.fromkeys(AGREEMENT_EVENTS, on_agreement),
+        "agreements.domain-transfer-changed.v1": on_transfer,
+    }
+
+
+def handlers(ctx: Context) -> Mapping[str, Handler]:
+    """What is done about others' events. Doing it twice does no harm, nor doing it late."""
+
+    def on_preparation(event: Envelope) -> None:
+        """Only a wake-up: what is true is asked of the haven, and released by the driver."""
+        told = _read(_Prepared, event)
+        with ctx.uow.writing() as tx:
+            if tx.accept(event):
+                tx.extracts.wake(told.extract_id, at=ctx.timer.now())
+        faults.reach("K5")
+        ctx.wake()
 
     def on_voided(event: Envelope) -> None:
         told = _read(_Voided, event)
@@ -153,11 +175,11 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
                 log.info("file_destroyed", file_id=str(told.file_id))
 
     return {
-        **dict.fromkeys(AGREEMENT_EVENTS, on_agreement),
         "agreements.file-voided.v1": on_voided,
         "agreements.file-destroyed.v1": on_destroyed,
         "pseudonymisation.extract-prepared.v1": on_preparation,
         "pseudonymisation.preparation-failed.v1": on_preparation,
+        **_of_agreements(ctx),
         **_of_editions(ctx),
     }
 
@@ -165,6 +187,7 @@ def handlers(ctx: Context) -> Mapping[str, Handler]:
 TOPICS = (
     "agreements.agreement",
     "agreements.holding",
+    "agreements.domain-transfer",
     "pseudonymisation.preparation",
     "pseudonymisation.submission",
 )

@@ -114,7 +114,7 @@ class DomainBegun(Conflict):
     """It would hold two tokens of each person, and could join what is not to be joined."""
 
     code = "DOMAIN_BEGUN"
-    title = "The following environment was given files with tokens of its own"
+    title = "The following environment has tokens of other domains of the agreement"
 
 
 class DomainTransferTooEarly(Conflict):

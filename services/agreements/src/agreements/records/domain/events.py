@@ -16,6 +16,7 @@ RELATIONSHIP = "agreements.relationship"
 BREACH = "agreements.breach"
 HOLDING = "agreements.holding"
 LAPSE = "agreements.lapse"
+DOMAIN_TRANSFER = "agreements.domain-transfer"
 
 
 class Verb(StrEnum):
@@ -228,6 +229,30 @@ class LapseAhead(DomainEvent):
         return "ahead"
 
 
+@event_type("agreements.domain-transfer-changed.v1", topic=DOMAIN_TRANSFER)
+class DomainTransferChanged(DomainEvent):
+    """A transfer of pseudonym domains was proposed, agreed, put into effect or taken back.
+
+    `began_in` is the environment in which the domains began, by which their pseudonyms are made;
+    `times` is how often they went on once this one is in effect.
+    """
+
+    transfer_id: UUID
+    agreement: str
+    state: str
+    former_environment: UUID
+    former_organisation: str
+    following_environment: UUID
+    following_organisation: str
+    effective_from: date
+    began_in: UUID
+    times: int
+
+    @property
+    def reference(self) -> str:
+        return self.agreement
+
+
 AGREEMENT_EVENTS: Mapping[Verb, type[AgreementEvent]] = {
     event.verb: event
     for event in (
@@ -247,5 +272,11 @@ AGREEMENT_EVENTS: Mapping[Verb, type[AgreementEvent]] = {
 
 HoldingEvent = FileVoided | FileDestroyed
 Event = (
-    AgreementEvent | RelationshipChanged | BreachReported | BreachClosed | HoldingEvent | LapseAhead
+    AgreementEvent
+    | RelationshipChanged
+    | BreachReported
+    | BreachClosed
+    | HoldingEvent
+    | LapseAhead
+    | DomainTransferChanged
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from pydantic import JsonValue
 
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock
@@ -82,12 +83,34 @@ def destroy_keys(*, kept: timedelta, ctx: DomainContext) -> int:
     return len(due)
 
 
-def _entry(domain: PseudonymDomain, action: str, at: datetime) -> Entry:
+def go_on(
+    agreement: str, *, began_in: str, environment: str, times: int, ctx: DomainContext
+) -> int:
+    """Let the domains that began in an environment go on in another; return how many do.
+
+    From here on nothing is made for the environment that had them. One that went on since, or that
+    the first permit of the other environment has moved already, stays as it is.
+    """
+    with ctx.uow.writing() as tx:
+        now = ctx.clock.now()
+        gone_on = [
+            domain.go_on(environment, times)
+            for domain in tx.domains.of_agreement(agreement)
+            if domain.facts.environment == began_in and domain.times < times
+        ]
+        for domain in gone_on:
+            audit = _entry(domain, "domain-transferred", now, environment=environment, times=times)
+            tx.domains.save(domain, audit=audit)
+    log.info("domains_transferred", agreement=agreement, domains=len(gone_on), times=times)
+    return len(gone_on)
+
+
+def _entry(domain: PseudonymDomain, action: str, at: datetime, **detail: JsonValue) -> Entry:
     return entry_for(
         ITSELF,
         at=at,
         action=action,
         resource=f"domains/{domain.id}",
         on_behalf_of=",".join(domain.facts.controllers),
-        detail={"agreement": domain.facts.agreement},
+        detail={"agreement": domain.facts.agreement, **detail},
     )

@@ -19,6 +19,8 @@ from agreements.records.domain.errors import (
     FormerFilesNotDestroyed,
     StillReceiving,
 )
+from agreements.records.domain.events import DomainTransferChanged
+from agreements.records.domain.parties.environment import RecipientEnvironment
 
 
 class DomainTransferState(StrEnum):
@@ -47,6 +49,8 @@ class DomainTransfer:
     withdrawn_at: datetime | None = None
     withdrawal_reason: str | None = None
     version: int = 0
+
+    pending: tuple[DomainTransferChanged, ...] = ()
 
     @property
     def state(self) -> DomainTransferState:
@@ -130,6 +134,32 @@ class DomainTransfer:
             )
         return replace(self, effective_at=at)
 
+    def announce(
+        self,
+        *,
+        agreement: str,
+        former: RecipientEnvironment,
+        following: RecipientEnvironment,
+        known: "Succession",
+        at: datetime,
+    ) -> Self:
+        """Say how it stands. `known`: whose domains went on where before this one."""
+        began_in = known.origin(former.id)
+        event = DomainTransferChanged(
+            transfer_id=self.id,
+            agreement=agreement,
+            state=self.state.value,
+            former_environment=former.id,
+            former_organisation=former.organisation,
+            following_environment=following.id,
+            following_organisation=following.organisation,
+            effective_from=self.valid_from,
+            began_in=began_in,
+            times=known.times.get(began_in, 0) + 1,
+            at=at,
+        )
+        return replace(self, pending=(*self.pending, event))
+
     def _require_open(self) -> None:
         if not self.is_open:
             raise DomainTransferTookEffect(
@@ -154,6 +184,10 @@ class Succession:
 
     def origin(self, environment: UUID) -> UUID:
         return self.began_in.get(environment, environment)
+
+    def goes_on_in(self, environment: UUID) -> bool:
+        """Say whether an environment has domains that went on: its own, or another's."""
+        return environment in self.holder.values()
 
     def has_passed_on(self, environment: UUID) -> bool:
         """Say whether the domains of an environment go on in another one."""

@@ -90,7 +90,7 @@ def propose(
             proposed_at=tx.at,
         )
         remember(tx, once, str(proposed.id), ctx)
-        return _saved(tx, proposed, "domain-transfer-proposed", ctx, agreement=reference)
+        return _saved(tx, proposed, agreement, "domain-transfer-proposed", ctx, agreement=reference)
 
 
 def agree(transfer_id: UUID, *, ctx: Context) -> DomainTransfer:
@@ -120,7 +120,7 @@ def agree(transfer_id: UUID, *, ctx: Context) -> DomainTransfer:
         if agreed == transfer:
             return transfer
         _require_not_begun(tx, agreement, _environment(tx, transfer.following_environment))
-        return _saved(tx, agreed, "domain-transfer-agreed", ctx)
+        return _saved(tx, agreed, agreement, "domain-transfer-agreed", ctx)
 
 
 def take_effect(transfer_id: UUID, *, ctx: Context) -> DomainTransfer:
@@ -150,7 +150,7 @@ def take_effect(transfer_id: UUID, *, ctx: Context) -> DomainTransfer:
         )
         if effective == transfer:
             return transfer
-        return _saved(tx, effective, "domain-transfer-in-effect", ctx)
+        return _saved(tx, effective, agreement, "domain-transfer-in-effect", ctx)
 
 
 def withdraw(transfer_id: UUID, reason: str, *, ctx: Context) -> DomainTransfer:
@@ -161,11 +161,11 @@ def withdraw(transfer_id: UUID, reason: str, *, ctx: Context) -> DomainTransfer:
 
     """
     with ctx.uow.writing() as tx:
-        transfer, _ = _known(tx, transfer_id, ctx)
+        transfer, agreement = _known(tx, transfer_id, ctx)
         withdrawn = transfer.withdraw(reason, at=tx.at)
         if withdrawn == transfer:
             return transfer
-        return _saved(tx, withdrawn, "domain-transfer-withdrawn", ctx)
+        return _saved(tx, withdrawn, agreement, "domain-transfer-withdrawn", ctx)
 
 
 def get(transfer_id: UUID, *, ctx: Context) -> Compared[DomainTransfer]:
@@ -199,6 +199,10 @@ def _known(tx: Transaction, transfer_id: UUID, ctx: Context) -> tuple[DomainTran
     if ours is not None and not agreement.is_party(ours):
         raise DomainTransferNotFound(f"There is no transfer of domains {transfer_id}.")
     return found, agreement
+
+
+def _of(tx: Transaction, agreement: Agreement) -> Sequence[DomainTransfer]:
+    return tx.domain_transfers.find(agreement_id=agreement.id)
 
 
 def _environment(tx: Transaction, environment_id: UUID) -> RecipientEnvironment:
@@ -250,7 +254,7 @@ def _require_free(
     before: RecipientEnvironment,
     after: RecipientEnvironment,
 ) -> None:
-    known = tx.domain_transfers.find(agreement_id=agreement.id)
+    known = _of(tx, agreement)
     wanted = {before.id, after.id}
     under_way = [
         one
@@ -268,6 +272,11 @@ def _require_free(
 
 
 def _require_not_begun(tx: Transaction, agreement: Agreement, after: RecipientEnvironment) -> None:
+    if succession(_of(tx, agreement)).goes_on_in(after.id):
+        raise DomainBegun(
+            f"{after.organisation} goes on with domains of {agreement.reference} already: no"
+            " environment has those of two."
+        )
     if after.id in _held_in(tx, agreement):
         raise DomainBegun(
             f"{after.organisation} holds files of {agreement.reference} with tokens of its own."
@@ -276,10 +285,23 @@ def _require_not_begun(tx: Transaction, agreement: Agreement, after: RecipientEn
 
 
 def _saved(
-    tx: Transaction, transfer: DomainTransfer, action: str, ctx: Context, **detail: str
+    tx: Transaction,
+    transfer: DomainTransfer,
+    of: Agreement,
+    action: str,
+    ctx: Context,
+    **detail: str,
 ) -> DomainTransfer:
+    before = [one for one in _of(tx, of) if one.id != transfer.id]
+    former, following = _both(tx, transfer)
     [stored] = tx.domain_transfers.save(
-        transfer,
+        transfer.announce(
+            agreement=of.reference,
+            former=former,
+            following=following,
+            known=succession(before),
+            at=tx.at,
+        ),
         audit=ctx.entry(action, f"domain-transfers/{transfer.id}", at=tx.at, **detail),
     )
     log.info(action.replace("-", "_"), transfer_id=str(stored.id), state=stored.state.value)
