@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ OVER_TLS = ("--file", "docker-compose.yml", "--file", "docker-compose.tls.yml")
 PROJECT = "dsfc-test"
 UP_SECONDS_MAX, HEALTHY_SECONDS_MAX = 1_500, 300
 WORKING_SECONDS = 5
-"""Workers have no port and no health check: they run, and have run for so long."""
+"""Workers have no port and no health check: they run, and have for so long."""
 
 
 def run(*command: str, seconds: float = 300, check: bool = True) -> str:
@@ -120,7 +121,18 @@ def python(service: str, script: str, *arguments: str, seconds: float = 120) -> 
 
 def is_well(service: str) -> bool:
     state = told(service)["State"]
-    return bool(state["Running"]) and state.get("Health", {}).get("Status", "healthy") == "healthy"
+    is_working = service not in WORKERS or _runs_for(state) >= WORKING_SECONDS
+    return (
+        bool(state["Running"])
+        and is_working
+        and state.get("Health", {}).get("Status", "healthy") == "healthy"
+    )
+
+
+def _runs_for(state: Mapping[str, Any]) -> float:
+    """Return for how many seconds a container runs, since it was started last."""
+    started = datetime.fromisoformat(f"{state['StartedAt'][:19]}+00:00")  # Docker says nanoseconds
+    return (datetime.now(UTC) - started).total_seconds()
 
 
 def wait_healthy(service: str) -> None:
@@ -128,6 +140,3 @@ def wait_healthy(service: str) -> None:
     while not is_well(service):
         assert time.monotonic() < end, f"{service}: {told(service)['State']}"
         time.sleep(1)
-    if service in WORKERS:
-        time.sleep(WORKING_SECONDS)
-        assert is_well(service), f"{service}: {told(service)['State']}"
