@@ -24,6 +24,8 @@ from dsfc_testing.clock import FakeClock
 
 START = datetime(2018, 6, 1, 9, 0, tzinfo=UTC)
 """A Friday on which the agreements of the fixtures are in force."""
+OBJECTS_BEFORE_A_LOOK = 20_000
+"""For the garbage collector: as in a service that runs (`common.web.server`)."""
 
 if TYPE_CHECKING:
     from common.messaging.port import EventLog
@@ -66,22 +68,49 @@ def pytest_configure() -> None:
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Let the garbage collector look at nothing meanwhile: what is imported and collected stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let `xdist_group` count: pytest-xdist 3.8 writes the group where pytest 9.2 does not look."""
     if not config.getoption("loadgroup", default=False):
         return
+    from dsfc_testing import scheduling
+
     for item in items:
         groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group")})
+        if not groups and item.get_closest_marker(scheduling.LONG):
+            groups = [scheduling.LONG]
         if groups and "@" not in item.nodeid.rpartition("]")[2]:
             item._id = coerce_node_id(f"{item.nodeid}@{'_'.join(groups)}")  # noqa: SLF001 - as above
+    items.sort(key=lambda item: scheduling.turn(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return who hands out tests to the workers (`dsfc_testing.scheduling`)."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from dsfc_testing import scheduling
+
+    config.option.loadscopereorder = False  # the order is that of `scheduling.turn`
+    return scheduling.ByModule(config, log)
 
 
 def pytest_collection_finish() -> None:
     """Let the apps of tests share their routes (`dsfc_testing.apps`), where any test starts one.
 
     And let the garbage collector pass over thousands of tests, which stay until the end: looking at
-    them cost a tenth to a quarter of the time of tests.
+    them cost a tenth to a quarter of the time of tests. At the rest it looks as seldom as in a
+    service that runs: at every 700 objects that cost a fifteenth.
     """
     import sys
 
@@ -91,6 +120,7 @@ def pytest_collection_finish() -> None:
         apps.share()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(OBJECTS_BEFORE_A_LOOK)
 
 
 @pytest.fixture(scope="session", autouse=True)
