@@ -184,6 +184,8 @@ def agreement(**changes):
         **{
             "reference": AMENDED,
             "version": "v1.0",
+            "highest": "v1.0",
+            "is_under_way": True,
             "start": date(2018, 6, 1),
             "end": date(2021, 5, 31),
             "controllers": (CCG,),

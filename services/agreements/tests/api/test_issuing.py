@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from common.clock import boottime, start_of
-from common.ids import canonical, digest
+from common.ids import canonical, digest, new_id
 from common.security.roles import Role
 from services.agreements.tests.api.test_desk import leaves, together, waiting
 from services.agreements.tests.api.test_organisations import imported
@@ -354,6 +354,18 @@ def test_the_same_key_hands_in_once(ready):
     ]
     assert answers[0] == answers[1]
     assert len(ready.get(BATCHES, Role.AUDITOR).json()["items"]) == 1
+
+
+def test_the_next_version_is_after_the_highest_number_and_not_after_the_last_drafted(ready):
+    registered(ready, CCG, "Z1234567")
+    for number in ("v0.2", "v0.1"):
+        ready.draft(version=number, kind="amendment", application_id=str(new_id()))
+
+    planned = issue(ready, f"{CCG},Commissioning,2018-07-01,2021-03-31,{REFERENCE}\n")
+
+    assert planned.status_code == 201, planned.text
+    [one] = planned.json()["planned"]
+    assert (one["version"], one["kind"]) == ("v0.3", "amendment")
 
 
 # In force already

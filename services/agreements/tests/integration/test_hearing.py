@@ -1,7 +1,9 @@
 """From an approval on the event log to a drafted agreement, by a verified snapshot."""
 
+import json
 import threading
 import time
+from dataclasses import replace
 from uuid import UUID
 
 import httpx
@@ -134,6 +136,31 @@ def test_an_approval_heard_twice_is_drafted_once(handlers, ctx, applications, cl
     assert [v.number for v in agreement.versions] == ["v0.0"]
     assert agreement.version == 1
     assert shown(ctx).state is AgreementState.AWAITING_SIGNATURE
+
+
+def test_two_applications_about_an_agreement_with_one_number_are_both_drafted(
+    handlers, ctx, applications, clock
+):
+    """Each was handed in as the version after the one that it knew; both were approved."""
+    first = applications.add()
+    other = UUID("019a0000-0000-7000-8000-0000000000aa")
+    second = applications.add(application_id=str(other), title="The other amendment")
+    beside = said(events.APPROVED, time=clock.now(), snapshot_hash=second)
+    beside = replace(
+        beside, aggregate_id=str(other), data={**beside.data, "application_id": str(other)}
+    )
+
+    for event in (said(events.APPROVED, time=clock.now(), snapshot_hash=first), beside):
+        handlers[event.type](event)
+    handlers[events.APPROVED](replace(beside, id=new_id(), aggregate_version=2))
+
+    versions = shown(ctx).agreement.versions
+    assert [(v.number, v.snapshot_hash, v.application_id) for v in versions] == [
+        ("v0.0", first, APPLICATION),
+        ("v0.1", second, other),
+    ]
+    document = json.loads(versions[1].document)
+    assert (document["version"], document["snapshot"]["version"]) == ("v0.1", "v0.0")
 
 
 def test_the_same_approval_by_another_event_is_drafted_once_too(handlers, ctx, applications, clock):

@@ -6,7 +6,7 @@ import pytest
 
 from common.ids import digest
 from common.security.roles import Role
-from services.applications.tests.answers import CCG, complete
+from services.applications.tests.answers import AMENDED, CCG, complete
 from services.applications.tests.world import organisation
 
 
@@ -98,6 +98,49 @@ def test_records_are_routed_by_the_rule_of_the_day(people, in_review, clock):
     contentious = people.officer.post(f"{path}/approval-referral", json={"contentious": True})
     assert code(contentious, 409) == "ADVICE_REQUIRED"
     assert state(people.officer.post(f"{path}/approval-referral")) == "APPROVAL"
+
+
+def amendable(wire, **changes):
+    """The agreement that is amended, as agreements shows it."""
+    term = complete()[1]
+    wire.answers[f"/v1/agreements/{AMENDED}"] = {
+        "reference": AMENDED,
+        "version": "v1.0",
+        "start": term["start"],
+        "end": term["end"],
+        "controllers": [{"ods": CCG}],
+        "versions": [{"version": "v1.0"}],
+        "may_be_amended": True,
+    } | changes
+
+
+AMENDS = {"kind": "amendment", "amends": AMENDED}
+
+
+def test_an_amendment_of_what_was_ended_meanwhile_is_not_approved(people, in_review, wire):
+    amendable(wire)
+    path = in_review(**AMENDS)
+    people.officer.post(f"{path}/advisory-referral", json={"novel": True})
+    people.member.post(f"{path}/advice", json={"outcome": "recommended"})
+    wire.is_away = True
+    assert code(people.approver.post(f"{path}/approval"), 503) == "AGREEMENTS_UNAVAILABLE"
+    wire.is_away = False
+
+    amendable(wire, may_be_amended=False)
+    refused = people.approver.post(f"{path}/approval")
+
+    assert code(refused, 409) == "AGREEMENT_OVER"
+    assert state(people.officer.get(path)) == "APPROVAL"
+    amendable(wire)
+    assert state(people.approver.post(f"{path}/approval")) == "APPROVED"
+
+
+def test_two_amendments_that_are_under_way_have_numbers_of_their_own(people, submitted, wire):
+    amendable(wire, versions=[{"version": "v1.0"}, {"version": "v1.1"}])
+
+    labels = [people.editor.get(submitted(**AMENDS)).json()["label"] for _ in range(2)]
+
+    assert labels == ["v1.2", "v1.3"], "v1.1 waits for signatures"
 
 
 @pytest.mark.scenario("A23")

@@ -251,6 +251,16 @@ def test_what_an_agreement_says_is_had_from_agreements_wherever_it_was_approved(
     assert document.url.params["version"] == "v1.0"
 
 
+def test_the_next_number_is_after_a_version_that_still_waits_for_signatures(agreements, wire):
+    in_force(wire)
+    versions = [{"version": number} for number in ("v1.0", "v1.9", "v1.10")]
+    wire.answers[f"/v1/agreements/{AMENDED}"]["versions"] = versions
+
+    found = agreements.facts(asked(agreement=AMENDED)).agreement
+
+    assert (found.version, found.highest) == ("v1.0", "v1.10")
+
+
 def test_who_compares_nothing_asks_for_no_document(agreements, wire):
     in_force(wire)
 

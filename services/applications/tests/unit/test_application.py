@@ -352,6 +352,26 @@ def test_the_version_of_the_reference_grows_with_what_it_follows(kind, agreed, l
 
 
 @pytest.mark.parametrize(
+    ("kind", "others", "label"),
+    [
+        (Kind.AMENDMENT, {"v1.1", "v1.2"}, "v1.3"),
+        (Kind.AMENDMENT, {"v1.2"}, "v1.1"),
+        (Kind.RENEWAL, {"v2.0"}, "v2.1"),
+    ],
+)
+def test_no_two_applications_about_an_agreement_carry_one_number(kind, others, label):
+    assert in_state(State.DRAFT, kind=kind).label_for("v1.0", others) == label
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [(Kind.AMENDMENT, "an amendment"), (Kind.SIMPLE_CHANGE, "a simple change")],
+)
+def test_a_kind_reads_as_a_word(kind, words):
+    assert kind.in_words == words
+
+
+@pytest.mark.parametrize(
     ("kind", "amends"), [(Kind.NEW, "DARS-NIC-54727-S3Y1T"), (Kind.RENEWAL, None)]
 )
 def test_a_new_application_amends_nothing_and_every_other_something(kind, amends):

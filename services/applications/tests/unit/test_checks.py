@@ -1057,6 +1057,17 @@ def test_an_agreement_of_others_and_none_at_all_are_refused_alike(other):
     assert len({f.detail for f in found}) == 1
 
 
+def test_what_is_over_is_not_amended_and_a_new_application_is_named():
+    facts = replace(known(), agreement=agreement(is_under_way=False))
+
+    [found] = [
+        f for f in examine(complete(), facts, kind=Kind.AMENDMENT) if f.code == "AGREEMENT_OVER"
+    ]
+
+    assert (found.refuses, found.pointer) == (True, "/amends")
+    assert "Make a new application" in found.detail
+
+
 BASE = {"end": "2021-05-31", "start": "2018-06-01", "lines": [], "special_conditions": []}
 
 

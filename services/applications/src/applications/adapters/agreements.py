@@ -103,12 +103,25 @@ class DocumentAnswer(AgreementsAnswer):
     snapshot: dict[str, JsonValue]
 
 
-class AgreementAnswer(AgreementsAnswer):
+Number = Annotated[str, Field(pattern=r"^v\d{1,9}\.\d{1,9}$")]
+
+
+class VersionAnswer(AgreementsAnswer):
+    version: Number
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return tuple(int(part) for part in self.version.removeprefix("v").split("."))
+
+
+class AgreementAnswer(VersionAnswer):
     reference: str
-    version: Annotated[str, Field(pattern=r"^v\d{1,9}\.\d{1,9}$")]
     start: date
     end: date
     controllers: tuple[str | PartyCode, ...] = ()
+    versions: tuple[VersionAnswer, ...] = ()
+    may_be_amended: bool = True
+    """Of agreements of before December 2026, which do not say so, it is found when drafted."""
 
 
 A = TypeVar("A", bound=AgreementsAnswer)
@@ -234,6 +247,8 @@ class HttpAgreements:
         return AgreementFact(
             reference=answer.reference,
             version=answer.version,
+            highest=max((answer, *answer.versions), key=lambda one: one.numbers).version,
+            is_under_way=answer.may_be_amended,
             start=answer.start,
             end=answer.end,
             controllers=tuple(c if isinstance(c, str) else c.ods for c in answer.controllers),

@@ -1,6 +1,6 @@
 """Applications in a relational database: the one place that knows rows and domain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,14 @@ class SqlApplications:
             limit=limit,
             is_all=scope.own is None,
         )
+
+    def labels_about(self, reference: str | None, *, but: UUID) -> Collection[str]:
+        query = (
+            select(ApplicationRow.label)
+            .where(col(ApplicationRow.reference) == reference)
+            .where(col(ApplicationRow.id) != but)
+        )
+        return {label for label in self.session.exec(query) if label is not None}
 
     def hold(self, application_id: UUID) -> None:
         self.rows.compare(self.session, APPLICATIONS, [application_id])

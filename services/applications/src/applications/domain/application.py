@@ -6,7 +6,7 @@ handed back in `events`, `steps` and `frozen`, and the repository stores all of 
 This is states 1 to 7 of domain.md 2.2. What follows an approval belongs to agreements.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -125,17 +125,21 @@ class Application:
             steps=(Step(verb=Verb.DRAFT, at=at, by=by, before=None, after=state, revision=0),),
         )
 
-    def label_for(self, agreed: str | None) -> str:
-        """Return the version that a submission carries, given that of the agreement (2.3).
+    def label_for(self, agreed: str | None, others: Collection[str] = ()) -> str:
+        """Return the version that a submission carries, given the agreement's highest (2.3).
 
         A renewal counts the first part up, all else that follows an agreement the second.
+        `others`: what other applications about the agreement carry.
         """
         if self.label is not None:
             return self.label
         if agreed is None:
             return "v0.0"
         major, minor = (int(part) for part in agreed.removeprefix("v").split("."))
-        return f"v{major + 1}.0" if self.kind is Kind.RENEWAL else f"v{major}.{minor + 1}"
+        major, minor = (major + 1, 0) if self.kind is Kind.RENEWAL else (major, minor + 1)
+        while (label := f"v{major}.{minor}") in others:
+            minor += 1
+        return label
 
     # The enquiry
 

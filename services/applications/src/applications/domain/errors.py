@@ -12,6 +12,7 @@
   + AdviceNotNeeded           no advisory body wants to see it
   + ReasonRequired            what was advised against needs a reason
   + Redirected                another service answers that need
+  + AgreementOver             the agreement that it amends was ended meanwhile
 * Forbidden
   + OwnApplication            nobody decides on their own application
   + OwnOrganisation           nor on that of the organisation they belong to
@@ -83,6 +84,13 @@ class ReasonRequired(Conflict):
 class Redirected(Conflict):
     code = "REDIRECTED"
     title = "Another service provides these data"
+
+
+class AgreementOver(Conflict):
+    """Nothing could be drafted of what would be approved."""
+
+    code = "AGREEMENT_OVER"
+    title = "The agreement was ended, and has no further versions"
 
 
 class OwnApplication(Forbidden):

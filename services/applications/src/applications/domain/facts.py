@@ -90,6 +90,11 @@ class AgreementFact:
 
     reference: str
     version: str
+    """The one in force, or the latest drafted."""
+    highest: str
+    """The highest number of its versions, also of those that wait for signatures."""
+    is_under_way: bool
+    """False: it was ended, or closed, and nothing can be drafted under its reference any more."""
     start: date
     end: date
     controllers: tuple[str, ...]

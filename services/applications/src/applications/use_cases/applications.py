@@ -125,6 +125,7 @@ def submit(
         read = tx.applications.get(application_id, ctx.scope)
         if _is_repeated(read, Verb.SUBMIT, expected=expected, taken=tx.applications, ctx=ctx):
             return read
+        others = tx.applications.labels_about(read.amends, but=read.id)
     _is_as_seen(read, expected)
     read.check(Verb.SUBMIT, by=ctx.actor)
     day, at = ctx.today(), ctx.now()
@@ -134,9 +135,9 @@ def submit(
     found = examination.examine(
         application, facts=facts, day=day, ctx=ctx, corrected=asked.corrected
     )
-    agreed = facts.agreement.version if facts.agreement else None
+    agreed = facts.agreement.highest if facts.agreement else None
     reference = application.reference or application.amends or dars_reference()
-    label = application.label_for(agreed)
+    label = application.label_for(agreed, others)
     if any(finding.refuses for finding in found):
         raise FindingsRefuse(found)
     snapshot = examination.propose(application, facts, reference=reference, label=label, ctx=ctx)

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from applications.domain.application import Application
-from applications.domain.life import Outcome, Query, Verb
+from applications.domain.errors import AgreementOver
+from applications.domain.life import Outcome, Query, State, Verb
 from applications.domain.routing import AdvisoryRoute, Triage, route
 from applications.domain.sections.purposes import Commercial
 from applications.domain.sections.terms import Condition
 from applications.use_cases import snapshots
 from applications.use_cases.applications import change
 from applications.use_cases.context import Context
-from applications.use_cases.ports import Transaction
+from applications.use_cases.ports import FactsWanted, Transaction
 
 
 def open_(application_id: UUID, *, expected: int | None, ctx: Context) -> Application:
@@ -128,7 +129,13 @@ def approve(
     """Approve the snapshot that was handed in, with the conditions that are still open.
 
     `as_published` says of which lines tables may be by the rule alone, and why.
+
+    Raises:
+        AgreementOver: the agreement that it is about was ended since it was handed in.
+        Unavailable: agreements does not answer whether it was; nothing was written.
+
     """
+    _require_under_way(application_id, ctx=ctx)
     at = ctx.now()
 
     def step(application: Application, tx: Transaction) -> Application:
@@ -145,6 +152,28 @@ def approve(
         )
 
     return change(application_id, Verb.APPROVE, step, expected=expected, ctx=ctx)
+
+
+def _require_under_way(application_id: UUID, *, ctx: Context) -> None:
+    """Demand that what is approved can be drafted; asked before the transaction begins."""
+    with ctx.uow.reading() as tx:
+        application = tx.applications.get(application_id, ctx.scope)
+    if application.amends is None or application.state is not State.APPROVAL:
+        return
+    application.check(Verb.APPROVE, by=ctx.actor)
+    asked = FactsWanted(
+        day=ctx.today(),
+        parties=(),
+        commissioners=(),
+        is_identifiable=False,
+        agreement=application.amends,
+    )
+    agreement = ctx.world.agreements.facts(asked).agreement
+    if agreement is None or not agreement.is_under_way:
+        raise AgreementOver(
+            f"{application.amends} was ended since the application was handed in. Decline it; the"
+            " applicant makes a new one."
+        )
 
 
 def refuse(application_id: UUID, *, reason: str, expected: int | None, ctx: Context) -> Application:

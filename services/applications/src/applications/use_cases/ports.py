@@ -1,6 +1,6 @@
 """What the use cases need from outside, in their own words."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -69,6 +69,9 @@ class Applications(Protocol):
 
         Raise EditedMeanwhile where the stored version is not the one that was read.
         """
+
+    def labels_about(self, reference: str | None, *, but: UUID) -> Collection[str]:
+        """Return the versions that other applications about an agreement were handed in as."""
 
     def hold(self, application_id: UUID) -> None:
         """Hold an application and its history against the audit log, to be shown."""

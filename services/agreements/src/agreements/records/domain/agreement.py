@@ -113,6 +113,11 @@ class Agreement:
         """Return the version to show: the governing one, or the latest drafted."""
         return self.governing(at) or max(self.versions, key=lambda v: v.sequence)
 
+    @property
+    def is_under_way(self) -> bool:
+        """Say whether it may have further versions: it was neither ended nor closed."""
+        return self.closed_at is None and self.terminated_at is None
+
     def numbered(self, number: str) -> AgreementVersion:
         """Return the version of that number.
 

@@ -4,8 +4,8 @@ The document is the approved snapshot, whole, with the parties who sign it: what
 what is signed (domain.md 2.2, state 8: "DSA content equals the approved snapshot").
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -62,6 +62,30 @@ def first_version(approved: ApprovedApplication, *, new_id: Callable[[], UUID]) 
         versions=(version,),
         happened=((Verb.DRAFTED, version.id),),
     )
+
+
+def under_a_free_number(approved: ApprovedApplication, agreement: Agreement) -> ApprovedApplication:
+    """Return what was approved under its own number, or the next that no other application has.
+
+    Two applications may be under way at once, and rows of a spreadsheet beside them: each was given
+    the number after the version that it knew.
+    """
+    others = {v.number for v in agreement.versions if v.application_id != approved.application_id}
+    return replace(approved, version=free_number(approved.version, others))
+
+
+def free_number(wanted: str, taken: Collection[str]) -> str:
+    """Return a version's number, with its second part counted up until it is not taken."""
+    major, minor = numbers_of(wanted)
+    while (number := f"v{major}.{minor}") in taken:
+        minor += 1
+    return number
+
+
+def numbers_of(version: str) -> tuple[int, int]:
+    """Return both parts of a version's number."""
+    major, minor = version.removeprefix("v").split(".")
+    return int(major), int(minor)
 
 
 def next_version(approved: ApprovedApplication, *, new_id: Callable[[], UUID]) -> AgreementVersion:

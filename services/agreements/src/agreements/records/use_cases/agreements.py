@@ -9,7 +9,12 @@ from uuid import UUID
 import structlog
 
 from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances, Renewal
-from agreements.records.domain.drafting import ApprovedApplication, first_version, next_version
+from agreements.records.domain.drafting import (
+    ApprovedApplication,
+    first_version,
+    next_version,
+    under_a_free_number,
+)
 from agreements.records.domain.errors import NotAParty
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import Task
@@ -67,12 +72,13 @@ def draft(approved: ApprovedApplication, *, is_new: IsNew, ctx: Context) -> None
             return
         require_true(tx, approved, legal_day(at))
         known = tx.agreements.find(approved.reference)
+        numbered = approved if known is None else under_a_free_number(approved, known)
         if known is None:
             drafted = first_version(approved, new_id=new_id)
         else:
-            drafted = known.add_version(next_version(approved, new_id=new_id))
-            if drafted is known:
+            if any(v.snapshot_hash == approved.snapshot_hash for v in known.versions):
                 return
+            drafted = known.add_version(next_version(numbered, new_id=new_id))
         use_files(tx, approved, ctx)
         save(
             tx,
@@ -81,12 +87,13 @@ def draft(approved: ApprovedApplication, *, is_new: IsNew, ctx: Context) -> None
                 "agreement-drafted",
                 f"agreements/{approved.reference}",
                 at=at,
-                version=approved.version,
+                version=numbered.version,
                 snapshot_hash=approved.snapshot_hash,
+                **({} if numbered is approved else {"approved_as": approved.version}),
             ),
             ctx,
         )
-    log.info("agreement_drafted", reference=approved.reference, version=approved.version)
+    log.info("agreement_drafted", reference=approved.reference, version=numbered.version)
 
 
 def await_renewal(

@@ -47,6 +47,7 @@ from applications.domain.application import Application
 from applications.domain.errors import (
     AdviceNotNeeded,
     AdviceRequired,
+    AgreementOver,
     AgreementsUnavailable,
     ApplicationNotFound,
     AsPublishedRefused,
@@ -283,7 +284,14 @@ def refer_application_to_approval(
 
 @router.post(
     "/{application_id}/approval",
-    responses=responses(*DECISION, ReasonRequired, ConditionRefused, AsPublishedRefused),
+    responses=responses(
+        *DECISION,
+        ReasonRequired,
+        ConditionRefused,
+        AsPublishedRefused,
+        AgreementOver,
+        AgreementsUnavailable,
+    ),
 )
 def approve_application(
     application_id: UUID,

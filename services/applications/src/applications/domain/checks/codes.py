@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 CODES: Mapping[str, str] = {
     "ACTIVITIES_MISSING": "section 10 says what is done with the data",
+    "AGREEMENT_OVER": "the agreement that is amended or renewed was not ended, nor closed",
     "AGREEMENT_UNKNOWN": "the agreement that is amended or renewed is one of the applicant's",
     "ARTICLE_6_MISSING": "every controller and every purpose names a basis under article 6",
     "ARTICLE_6_UNKNOWN": "a basis under article 6 is one that the law has",

@@ -175,7 +175,7 @@ def continuity(case: Case) -> Iterator[Finding]:
             "START_CHANGED",
             1,
             START,
-            f"The start stays what it was; a {case.kind.value} does not move it.",
+            f"The start stays what it was; {case.kind.in_words} does not move it.",
             offer=agreement.start.isoformat(),
         )
     if case.kind is Kind.EXTENSION and length.end <= agreement.end:

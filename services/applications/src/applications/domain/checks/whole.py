@@ -68,6 +68,14 @@ def agreement_is_ones_own(case: Case) -> Iterator[Finding]:
             "/amends",
             "There is no agreement of that reference in which the applicant is a controller.",
         )
+    elif not agreement.is_under_way:
+        yield refuse(
+            "AGREEMENT_OVER",
+            None,
+            "/amends",
+            f"{agreement.reference} was ended, or what was released under it is destroyed. Make a"
+            " new application.",
+        )
 
 
 def only_what_the_kind_changes(case: Case) -> Iterator[Finding]:
@@ -89,7 +97,7 @@ def only_what_the_kind_changes(case: Case) -> Iterator[Finding]:
                 "CHANGES_MORE_THAN_ITS_KIND",
                 None,
                 f"/{name}",
-                f"{name} differs from what was approved; a {case.kind.value} leaves it as it is.",
+                f"{name} differs from what was approved; {case.kind.in_words} leaves it as it is.",
             )
     for condition in sorted(_conditions(case.base) - _conditions(case.proposed)):
         yield refuse(

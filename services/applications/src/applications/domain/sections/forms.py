@@ -66,6 +66,12 @@ class Kind(StrEnum):
     EXTENSION = "extension"
     SIMPLE_CHANGE = "simple_change"
 
+    @property
+    def in_words(self) -> str:
+        """As it stands in a sentence: `an amendment`, `a simple change`."""
+        words = self.value.replace("_", " ")
+        return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
 
 class Sensitivity(StrEnum):
     SENSITIVE = "SENSITIVE"

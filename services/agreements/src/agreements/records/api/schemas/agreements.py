@@ -169,6 +169,13 @@ class AgreementView(AgreementSummary):
             " `number` and the `snapshot_hash` of its content. Null: it was not."
         ),
     ]
+    may_be_amended: Annotated[
+        bool,
+        Field(
+            description="Whether an application may still amend, renew or extend it: not once it"
+            " was ended, or all that was released under it is destroyed."
+        ),
+    ]
     versions: list[VersionView]
     holds: list[HoldView]
     tasks: list[TaskView]
@@ -189,6 +196,7 @@ class AgreementView(AgreementSummary):
                 "conditions": [ConditionView.of(c, shown.at) for c in shown.version.conditions],
                 "imported": content.get("imported"),
                 "issued_from": content.get("issued_from"),
+                "may_be_amended": shown.agreement.is_under_way,
                 "versions": [VersionView.of(v) for v in shown.agreement.versions],
                 "holds": [HoldView.of(h, shown.at) for h in shown.agreement.holds],
                 "tasks": [TaskView.model_validate(t) for t in shown.tasks],

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
-from agreements.records.domain.drafting import ApprovedApplication, next_version
+from agreements.records.domain.drafting import ApprovedApplication, next_version, numbers_of
 from agreements.records.domain.errors import (
     AgreementKnown,
     FactNotRecorded,
@@ -114,7 +114,7 @@ def _numbered(known: Agreement | None, row: ListedAgreement) -> dict[str, str]:
     if known is None:
         return {"version": "v0.0", "kind": "new"}
     latest = max(known.versions, key=lambda v: v.sequence)
-    major, minor = (int(part) for part in latest.number.removeprefix("v").split("."))
+    major, minor = max(numbers_of(v.number) for v in known.versions)
     if row.start > latest.valid_to:
         return {"version": f"v{major + 1}.0", "kind": "renewal"}
     return {"version": f"v{major}.{minor + 1}", "kind": "amendment"}
