@@ -330,7 +330,7 @@ def test_catalogue_add_publishes_a_file_once_and_says_what_keeps_one_out(
     copy = tmp_path / "catalogue"
     shutil.copytree(Path(str(resources.files("catalogue"))), copy)
     monkeypatch.setattr(store, "files", lambda _: copy)
-    catalogue.load.cache_clear()
+    store.forget()
     text = (copy / "data_sets" / "DIDS-1.3.yaml").read_text("utf-8")
     made = tmp_path / "mine.yaml"
 
@@ -351,7 +351,7 @@ def test_catalogue_add_publishes_a_file_once_and_says_what_keeps_one_out(
             add("data_set: [half"),
         ]
     finally:
-        catalogue.load.cache_clear()
+        store.forget()
 
     assert code == 0
     assert told.split() == [str(copy / "data_sets" / "DIDS-9.0.yaml"), told.split()[1]]

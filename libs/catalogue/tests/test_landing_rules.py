@@ -181,7 +181,22 @@ def test_a_published_rule_that_was_edited_is_found(monkeypatch: pytest.MonkeyPat
     said = store.digest_of
     monkeypatch.setattr(store, "digest_of", lambda c: "sha256:00" if "sources" in c else said(c))
     with pytest.raises(catalogue.InvalidDataSet, match="differs from what was published"):
-        store.load.__wrapped__()
+        store._published.__wrapped__(ROOT)
+
+
+def test_published_rules_must_fit_a_version_that_is_not_published(tmp_path: Path) -> None:
+    catalogue.load()  # where they fit
+    text = DATA_SET.replace("data_set: TINY", "data_set: DIDS").replace('"1.0"', '"9.0"')
+    (tmp_path / "DIDS-9.0.yaml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(catalogue.InvalidDataSet, match="DIDS"):
+        catalogue.load(tmp_path)
+
+
+def test_what_is_added_for_one_catalogue_is_in_no_other(tmp_path: Path) -> None:
+    assert "TINY" in {data_set.data_set for data_set in loaded(tmp_path, MINIMAL)}
+    assert "TINY" not in {data_set.data_set for data_set in catalogue.load()}
+    assert "TINY" not in {rules.data_set for rules in catalogue.load().landing_rules}
 
 
 @pytest.mark.parametrize(

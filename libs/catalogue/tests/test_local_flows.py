@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import catalogue
 from catalogue import DataSet, InvalidDataSet, UnknownDataSet
+from catalogue.digests import digest_of
 from catalogue.flows import (
     CatalogueWithFlows,
     Versions,
@@ -22,7 +23,6 @@ from catalogue.flows import (
     read_flow,
 )
 from catalogue.patterns import fits, problems
-from catalogue.store import digest_of
 
 EXAMPLE = example()
 COLUMN = "  - {name: Call_Category,"

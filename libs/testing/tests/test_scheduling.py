@@ -15,6 +15,7 @@ COLLECTED = [
     "services/agreements/tests/api/test_lives.py::test_four@long",
     "services/agreements/tests/api/test_lives.py::test_five@long",
     "tests/architecture/test_names.py::test_one",
+    "tests/benchmarks/test_memory.py::test_one@long",
     "tests/e2e/test_journey.py::test_one@kafka",
     "tests/e2e/test_lists.py::test_one[user@example]",
 ]
@@ -46,12 +47,12 @@ def scheduler_of(dist, workers=2):
     return plugin.pytest_xdist_make_scheduler(config, None)
 
 
-JOURNEY, LISTS = "tests/e2e/test_journey.py::test_one@kafka", COLLECTED[9]
+JOURNEY, LISTS = "tests/e2e/test_journey.py::test_one@kafka", COLLECTED[10]
 KAFKA = ["services/agreements/tests/api/test_lives.py::test_three[kafka]@kafka", JOURNEY]
 LIVES = COLLECTED[2:4]
-LONG = COLLECTED[5:7]
+LONG = [COLLECTED[8], *COLLECTED[5:7]]
 NAMES = COLLECTED[7]
-QUICK = COLLECTED[:2]
+LIBRARY, QUICK = COLLECTED[:2]
 
 
 def handed_out(workers):
@@ -84,9 +85,10 @@ def test_journeys_begin_and_what_is_quick_is_left_for_the_end():
         LISTS,
         KAFKA[0],
         *LONG,
+        LIBRARY,
         *LIVES,
         NAMES,
-        *QUICK,
+        QUICK,
     ]
 
 
@@ -94,7 +96,7 @@ def test_a_module_and_a_group_go_to_one_worker_and_what_is_long_to_whoever_is_fr
     given = handed_out([Worker("one"), Worker("two")])
 
     units = [sorted(unit) for units in given.values() for unit in units]
-    alone = [LISTS, *LONG, NAMES, *QUICK]
+    alone = [LISTS, *LONG, LIBRARY, NAMES, QUICK]
     assert sorted(units) == sorted([sorted(KAFKA), LIVES, *([one] for one in alone)])
 
 
@@ -113,7 +115,7 @@ def test_another_worker_takes_journeys_once_there_is_nothing_else():
     for worker in (one, two):
         scheduler.add_node(worker)
     for worker in (one, two):
-        scheduler.add_node_collection(worker, [*journeys, QUICK[0]])
+        scheduler.add_node_collection(worker, [*journeys, QUICK])
 
     scheduler.schedule()
 

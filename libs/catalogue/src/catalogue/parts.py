@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -87,3 +87,14 @@ class FileFormat(Strict):
     file_bytes_max: Annotated[int, Field(ge=1)] = 64 * 1024**3
     quarantine_share_max: Annotated[float, Field(ge=0, le=1)] = 0.5
     """A file of which more than this share is bad is refused as a whole."""
+
+
+def with_codes(field: object, content: Mapping[str, Any]) -> object:
+    """Give a column whose names are looked up the codes that they become."""
+    if not isinstance(field, dict) or "lookup" not in field or "codes" in field:
+        return field
+    lookups = content.get("lookups")
+    found = lookups.get(field["lookup"]) if isinstance(lookups, dict) else None
+    values = found.get("values") if isinstance(found, dict) else None
+    codes = sorted({str(code) for code in values.values()}) if isinstance(values, dict) else []
+    return field | {"codes": codes} if codes else field

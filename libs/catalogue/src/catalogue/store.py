@@ -1,6 +1,5 @@
 """Reads data set files and landing rules, checks them, and finds them by name and digest."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,13 +12,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import rfc8785
 import yaml
 from pydantic import ValidationError
 
+from catalogue.digests import digest_of
 from catalogue.landing import LandingRules
 from catalogue.lines import line_of
 from catalogue.model import DataSet
+from catalogue.parts import with_codes
 from catalogue.periods import Periods
 from catalogue.protocols import Protocol
 from catalogue.relations.checking import problems as problems_of
@@ -160,45 +160,59 @@ def load(extra: Path | None = None) -> Catalogue:
 
     Raises InvalidDataSet where a file is wrong, or is not the one that was published.
     """
-    published = files("catalogue") / "data_sets"
-    found = [
+    published = _published(_folder(""))
+    if extra is None:
+        return published
+    more = [read(p.read_text("utf-8"), name=p.name) for p in _yaml_files(extra)]
+    if not (extra / RULES).is_dir():
+        return _with(published, more, [])
+    common = _common(files("catalogue") / RULES) | _common(extra / RULES)
+    return _with(published, more, [rules for _, rules in _rules(extra / RULES, common)])
+
+
+@lru_cache(maxsize=1)
+def _published(package: Path) -> Catalogue:
+    """Only the published files: half a second's work, whatever else is asked for."""
+    data_sets = [
         _as_published(read(item.read_text("utf-8"), name=item.name), item, digests)
-        for item, digests in _with_digests(published)
+        for item, digests in _with_digests(package / "data_sets")
     ]
-    if extra is not None:
-        found += [read(p.read_text("utf-8"), name=p.name) for p in _yaml_files(extra)]
-    identities = [(d.data_set, d.version) for d in found]
-    if len(set(identities)) != len(identities):
+    folder = package / RULES
+    digests = dict(_with_digests(folder))
+    rules = [
+        _as_published(one, item, digests[item]) for item, one in _rules(folder, _common(folder))
+    ]
+    return _with(Catalogue(()), data_sets, rules)
+
+
+def _rules(
+    folder: Traversable, common: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[Traversable, LandingRules]]:
+    for item in _yaml_files(folder):
+        if not item.name.startswith(COMMON):
+            yield item, read_rules(item.read_text("utf-8"), name=item.name, common=common)
+
+
+def _with(
+    known: Catalogue, data_sets: Sequence[DataSet], rules: Sequence[LandingRules]
+) -> Catalogue:
+    """Add to what is known; a rule and a data set are held against each other once."""
+    found = (*known.data_sets, *data_sets)
+    if len({(d.data_set, d.version) for d in found}) != len(found):
         raise InvalidDataSet("catalogue", [Problem("", "two files are the same version")])
-    return Catalogue(tuple(found), _rules(extra, found))
-
-
-def _rules(extra: Path | None, data_sets: Sequence[DataSet]) -> tuple[LandingRules, ...]:
-    folder = files("catalogue") / RULES
-    common = _common(folder)
-    found = [
-        _as_published(read_rules(item.read_text("utf-8"), name=item.name, common=common), item, d)
-        for item, d in _with_digests(folder)
-        if not item.name.startswith(COMMON)
-    ]
-    if extra is not None and (extra / RULES).is_dir():
-        common |= _common(extra / RULES)
-        found += [
-            read_rules(item.read_text("utf-8"), name=item.name, common=common)
-            for item in _yaml_files(extra / RULES)
-            if not item.name.startswith(COMMON)
-        ]
-    for rules in found:
-        if problems := list(misfits(rules, data_sets)):
-            raise InvalidDataSet(rules.name, problems)
-    if len({rules.name for rules in found}) != len(found):
+    added = {data_set.data_set for data_set in data_sets}
+    for one in (*(r for r in known.landing_rules if r.data_set in added), *rules):
+        if problems := list(misfits(one, found)):
+            raise InvalidDataSet(one.name, problems)
+    every = (*known.landing_rules, *rules)
+    if len({one.name for one in every}) != len(every):
         raise InvalidDataSet(RULES, [Problem("", "two files are the same version")])
-    for earlier, later in pairwise(sorted(found, key=lambda r: (r.data_set, r.version))):
+    for earlier, later in pairwise(sorted(every, key=lambda r: (r.data_set, r.version))):
         if earlier.data_set == later.data_set and earlier.valid_from > later.valid_from:
             raise InvalidDataSet(
                 later.name, [Problem("valid_from", "is before the last version's")]
             )
-    return tuple(found)
+    return Catalogue(found, every)
 
 
 def misfits(rules: LandingRules, data_sets: Sequence[DataSet]) -> Iterator[Problem]:
@@ -304,7 +318,7 @@ def of_content(content: Mapping[str, Any], *, name: str, text: str = "") -> Data
         problems, fields, places = _repeated(content["fields"])
         if problems:
             raise InvalidDataSet(name, placed(text, problems))
-        written_out |= {"fields": [_with_codes(field, content) for field in fields]}
+        written_out |= {"fields": [with_codes(field, content) for field in fields]}
     try:
         data_set = DataSet.model_validate({**content, **written_out})
     except ValidationError as error:
@@ -325,7 +339,7 @@ def _read_tables(content: Mapping[str, Any], text: str, *, name: str) -> DataSet
             continue
         problems, fields, _ = _repeated(table["fields"])
         found += [replace(p, pointer=f"tables/{at}/{p.pointer}") for p in problems]
-        tables.append(table | {"fields": [_with_codes(field, content) for field in fields]})
+        tables.append(table | {"fields": [with_codes(field, content) for field in fields]})
     if found:
         raise InvalidDataSet(name, placed(text, found))
     try:
@@ -414,36 +428,27 @@ def add(path: Path) -> Path:
         target.write_text(text, "utf-8")
     digests[target.name] = found.digest
     (folder / DIGESTS).write_text(json.dumps(digests, indent=2, sort_keys=True) + "\n", "utf-8")
-    load.cache_clear()
+    forget()
     try:
         load()
     except InvalidDataSet:
         (folder / DIGESTS).write_text(kept, "utf-8")
         if is_new:
             target.unlink()
-        load.cache_clear()
+        forget()
         raise
     return target
 
 
+def forget() -> None:
+    """Read every file again from now on."""
+    load.cache_clear()
+    _published.cache_clear()
+
+
 def _folder(name: str) -> Path:
     """A folder of the installed package, which is a directory wherever it can be added to."""
-    return Path(str(files("catalogue") / name))
-
-
-def digest_of(content: Mapping[str, object]) -> str:
-    """`sha256:` and 64 hexadecimal digits over the canonical JSON of what the file says."""
-    return "sha256:" + hashlib.sha256(canonical(content)).hexdigest()
-
-
-def canonical(content: Mapping[str, object]) -> bytes:
-    """Write down what a file says as canonical JSON (RFC 8785), over which its digest is.
-
-    Of the file, not of the model: a model that learns a new optional word must not change the
-    digest of what was published before.
-    """
-    plain = json.loads(json.dumps(content, default=str))  # YAML's dates become ISO 8601
-    return rfc8785.dumps(plain)
+    return Path(str(files("catalogue"))) / name
 
 
 def _problem(error: Any, places: Sequence[int] = ()) -> Problem:
@@ -452,17 +457,6 @@ def _problem(error: Any, places: Sequence[int] = ()) -> Problem:
     if places and at[:1] == ["fields"] and len(at) > 1 and isinstance(at[1], int):
         at[1] = places[at[1]]
     return Problem("/".join(map(str, at)), error["msg"].removeprefix("Value error, "))
-
-
-def _with_codes(field: object, content: Mapping[str, Any]) -> object:
-    """Give a column whose names are looked up the codes that they become."""
-    if not isinstance(field, dict) or "lookup" not in field or "codes" in field:
-        return field
-    lookups = content.get("lookups")
-    found = lookups.get(field["lookup"]) if isinstance(lookups, dict) else None
-    values = found.get("values") if isinstance(found, dict) else None
-    codes = sorted({str(code) for code in values.values()}) if isinstance(values, dict) else []
-    return field | {"codes": codes} if codes else field
 
 
 def _repeated(fields: list[object]) -> tuple[list[Problem], list[object], list[int]]:

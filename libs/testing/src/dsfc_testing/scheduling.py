@@ -11,8 +11,8 @@ from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 LONG = "long"
 """As if it were a group: of tests that are long by nature each goes to whoever is free."""
-QUICK = ("/unit/", "libs/")
-"""What is left for the end: modules that take a moment, to be shared out evenly."""
+QUICK = "/unit/"
+"""What is left for the end: modules that take a moment and wait for nothing."""
 JOURNEYS = ("tests/e2e/", "tests/faults/")
 """Over running services: where another worker has begun with them, the next waits for its scene."""
 
@@ -42,9 +42,14 @@ def is_journey(nodeid: str) -> bool:
 
 
 def turn(nodeid: str) -> int:
-    """Return when it is a test's turn: journeys, groups, what is long, services, what is quick."""
+    """Return when it is a test's turn: journeys, groups, what is long, services, what is quick.
+
+    Of what is long that of the whole suite begins: one test of it takes minutes.
+    """
     if is_journey(nodeid):
         return 0
     if "@" in (last := nodeid.rpartition("]")[2]):
-        return 2 if last.endswith(f"@{LONG}") else 1
-    return 4 if nodeid.startswith(QUICK) or QUICK[0] in nodeid else 3
+        if not last.endswith(f"@{LONG}"):
+            return 1
+        return 2 if nodeid.startswith("tests/") else 3
+    return 5 if QUICK in nodeid else 4

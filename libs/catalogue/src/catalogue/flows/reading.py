@@ -17,10 +17,11 @@ from typing import Any, Final
 import rfc8785
 import yaml
 
+from catalogue.digests import canonical
 from catalogue.flows.ceilings import exceeded
 from catalogue.flows.rules import Bounds, flow_rules
 from catalogue.model import DataSet
-from catalogue.store import InvalidDataSet, Loader, Problem, canonical, of_content
+from catalogue.store import InvalidDataSet, Loader, Problem, of_content
 
 HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Categories of characters that nobody sees, or that break a line or turn its direction."""
