@@ -47,7 +47,8 @@ RELEASE: dict[str, Any] = {
     "resource": {"id": "file-1", "properties": {"attestation": "a.b.c"}},
     "context": {"extract_id": ID},
 }
-USUAL = [FETCH, REQUEST, FETCH | {"context": {}}, {n: FETCH[n] for n in FETCH if n != "context"}]
+USUAL = [FETCH, REQUEST, FETCH | {"context": {}}]
+WITHOUT = {n: FETCH[n] for n in FETCH if n != "context"}
 
 TEXTS = ["", "x", "fetch", "request", "release", ID, ID.upper(), ID.replace("-", ""), "client"]
 TEXTS += ["holding", "agreement", DIGEST, "999 000 0018", "2018-04", "parquet", "Sex\n"]
@@ -65,7 +66,7 @@ def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @st.composite
 def spoilt(draw: st.DrawFn) -> Any:
     """A question of which something is another, missing, or too much; or none of it."""
-    question = deepcopy(draw(st.sampled_from([*USUAL, RELEASE])))
+    question = deepcopy(draw(st.sampled_from([*USUAL, WITHOUT, RELEASE])))
     for _ in range(draw(st.integers(0, 2))):
         if not isinstance(question, dict):
             break
@@ -95,6 +96,10 @@ def written(draw: st.DrawFn) -> bytes:
                 [
                     ('"name"', '"name": "fetch", "name"'),
                     ('"context"', '"context": {}, "context"'),
+                    ('"context"', '"context": null, "action"'),
+                    ('"context"', '"x\\"context"'),
+                    ('"context"', '"context": null, "x\\"context"'),
+                    ("csu", 'x\\"context": null'),
                     ('"id"', '"id": "y", "id"'),
                     ('"subject"', '"\\u0073ubject"'),
                     (": 12", ": 12.0"),
@@ -143,12 +148,13 @@ def test_what_is_read_quickly_is_what_the_full_reader_reads(body):
 
 
 @pytest.mark.parametrize("question", USUAL)
-def test_usual_questions_are_read_quickly_and_once(question):
+@pytest.mark.parametrize("parted", [(",", ":"), (", ", ": ")])
+def test_usual_questions_are_read_quickly_and_once(question, parted):
     reader = QuickReader(READ_AGAIN_KINDS, new="context")
-    body = json.dumps(question).encode()
+    body = json.dumps(question, separators=parted).encode()
     assert reader(body) == full(body)
 
-    another = json.dumps(question | {"context": {"dry_run": False}}).encode()
+    another = json.dumps(question | {"context": {"dry_run": False}}, separators=parted).encode()
 
     assert reader(another) == full(another)
     assert (reader._rest.cache_info().misses, reader._rest.cache_info().hits) == (1, 1)
@@ -160,7 +166,14 @@ READ_AGAIN_KINDS = {
 }
 
 
-@pytest.mark.parametrize("body", [json.dumps(RELEASE).encode(), b"", b"{}", b"null", b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(json.dumps(RELEASE).encode(), b"", b"{}", b"null", b"\xff"),
+        *(json.dumps(WITHOUT).encode(), json.dumps({"context": {}} | WITHOUT).encode()),
+        json.dumps(FETCH).encode() + b" ",
+    ],
+)
 def test_whatever_else_comes_is_left_to_the_full_reader(body):
     assert READ_AGAIN(body) is None
 
@@ -244,7 +257,8 @@ def test_a_long_question_is_not_kept():
     reader = QuickReader({"kind": Kind}, new="context")
 
     def asked(length: int) -> bytes:
-        return json.dumps({"action": {"name": "kind"}, "text": "x" * length}).encode()
+        kind = {"action": {"name": "kind"}, "text": "x" * length, "context": {}}
+        return json.dumps(kind).encode()
 
     assert reader(asked(quick.REST_BYTES_MAX // 2)) is not None
     assert reader(asked(quick.REST_BYTES_MAX)) is None
