@@ -172,6 +172,10 @@ READ_AGAIN_KINDS = {
         *(json.dumps(RELEASE).encode(), b"", b"{}", b"null", b"\xff"),
         *(json.dumps(WITHOUT).encode(), json.dumps({"context": {}} | WITHOUT).encode()),
         json.dumps(FETCH).encode() + b" ",
+        # What is new looks like the last member, and is the end of another one's name.
+        json.dumps(WITHOUT)[:-1].encode() + b', "context": null, "x\\"context": {}}',
+        json.dumps(WITHOUT)[:-1].encode() + b', "context": {}, "x\\"context": {}}',
+        json.dumps(WITHOUT)[:-1].encode() + b', "context": {}, "x": {"context": {}}}',
     ],
 )
 def test_whatever_else_comes_is_left_to_the_full_reader(body):

@@ -174,8 +174,8 @@ def test_what_is_wanted_is_the_request_but_for_its_extract():
     resource = AgreementResource.model_validate(
         {"type": "agreement", "id": "DARS-NIC-12345-A1B2C", "properties": asked}
     )
-    request = resource.request("an extract")
+    request = replace(resource.wanted, extract_id="an extract")
 
-    assert resource.wanted == replace(request, extract_id="")
+    assert not resource.wanted.extract_id
     assert request.claims() == {**asked, "agreement": resource.id, "extract_id": "an extract"}
     assert resource.wanted is resource.wanted

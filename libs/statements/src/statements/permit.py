@@ -226,9 +226,11 @@ class Permit:
         return FORM.claims(self)
 
     def claims_of_its_own(self) -> dict[str, JsonValue]:
-        """Return those of its claims that another permit of the same permission has otherwise."""
+        """Return those of its claims that another permit of the same permission has otherwise.
+
+        Its id is not among them: whoever signs adds it.
+        """
         own: dict[str, JsonValue] = {
-            "jti": str(self.id),
             "sub": self.client_id,
             "req": self.request_digest,
             "extract_id": self.extract_id,

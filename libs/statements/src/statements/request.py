@@ -336,26 +336,9 @@ class AgreementResource(Asked):
     id: AgreementReference
     properties: Wanted
 
-    def request(self, extract_id: str) -> ExtractRequest:
-        """Return what is judged and kept of it."""
-        asked = self.wanted
-        return ExtractRequest(
-            extract_id=extract_id,
-            agreement=asked.agreement,
-            purpose=asked.purpose,
-            data_set=asked.data_set,
-            classification=asked.classification,
-            periods=asked.periods,
-            fields=asked.fields,
-            formats=asked.formats,
-            filters=asked.filters,
-            table=asked.table,
-            changes_since=asked.changes_since,
-        )
-
     @cached_property
     def wanted(self) -> ExtractRequest:
-        """Return the same of no extract in particular."""
+        """Return what is judged of it, of no extract in particular."""
         asked = self.properties
         return ExtractRequest(
             extract_id="",

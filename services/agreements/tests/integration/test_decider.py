@@ -237,7 +237,7 @@ def test_waiting_questions_share_a_commit_and_each_has_its_own_decision(engine, 
 
     event.remove(engine, "commit", count)
     logged = {row.id: json.loads(row.inputs)["extract_id"] for row in rows(engine, DecisionRow)}
-    assert [logged[a.decision_id] for a in answers] == [ask.request.extract_id for ask in asks]
+    assert [logged[a.decision_id] for a in answers] == [ask.extract_id for ask in asks]
     assert len({a.decision_id for a in answers}) == 60
     assert 0 < len(commits) < 20
 

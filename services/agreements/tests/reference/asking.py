@@ -60,7 +60,12 @@ def request(**changes: Any) -> AskRequest:
     who = {"asked_by": DISSEMINATION, "evidence": changes.pop("evidence", evidence())}
     asked |= changes
     request = ExtractRequest(**asked)
-    return AskRequest(**who, request=request, request_digest=request.digest)
+    return AskRequest(
+        **who,
+        extract_id=request.extract_id,
+        request=replace(request, extract_id=""),
+        request_digest=request.digest,
+    )
 
 
 def edition(id_: str, **changes: Any) -> dict[str, Any]:

@@ -361,7 +361,7 @@ class SqlDecisionLog:
             written[Register(TREATMENT.name, place[0], place[1])].add(place[2])
         if batch.permits:
             sealer = self.remembered.ledger.book.sealer
-            INSERT_PERMITS.run(self.connection, rows_of_permits(batch.permits, sealer))
+            INSERT_PERMITS.run_in_order(self.connection, rows_of_permits(batch.permits, sealer))
         if batch.released:
             INSERT_HOLDINGS.run(self.connection, [row_of_holding(r) for r in batch.released])
         for released in batch.released:

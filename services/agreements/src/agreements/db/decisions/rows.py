@@ -20,7 +20,12 @@ from statements.permit import Permit
 
 DECISION = table_of(DecisionRow)
 INSERT_DECISIONS = Prepared(insert(DECISION), (*NAMES, "last_at", "renewals", "seal"))
-INSERT_PERMITS = Prepared(insert(PERMIT), PERMIT.c.keys())
+PERMIT_NAMES = (
+    *("id", "decision_id", "extract_id", "agreement", "purpose", "data_set", "classification"),
+    *("client_id", "organisation", "environment_id", "claims", "issued_at", "expires_at"),
+)
+"""What is kept of a permit, in this order, and after it its seal."""
+INSERT_PERMITS = Prepared(insert(PERMIT), (*PERMIT_NAMES, "seal"))
 INSERT_HOLDINGS = Prepared(insert(HOLDING), HOLDING.c.keys())
 LAST_AT = Prepared(select(func.max(DECISION.c.last_at)))
 LOGGED = Prepared(
@@ -91,30 +96,34 @@ def row_of_holding(released: ReleasedFile) -> dict[str, object]:
     return {**columns, ROW_DIGEST: digest_of_row(columns)}
 
 
-def rows_of_permits(permits: Sequence[GivenPermit], sealer: Sealer) -> list[dict[str, object]]:
-    """Return the rows of permits that are given at one instant, sealed together."""
+def rows_of_permits(permits: Sequence[GivenPermit], sealer: Sealer) -> list[tuple[object, ...]]:
+    """Return the rows of permits that are given at one instant, sealed together.
+
+    Their values are in the order of `INSERT_PERMITS`.
+    """
     rows = [_row_of_permit(permit) for permit in permits]
-    seals = seals_of_permits(sealer, rows, at=permits[0].issued_at)
-    return [{**row, "seal": seal} for row, seal in zip(rows, seals, strict=True)]
+    named = [dict(zip(PERMIT_NAMES, row, strict=True)) for row in rows]
+    seals = seals_of_permits(sealer, named, at=permits[0].issued_at)
+    return [(*row, seal) for row, seal in zip(rows, seals, strict=True)]
 
 
-def _row_of_permit(permit: GivenPermit) -> dict[str, object]:
+def _row_of_permit(permit: GivenPermit) -> tuple[object, ...]:
     said = permit.said
-    return {
-        "id": said.id,
-        "decision_id": said.decision_id,
-        "extract_id": said.extract_id,
-        "agreement": said.agreement.reference,
-        "purpose": said.line.purpose,
-        "data_set": said.line.data_set,
-        "classification": said.line.classification,
-        "client_id": said.client_id,
-        "organisation": permit.organisation,
-        "environment_id": permit.environment_id,
-        "claims": permit.claims,
-        "issued_at": permit.issued_at,
-        "expires_at": permit.expires_at,
-    }
+    return (
+        said.id,
+        said.decision_id,
+        said.extract_id,
+        said.agreement.reference,
+        said.line.purpose,
+        said.line.data_set,
+        said.line.classification,
+        said.client_id,
+        permit.organisation,
+        permit.environment_id,
+        permit.claims,
+        permit.issued_at,
+        permit.expires_at,
+    )
 
 
 def permit_of(row: Any) -> GivenPermit:

@@ -28,7 +28,7 @@ from agreements.db.decisions.registers import (
 from agreements.db.decisions.tables import PermitRow
 from agreements.db.errors import SealBroken
 from agreements.db.seals.chain import BROKEN, Book, Chain, Link, Sealer, linked
-from agreements.db.seals.sealed import columns_of, record
+from agreements.db.seals.sealed import columns_of, text_of_row
 from agreements.db.seals.tables import DecisionSealRow
 from agreements.decision.domain.errors import Contended
 from common.audit import Entry
@@ -36,7 +36,7 @@ from common.audit.tree import leaf_hash, paths, root_by
 from common.audit.tree import written as written_hash
 from common.db.tables import table_of
 from common.db.turns import take_turns
-from common.ids import digest_of
+from common.ids import digest
 from common.security.jws import NotGenuine
 from common.unreadable import UNREADABLE
 
@@ -189,7 +189,7 @@ class Ledger:
 
 def digest_of_row(columns: Mapping[str, object]) -> str:
     """Return the digest of all that a row says, but for what says so itself."""
-    return digest_of(record({n: v for n, v in columns.items() if n not in (ROW_DIGEST, "seal")}))
+    return digest(text_of_row({n: v for n, v in columns.items() if n not in (ROW_DIGEST, "seal")}))
 
 
 def is_anything_there(session: Session) -> bool:

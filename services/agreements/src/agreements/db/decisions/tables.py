@@ -58,7 +58,7 @@ class PermitRow(Row, table=True):
 
     id: UUID = Field(primary_key=True)
     decision_id: UUID = Field(unique=True)
-    extract_id: str = Field(index=True)
+    extract_id: str
     agreement: str = Field(index=True)
     purpose: str
     data_set: str

@@ -88,8 +88,8 @@ def ask_request(
         evidence=evidence,
         earlier=_earlier(question.subject),
         places_order=context.places_order,
-        request=resource.request(context.extract_id or ""),
-        alike=resource.wanted,
+        extract_id=context.extract_id or "",
+        request=resource.wanted,
         request_digest=context.request_digest or "",
         landed=_landed(context.landed),
     )

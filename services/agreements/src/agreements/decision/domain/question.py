@@ -4,7 +4,7 @@ Of whom: whom tokens stand for, whether people were where an invoice says, and w
 people may come back.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
@@ -61,21 +61,13 @@ class Request:
 
     asker: Asker
     request: ExtractRequest
+    """No extract in particular: whichever it is, the answer is the same."""
     landed: Landed | None = None
     """None where it is not known: then the release alone is judged by it."""
 
     @property
     def key(self) -> LineKey:
         return self.request.line
-
-    def without_id(self, alike: ExtractRequest | None = None) -> "Request":
-        """Return the same question about no extract in particular: it has the same answer.
-
-        `alike`: the request of it, where it is at hand.
-        """
-        if alike is None:
-            alike = replace(self.request, extract_id="")
-        return Request(asker=self.asker, request=alike, landed=self.landed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,11 +45,11 @@ class AskRequest:
     asked_by: Principal
     evidence: Evidence | None
     """None where a standing order is carried out: then `earlier` says who asks."""
+    extract_id: str
     request: ExtractRequest
+    """What is asked for, of no extract in particular: extract after extract asks for the same."""
     request_digest: str
-    alike: ExtractRequest | None = None
-    """The same about no extract in particular, where whoever asks has it at hand: one and the same
-    object for all that ask the like."""
+    """Of it and the extract's id."""
     landed: Landed | None = None
     """What the haven would read today, where dissemination could ask it."""
     earlier: "Earlier | None" = None

@@ -34,14 +34,13 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
     request = ask.request
     asker = _asker(ask, batch, tx)
     question = Request(asker=asker, request=request, landed=ask.landed)
-    alike = question.without_id(ask.alike)
-    claims = {**texts_of(alike.request), "extract_id": request.extract_id}
+    claims = {**texts_of(request), "extract_id": ask.extract_id}
     if ask.request_digest != digest(joined(claims).encode()):
         raise DigestDiffers("`request_digest` does not match the request.")
     facts = tx.facts(request.agreement)
     reserved = batch.reserved(facts, request.data_set, request.periods)
     present = batch.present(reserved=reserved, held=_held_before(question, facts, batch))
-    asked = (alike, frozenset(present.reserved.items()), present.held)
+    asked = (question, frozenset(present.reserved.items()), present.held)
     decision: Decision | None = batch.remembered(asked, present)
     if decision is None:
         decision = decide(question, facts, present)
@@ -55,8 +54,8 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
         decision,
         decision_id=decision_id,
         agreement=request.agreement,
-        who=question.asker,
-        subject=request.extract_id,
+        who=asker,
+        subject=ask.extract_id,
         inputs={
             **{name: value for name, value in claims.items() if name != "agreement"},
             "request_digest": ask.request_digest,
@@ -122,7 +121,7 @@ def _permit(
         id=new_id(),
         client_id=asker.client_id,
         request_digest=ask.request_digest,
-        extract_id=request.extract_id,
+        extract_id=ask.extract_id,
         decision_id=decision_id,
         epoch=batch.epoch,
         periods=request.periods,

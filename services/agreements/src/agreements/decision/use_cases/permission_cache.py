@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
+from uuid import UUID
 
 import orjson
 from pydantic import JsonValue
@@ -14,7 +15,7 @@ from common.ids import canonical
 from statements.line import Line, MapVersions
 from statements.permit import OptOut, Permit, Population
 
-Written = Mapping[str, JsonValue | orjson.Fragment]
+Written = Mapping[str, JsonValue | UUID | orjson.Fragment]
 
 
 class PermissionTexts:
@@ -99,15 +100,15 @@ class PermissionTexts:
             if said.table:
                 grants["table"] = said.claims()["table"]
             self._granted = written(grants)
-        return {**self._granted, "permit": str(said.id)}
+        return {**self._granted, "permit": said.id}
 
     def claims(self, said: Permit) -> str:
         """Return what a permit says, but for its id."""
         own = said.claims_of_its_own()
         if self._of_permits is None:
             every = said.claims()
-            self._of_permits = written({n: v for n, v in every.items() if n not in own})
-        del own["jti"]
+            named = {*own, "jti"}
+            self._of_permits = written({n: v for n, v in every.items() if n not in named})
         return joined({**self._of_permits, **own})
 
 

@@ -338,7 +338,7 @@ async def _dry(
     else:
         extract = domain.Request(
             asker=asker,
-            request=question.resource.request(question.context.extract_id or ""),
+            request=question.resource.wanted,
         )
         answer = await run_in_threadpool(dry_run.request, extract, logs=logs, clock=clock)
     return Evaluation(

@@ -1,0 +1,60 @@
+"""A row is written down in one step as the canonical form has it, whatever is in it."""
+
+import enum
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from agreements.db.seals.sealed import record, text_of_row
+from common.ids import canonical
+
+PARIS = timezone(timedelta(hours=1))
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+class Word(enum.StrEnum):
+    """A kind of text that is none itself."""
+
+    ONE = "one"
+
+
+TEXTS = st.text() | st.sampled_from(["", "\x7f", "\u2028", 'a "quoted" one', "\ud800", *Word])
+INSTANTS = st.datetimes(timezones=st.sampled_from([UTC, PARIS]))
+VALUES = st.one_of(
+    st.none(),
+    TEXTS,
+    st.booleans(),
+    st.integers(min_value=-(2**63), max_value=2**64),
+    st.uuids(),
+    INSTANTS,
+    st.dates(),
+    st.lists(TEXTS, max_size=2),
+    st.floats(),
+    st.binary(max_size=2),
+)
+
+
+def written(how: Any, columns: dict[str, object]) -> bytes | type[Exception]:
+    try:
+        return how(columns)
+    except (TypeError, ValueError) as error:
+        return type(error)
+
+
+@given(st.dictionaries(st.sampled_from(["id", "at", "claims", "seal"]), VALUES))
+@example({"id": UUID(int=1), "at": NOON, "claims": '{"a":"b"}', "seal": None})
+@example({"at": NOON.astimezone(PARIS)})
+@example({"id": 2**53})
+@example({"claims": "\ud800"})
+@example({"seal": 0.5})
+def test_a_row_is_written_in_one_step_as_its_record_is(columns):
+    assert written(text_of_row, columns) == written(lambda c: canonical(record(c)), columns)
+
+
+@pytest.mark.parametrize("other", [NOON + timedelta(microseconds=1), "2026-11-28T12:00:00+00:00x"])
+def test_another_value_is_another_text(other):
+    assert text_of_row({"at": NOON}) != text_of_row({"at": other})
