@@ -36,7 +36,7 @@ SEXES: Final = frozenset({"1", "2", "9"})
 REPEATS_MAX: Final = 4
 """So much longer than it has to be is a value at most."""
 LATER: Final = re.compile(
-    r"(?:^|_)(?:END|CLOSE|LEFT)|DIS(?:CHARGE_?)?DATE|DISCHARGE|DEPART|EPIEND", re.IGNORECASE
+    r"(?:^|_)(?:END|CLOSE|CLOSURE|LEFT)|DIS(?:CHARGE_?)?DATE|DISCHARGE|DEPART|EPIEND", re.IGNORECASE
 )
 """How dates are named that come after what a record is about."""
 SPANS: Final = {ColumnType.INTEGER: 100, ColumnType.DECIMAL: 100}

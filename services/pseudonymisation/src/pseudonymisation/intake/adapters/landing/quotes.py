@@ -30,17 +30,33 @@ def inside(
     quotes = np.flatnonzero(characters == QUOTE)
     if not len(quotes):
         return np.zeros(0, dtype=np.int64)
-    line = np.searchsorted(offsets, quotes, side="right") - 1
-    before = np.concatenate([[0], np.cumsum(np.bincount(line, minlength=len(offsets) - 1))])
+    before = np.searchsorted(quotes, offsets)
+    mark = ord(delimiter)
+    if not (before & 1).any():  # nearly always: each line closes what it opens
+        opening, closing = quotes[::2], quotes[1::2]
+        previous = characters[np.maximum(opening - 1, 0)]
+        following = characters[np.minimum(closing + 1, len(characters) - 1)]
+        opened = (previous == mark) | (previous == LINE_FEED)
+        opened[:1] |= opening[:1] == 0
+        closed = (following == mark) | (following == LINE_FEED)
+        amiss = np.concatenate([opening[~opened], closing[~closed]])
+        return np.unique(_lines_of(amiss, offsets))
+    line = _lines_of(quotes, offsets)
     opens = (np.arange(len(quotes)) - before[line]) % 2 == 0
     previous = characters[np.maximum(quotes - 1, 0)]
     following = characters[np.minimum(quotes + 1, len(characters) - 1)]
     fits = np.where(
         opens,
-        (quotes == offsets[line]) | (previous == ord(delimiter)),
-        (following == ord(delimiter)) | (following == LINE_FEED),
+        (quotes == offsets[line]) | (previous == mark),
+        (following == mark) | (following == LINE_FEED),
     )
     return np.unique(line[~fits])
+
+
+def _lines_of(places: Places, offsets: npt.NDArray[np.int32]) -> Places:
+    """Say in which line each place is."""
+    lines: Places = np.searchsorted(offsets, places, side="right") - 1
+    return lines
 
 
 def are_wrong(lines: pa.Array, delimiter: str) -> Mask:

@@ -2,13 +2,18 @@
 
 Nothing of a table is an object: it lies sealed in the attempt's own directory, under the key of the
 edition that it is to be, until the groups are made of it. Memory is that of the session, whatever a
-table holds: joins and keys spill, and lines that are lost are written down one by one.
+table holds: joins and keys spill, and lines that are lost are written down one by one. Two tables
+are landed at a time, each with half of what one may take, and two groups are made at a time: the
+engine gives a thread to a row group, and most tables are one or two.
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final, TypeVar
 
 import duckdb
 import numpy as np
@@ -20,7 +25,7 @@ from catalogue import DataSet
 from common import faults
 from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.objects import reached
-from pseudonymisation.engine.session import identifier, sealed_parquet, session
+from pseudonymisation.engine.session import EngineLimits, identifier, sealed_parquet, session
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.feed import Lines
 from pseudonymisation.intake.adapters.landing.found import findings
@@ -39,6 +44,12 @@ from pseudonymisation.intake.domain.quality import CountsOfRows, LandingOutcome
 from pseudonymisation.intake.domain.written import RELATED
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+LANES_MAX: Final = 2
+"""So many tables, or groups, at a time."""
+LANE_BYTES_MIN: Final = 400_000_000
+"""What the engine has at least of a table that is landed beside another."""
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +100,7 @@ def land(task: TablesTask, resources: LandingResources) -> LandingOutcome:
                     name: _counted(connection, related.lost_rows(name), outcomes[name])
                     for name in lost
                 }
-                files = {}
-                for number, group in enumerate(task.data_set.groups):
-                    parts = list(parts_of(related, group, number))
-                    if parts:
-                        file = place / f"{group.group}.group"
-                        connection.execute(
-                            sealed_copy(" UNION ALL BY NAME ".join(parts), file, key_name)
-                        )
-                        files[group.group] = sealed_parquet(file, key_name)
+                files = _groups(connection, related, place, key_name, resources.limits.threads)
                 if not files:
                     raise EngineFailed
                 connection.execute(sealed_copy(whole(files), path, key_name))
@@ -114,28 +117,86 @@ def land(task: TablesTask, resources: LandingResources) -> LandingOutcome:
 
 
 def _each(task: TablesTask, resources: LandingResources, place: Path) -> dict[str, LandingOutcome]:
-    outcomes: dict[str, LandingOutcome] = {}
-    done = 0
-    for table in task.data_set.relations.in_order():
-        one = task.tables.get(table.table)
-        if one is None:
-            continue
-        before = done
-        outcomes[table.table] = landing.land(
-            replace(
-                one,
-                attempt=f"{one.attempt}.{table.table}",
-                into=place / f"{table.table}.parquet",
-            ),
-            replace(resources, report=_after(before, resources)),
+    lanes, limits = _lanes(resources.limits)
+    told = _Told(resources.report)
+
+    def landed(table: str) -> LandingOutcome:
+        one = task.tables[table]
+        return landing.land(
+            replace(one, attempt=f"{one.attempt}.{table}", into=place / f"{table}.parquet"),
+            replace(resources, limits=limits, report=told.of(table)),
         )
-        done += outcomes[table.table].records
-    return outcomes
+
+    names = [t.table for t in task.data_set.relations.in_order() if t.table in task.tables]
+    return dict(zip(names, _beside(landed, names, lanes), strict=True))
 
 
-def _after(before: int, resources: LandingResources) -> Callable[[int], None]:
-    """Report the records of the tables before with those of a table."""
-    return lambda rows: resources.report(before + rows)
+def _groups(
+    connection: duckdb.DuckDBPyConnection,
+    related: Related,
+    place: Path,
+    key_name: str,
+    threads: int,
+) -> dict[str, str]:
+    """Write each group that anything came for; say how each is read."""
+    statements = {
+        group.group: " UNION ALL BY NAME ".join(parts)
+        for number, group in enumerate(related.data_set.groups)
+        if (parts := list(parts_of(related, group, number)))
+    }
+
+    def written(group: str) -> str:
+        file = place / f"{group}.group"
+        with connection.cursor() as cursor:
+            cursor.execute(sealed_copy(statements[group], file, key_name))
+        return sealed_parquet(file, key_name)
+
+    made = _beside(written, list(statements), min(threads, LANES_MAX))
+    return dict(zip(statements, made, strict=True))
+
+
+def _lanes(limits: EngineLimits) -> tuple[int, EngineLimits]:
+    """Say how many tables are landed at a time, and what each may take of the machine."""
+    lanes = max(1, min(limits.threads, LANES_MAX, limits.memory_bytes // LANE_BYTES_MIN))
+    return lanes, replace(
+        limits,
+        memory_bytes=limits.memory_bytes // lanes,
+        threads=limits.threads // lanes,
+        spill_bytes=limits.spill_bytes // lanes,
+    )
+
+
+def _beside(make: Callable[[str], Made], names: Sequence[str], lanes: int) -> Iterator[Made]:
+    """Make of each name what it is, so many at a time, and give them in the order of the names.
+
+    What fails first in that order is raised; what was not begun by then is not.
+    """
+    with ThreadPoolExecutor(lanes, thread_name_prefix="table") as pool:
+        begun = [pool.submit(make, name) for name in names]
+        try:
+            yield from (one.result() for one in begun)
+        finally:
+            for one in begun:
+                one.cancel()
+
+
+class _Told:
+    """Adds up the records of all tables while they are landed."""
+
+    def __init__(self, report: Callable[[int], None]) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._records: dict[str, int] = {}
+
+    def of(self, table: str) -> Callable[[int], None]:
+        """Return to whom the landing of a table tells its records."""
+
+        def tell(records: int) -> None:
+            with self._lock:
+                self._records[table] = records
+                self._report(sum(self._records.values()))
+
+        return tell
 
 
 def _counted(
