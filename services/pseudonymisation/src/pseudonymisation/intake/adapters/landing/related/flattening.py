@@ -184,5 +184,5 @@ def _reasons() -> tuple[str, ...]:
 
 
 def whole(groups: Mapping[str, str]) -> str:
-    """Select the rows of all groups, one behind the other, from what was written of each."""
-    return " UNION ALL BY NAME ".join(f"SELECT * FROM {file}" for file in groups.values())
+    """Select the rows of all groups, one behind the other."""
+    return " UNION ALL BY NAME ".join(groups.values())

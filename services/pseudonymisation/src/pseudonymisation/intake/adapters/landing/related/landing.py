@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -47,6 +48,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LANES_MAX: Final = 2
 """So many tables, or groups, at a time."""
+ONE_PASS_BYTES: Final = 64_000_000
+"""Of tables as they lie sealed: so much is joined for all groups in one pass, each with its rows in
+memory; of more each group is written first, and read again."""
 LANE_BYTES_MIN: Final = 400_000_000
 """What the engine has at least of a table that is landed beside another."""
 Made = TypeVar("Made")
@@ -82,28 +86,8 @@ def land(task: TablesTask, resources: LandingResources) -> LandingOutcome:
     try:
         outcomes = _each(task, resources, place)
         faults.reach("L3")
-        key_name = parquet_key_name(one.edition_id)
-        with (
-            resources.objects.made(task.object_key, place) as path,
-            session(
-                directories=[place, path.parent],
-                temp_directory=place,
-                keys={key_name: resources.key(f"edition/{one.edition_id}")},
-                limits=resources.limits,
-            ) as connection,
-        ):
-            with translated():
-                landed = {name: place / f"{name}.parquet" for name in outcomes}
-                related = Related(connection, task.data_set, landed, key_name)
-                lost = {name: found for name, found in related.lose() if found}
-                counts = {
-                    name: _counted(connection, related.lost_rows(name), outcomes[name])
-                    for name in lost
-                }
-                files = _groups(connection, related, place, key_name, resources.limits.threads)
-                if not files:
-                    raise EngineFailed
-                connection.execute(sealed_copy(whole(files), path, key_name))
+        with resources.objects.made(task.object_key, place) as path:
+            lost, counts = _Flattening(task, resources, outcomes, place, path).edition()
             with reached():
                 size = path.stat().st_size
         faults.reach("L4")
@@ -114,6 +98,84 @@ def land(task: TablesTask, resources: LandingResources) -> LandingOutcome:
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return LandingOutcome.of_tables(outcomes, bytes_=size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flattening:
+    """Makes the edition of what was landed of each table."""
+
+    task: TablesTask
+    resources: LandingResources
+    outcomes: Mapping[str, LandingOutcome]
+    place: Path
+    path: Path
+
+    def edition(self) -> tuple[dict[str, Sequence[Lost]], dict[str, CountsOfRows]]:
+        """Write it; tell which rows of tables are lost, and what had been counted in them."""
+        sizes = [file.stat().st_size for file in self._landed.values()]
+        at_once = sum(sizes) <= ONE_PASS_BYTES
+        lanes = 1 if at_once else _lanes_of_groups(self.resources.limits, sizes)
+        with self._session(lanes) as engine:
+            related = Related(engine, self.task.data_set, self._landed, self._key_name)
+            lost = {name: found for name, found in related.lose() if found}
+            counts = {
+                name: _counted(engine, related.lost_rows(name), self.outcomes[name])
+                for name in lost
+            }
+            groups = {
+                group.group: " UNION ALL BY NAME ".join(parts)
+                for number, group in enumerate(self.task.data_set.groups)
+                if (parts := list(parts_of(related, group, number)))
+            }
+            if not groups:
+                raise EngineFailed
+            if at_once:
+                self._write(engine, groups)
+                return lost, counts
+            written = self._each_written(engine, groups, lanes)
+        with self._session(lanes=1) as engine:
+            self._write(engine, written)
+        return lost, counts
+
+    def _each_written(
+        self, engine: duckdb.DuckDBPyConnection, groups: Mapping[str, str], lanes: int
+    ) -> dict[str, str]:
+        """Write each group by itself, so many at a time; say how each is read."""
+
+        def written(group: str) -> str:
+            file = self.place / f"{group}.group"
+            with engine.cursor() as cursor:
+                cursor.execute(sealed_copy(groups[group], file, self._key_name))
+            return f"SELECT * FROM {sealed_parquet(file, self._key_name)}"
+
+        return dict(zip(groups, _beside(written, list(groups), lanes), strict=True))
+
+    def _write(self, engine: duckdb.DuckDBPyConnection, groups: Mapping[str, str]) -> None:
+        engine.execute(sealed_copy(whole(groups), self.path, self._key_name))
+
+    @property
+    def _landed(self) -> dict[str, Path]:
+        return {name: self.place / f"{name}.parquet" for name in self.outcomes}
+
+    @property
+    def _key_name(self) -> str:
+        return parquet_key_name(self.task.any.edition_id)
+
+    @contextmanager
+    def _session(self, lanes: int) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the engine for so many statements at a time."""
+        limits = self.resources.limits
+        key = self.resources.key(f"edition/{self.task.any.edition_id}")
+        with (
+            translated(),
+            session(
+                directories=[self.place, self.path.parent],
+                temp_directory=self.place,
+                keys={self._key_name: key},
+                limits=replace(limits, threads=limits.threads // lanes),
+            ) as engine,
+        ):
+            yield engine
 
 
 def _each(task: TablesTask, resources: LandingResources, place: Path) -> dict[str, LandingOutcome]:
@@ -131,30 +193,6 @@ def _each(task: TablesTask, resources: LandingResources, place: Path) -> dict[st
     return dict(zip(names, _beside(landed, names, lanes), strict=True))
 
 
-def _groups(
-    connection: duckdb.DuckDBPyConnection,
-    related: Related,
-    place: Path,
-    key_name: str,
-    threads: int,
-) -> dict[str, str]:
-    """Write each group that anything came for; say how each is read."""
-    statements = {
-        group.group: " UNION ALL BY NAME ".join(parts)
-        for number, group in enumerate(related.data_set.groups)
-        if (parts := list(parts_of(related, group, number)))
-    }
-
-    def written(group: str) -> str:
-        file = place / f"{group}.group"
-        with connection.cursor() as cursor:
-            cursor.execute(sealed_copy(statements[group], file, key_name))
-        return sealed_parquet(file, key_name)
-
-    made = _beside(written, list(statements), min(threads, LANES_MAX))
-    return dict(zip(statements, made, strict=True))
-
-
 def _lanes(limits: EngineLimits) -> tuple[int, EngineLimits]:
     """Say how many tables are landed at a time, and what each may take of the machine."""
     lanes = max(1, min(limits.threads, LANES_MAX, limits.memory_bytes // LANE_BYTES_MIN))
@@ -164,6 +202,11 @@ def _lanes(limits: EngineLimits) -> tuple[int, EngineLimits]:
         threads=limits.threads // lanes,
         spill_bytes=limits.spill_bytes // lanes,
     )
+
+
+def _lanes_of_groups(limits: EngineLimits, sizes: Sequence[int]) -> int:
+    """Say how many groups are made at a time: one where most rows are of one table."""
+    return 1 if max(sizes) * 2 > sum(sizes) else max(1, min(limits.threads, LANES_MAX))
 
 
 def _beside(make: Callable[[str], Made], names: Sequence[str], lanes: int) -> Iterator[Made]:
