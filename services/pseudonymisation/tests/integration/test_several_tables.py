@@ -12,6 +12,7 @@ import pytest
 import catalogue
 from catalogue.relations import split
 from common.security.keys import ATTESTATION, SignedVerifier
+from pseudonymisation.intake.adapters.landing.related import landing
 from pseudonymisation.intake.use_cases.ports import Scope
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from services.pseudonymisation.tests.api.test_opt_outs import body, take
@@ -131,7 +132,12 @@ def joined(
     )
 
 
-def test_each_group_has_the_rows_that_its_tables_say(intake, dissemination) -> None:
+@pytest.mark.parametrize("one_pass_bytes", [landing.ONE_PASS_BYTES, 0])
+def test_each_group_has_the_rows_that_its_tables_say(
+    intake, dissemination, monkeypatch, one_pass_bytes
+) -> None:
+    """Whether all groups are made in one pass, or each is written and read again."""
+    monkeypatch.setattr(landing, "ONE_PASS_BYTES", one_pass_bytes)
     sent = tables()
     assert submit(intake, sent)["state"] == "accepted"
 

@@ -90,7 +90,7 @@ def _postcodes(
     owners = [c for c in (COMMISSIONER, *AUTHORITIES.values()) if c in wanted] if is_first else []
     areas = [a for a in sorted(AREAS) if _is_told(a, order.data_set)]
     path = _in_force(start, order.later_postcode_maps, order.postcode_map)
-    if path is None:
+    if path is None or not (owners or areas):  # of two million postcodes nothing is asked
         names = [MAP_KEY, *map(_owner, owners), *map(map_column, areas)]
         declared = ", ".join(f"{name} VARCHAR" for name in names)
         connection.execute(f"CREATE TABLE {table} ({declared})")
