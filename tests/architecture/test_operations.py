@@ -104,6 +104,62 @@ def test_every_example_is_taken_and_none_with_a_member_that_is_not_known(
             assert any(is_at(loc, place) for loc in named), (operation, place, found)
 
 
+FIRST_AND_LAST = (
+    ("valid_from", "valid_to"),
+    ("effective_from", "effective_to"),
+    ("start", "end"),
+    ("from", "to"),
+    ("from", "until"),
+)
+JUDGED_WITH_WHAT_IS_KNOWN = {  # and sections of an application, when it is submitted
+    "POST /v1/agreements-in-force": "the snapshot is read as any that was approved",
+    "POST /v1/expectations": "`EXPECTATION_INVALID`, by the use case",
+}
+
+
+@pytest.mark.parametrize(("service", "name"), APPS)
+def test_nothing_that_is_sent_ends_before_it_begins(service: str, name: str) -> None:
+    """Of whatever has a first and a last day or month, in every body of JSON."""
+    tried = set()
+    for operation, (field, example) in bodies_of(app_of(service, name)):
+        for place, spoilt in ending_before(example, field):
+            tried.add(operation)
+            found = field.validate(spoilt, {}, loc=("body",))[1]
+            is_judged_later = operation in JUDGED_WITH_WHAT_IS_KNOWN or "/sections/" in operation
+            assert found or is_judged_later, (operation, place)
+
+    expected = {"agreements", "applications", "dissemination", "pseudonymisation/intake"}
+    assert bool(tried) == bool({service, f"{service}/{name}"} & expected)
+
+
+def ending_before(example: Any, field: Any) -> Iterator[tuple[str, Any]]:
+    """Give the example with each last day, there or left out, before its first day."""
+    for place in places_of(example):
+        for first, last in FIRST_AND_LAST:
+            spoilt = copy.deepcopy(example)
+            within = spoilt
+            for step in place:
+                within = within[step]
+            begins = within.get(first) if isinstance(within, dict) else None
+            if not isinstance(begins, str) or not begins[:4].isdigit():
+                continue
+            was_there = last in within
+            within[last] = f"{int(begins[:4]) - 1}{begins[4:]}"
+            errors = field.validate(spoilt, {}, loc=("body",))[1]
+            if was_there or not any(e["type"] == "extra_forbidden" for e in errors or ()):
+                yield f"{place} {last}", spoilt
+
+
+def places_of(node: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(node, dict):
+        yield place
+        for name, inner in node.items():
+            yield from places_of(inner, (*place, name))
+    elif isinstance(node, list):
+        for at, inner in enumerate(node):
+            yield from places_of(inner, (*place, at))
+
+
 def app_of(service: str, name: str) -> FastAPI:
     made = importlib.import_module(f"{service}.main").SERVICE
     app: FastAPI = made.apps[name](made.settings(environment="development"))

@@ -1,6 +1,6 @@
 """Assurance, ICO registrations, section 251 approvals and publications over HTTP."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,8 @@ from services.agreements.tests.facts import CCG, CSU, OTHER_CSU
 
 DSPT = "Code,Organisation Name,Status,Date Of Publication,Primary Sector\n"
 PUBLISHED = Path(__file__).parents[5] / "shared" / "data" / "dspt" / "csu_2023-11-16.csv"
+AFTER = datetime(2023, 12, 2, 9, tzinfo=UTC)
+"""The lists have been exported."""
 EVIDENCE = {
     "organisation": CSU,
     "kind": "ISO27001",
@@ -27,6 +29,7 @@ def code(answer):
 
 
 def imported(service, content, snapshot_on="2023-11-16"):
+    service.clock.set(AFTER)
     return service.upload(
         "/v1/assurance/imports",
         content,

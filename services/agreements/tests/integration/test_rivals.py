@@ -11,10 +11,12 @@ from agreements.records.domain.errors import ContractOverlaps, LiftNeedsAnotherP
 from agreements.records.domain.lists.layouts import ods
 from agreements.records.use_cases import agreements, contracts
 from agreements.records.use_cases.context import Context, OnceKey
+from agreements.records.use_cases.desk import signing
 from agreements.records.use_cases.lists import imports
+from common.errors import TransitionRefused
 from common.security.principal import Principal
 from common.security.roles import Role
-from services.agreements.tests.facts import CCG, REFERENCE, approved
+from services.agreements.tests.facts import CCG, CSU, REFERENCE, approved
 from services.agreements.tests.reference.seeding import SEALER
 
 LIST = b"ods,name,kind,legal_entity,parent,valid_from,valid_to\n02P,A CCG,CCG,,,2013-04-01,\n"
@@ -58,6 +60,10 @@ def at_once(*verbs):
     for thread in threads:
         thread.join(60)
     return results
+
+
+def known(context):
+    return agreements.get(REFERENCE, ctx=context(Role.CONTRACT_MANAGER)).one.agreement
 
 
 def test_two_contracts_of_one_entity_are_never_both_put_in_force(context):
@@ -133,3 +139,59 @@ def test_two_approvals_at_once_lift_and_two_of_one_person_do_not(context):
     )
     assert sorted(len(h.lifts) for h, _ in both) == [1, 2]
     assert [h.lifted_at is not None for h, _ in both].count(True) == 1
+
+
+def test_all_who_sign_one_agreement_at_once_have_signed_it_once_each(context):
+    """Three parties, each by two people: none of the six overwrites what another wrote."""
+    agreements.draft(approved(), is_new=lambda _tx: True, ctx=context(Role.SERVICE_AGREEMENTS))
+    [version] = known(context).versions
+    parties = (
+        (Role.CONTROLLER_SIGNATORY, CCG),
+        (Role.PROCESSOR_CONTACT, CSU),
+        (Role.DARS_APPROVER, "X26"),
+    )
+
+    results = at_once(
+        *(
+            lambda role=role, party=party, who=who: signing.sign(
+                REFERENCE,
+                party=party,
+                document_hash=version.document_hash,
+                role="SIRO",
+                ctx=context(role, subject=who, ods=party),
+            )
+            for role, party in parties
+            for who in ("first", "second")
+        )
+    )
+
+    assert [r for r in results if isinstance(r, Exception)] == []
+    [signed] = known(context).versions
+    assert sorted(s.party for s in signed.signatures) == sorted(party for _, party in parties)
+
+
+def test_an_agreement_that_ends_while_it_is_signed_is_ended(context):
+    agreements.draft(approved(), is_new=lambda _tx: True, ctx=context(Role.SERVICE_AGREEMENTS))
+    [version] = known(context).versions
+
+    def sign():
+        return signing.sign(
+            REFERENCE,
+            party=CCG,
+            document_hash=version.document_hash,
+            role="SIRO",
+            ctx=context(Role.CONTROLLER_SIGNATORY, ods=CCG),
+        )
+
+    def end():
+        return agreements.terminate(
+            REFERENCE, reason="Not needed.", ctx=context(Role.CONTRACT_MANAGER)
+        )
+
+    signed, ended = at_once(sign, end)
+
+    assert not isinstance(ended, Exception), ended
+    assert isinstance(signed, TransitionRefused) or not isinstance(signed, Exception), signed
+    last = known(context)
+    assert last.terminated_at is not None
+    assert len(last.versions[0].signatures) == (0 if isinstance(signed, Exception) else 1)

@@ -54,6 +54,11 @@ class SubmissionRightNotFound(NotFound):
     title = "No such right to submit"
 
 
+class EvidenceInFuture(Unprocessable):
+    code = "EVIDENCE_IN_FUTURE"
+    title = "What is recorded as seen is still to come"
+
+
 class ExtensionIsPast(Unprocessable):
     code = "EXTENSION_IS_PAST"
     title = "An extension of what has lapsed must begin today or later"
@@ -272,6 +277,13 @@ class NameDiffers(Unprocessable):
 # Passing data on
 
 
+class SharedWithOneself(Unprocessable):
+    """Nothing went on to anybody: it would be a line of the register that says nothing."""
+
+    code = "SHARED_WITH_ONESELF"
+    title = "What is logged as passed on is named as gone to who logs it"
+
+
 class SharedInFuture(Unprocessable):
     code = "SHARED_IN_FUTURE"
     title = "What is logged as passed on is still to come"
@@ -371,6 +383,13 @@ class ContractOfAnother(Unprocessable):
 
     code = "CONTRACT_OF_ANOTHER"
     title = "The contract is of no controller of the agreement"
+
+
+class BreachDates(Unprocessable):
+    """Member `fields` names them. What stops later has not stopped, and its lines are held."""
+
+    code = "BREACH_DATES"
+    title = "The report says when something happened that is still to come"
 
 
 class BreachNotFound(NotFound):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from agreements.records.domain.breach import (
 )
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.destruction.ledger import concerns
-from agreements.records.domain.errors import ContractOfAnother
+from agreements.records.domain.errors import BreachDates, ContractOfAnother
 from agreements.records.domain.hold import Hold
 from agreements.records.use_cases import contracts as framework
 from agreements.records.use_cases.agreements import (
@@ -49,6 +49,9 @@ from common.clock import legal_day
 from common.ids import new_id, new_reference
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""By which a reporter's clock may be ahead of ours: no report is lost to that."""
 
 ROWS = 200
 """Agreements that a preview reads at once."""
@@ -118,6 +121,11 @@ def report(told: BreachReport, *, once: OnceKey | None, ctx: Context) -> BreachW
     A notice is never refused for want of rights (domain.md 3.6). One from somebody who is no
     party to the agreement is receipted and left to a breach handler, since it must not be a way
     to stop others' data.
+
+    Raises:
+        AgreementNotFound, LineNotInAgreement
+        BreachDates: what happened is of an instant to come.
+
     """
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -146,6 +154,17 @@ def report(told: BreachReport, *, once: OnceKey | None, ctx: Context) -> BreachW
 def _reported(agreement: Agreement, told: BreachReport, at: datetime, ctx: Context) -> Breach:
     if told.lines is not None:
         agreement.held_lines(told.lines, at)  # raises where a line is not the agreement's
+    instants = {
+        "discovered_at": told.discovered_at,
+        "activity_stopped_at": told.activity_stopped_at,
+        "ico_notified_at": told.ico_notified_at,
+    }
+    ahead = [k for k, v in instants.items() if v is not None and v > at + CLOCKS_DIFFER]
+    if ahead:
+        raise BreachDates(
+            f"Still to come: {', '.join(ahead)}. While an activity has not stopped, say `no`.",
+            fields=list(ahead),
+        )
     breach = Breach(
         id=new_id(),
         reference=new_reference("BRE"),

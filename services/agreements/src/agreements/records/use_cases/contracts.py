@@ -11,7 +11,11 @@ from agreements.records.domain.agreement import Agreement, Circumstances
 from agreements.records.domain.contract import Contract, ContractState, contract_hash
 from agreements.records.domain.errors import ContractNotFound, NotAParty, OrganisationUnknown
 from agreements.records.domain.parties import organisation
-from agreements.records.domain.parties.organisation import predecessors, require_legal_entity
+from agreements.records.domain.parties.organisation import (
+    legal_entity,
+    predecessors,
+    require_legal_entity,
+)
 from agreements.records.use_cases.context import (
     Compared,
     Context,
@@ -54,6 +58,11 @@ def issue(
     """Issue a contract to a legal entity, under the name by which it is listed, for its signature.
 
     A part of another entity cannot have one (ruling 4), on its first day.
+
+    Raises:
+        OrganisationUnknown: the code is not in the loaded list, today or on its first day.
+        NotALegalEntity, NameDiffers
+
     """
     with ctx.uow.writing() as tx:
         at = tx.at
@@ -63,6 +72,7 @@ def issue(
         code = codes.own(tx, code, day, ctx.reference)
         listed = tx.organisations.find(ods=code)
         require_legal_entity(code, day, listed)
+        legal_entity(code, valid_from, listed)
         legal_name = as_listed(legal_name, day, listed, field="legal_name")
         reference = contract_reference()
         contract = Contract(

@@ -6,8 +6,10 @@ from datetime import date
 
 import structlog
 
+from agreements.records.domain.errors import EvidenceInFuture
 from agreements.records.domain.parties import assurance as domain
 from agreements.records.domain.parties.assurance import Assurance, Judgement
+from agreements.records.domain.parties.organisation import require_listed_within
 from agreements.records.domain.parties.registration import (
     IcoRegistration,
     Publication,
@@ -26,11 +28,19 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 def record_assurance(evidence: Assurance, *, ctx: Context) -> Assurance:
-    """Record one party's evidence; for the same reference it takes the place of the former."""
+    """Record one party's evidence; for the same reference it takes the place of the former.
+
+    Raises:
+        OrganisationUnknown
+        EvidenceInFuture: nobody has seen it yet.
+
+    """
     with ctx.uow.writing() as tx:
         at = tx.at
         code = codes.own(tx, evidence.organisation, legal_day(at), ctx.reference)
         require_known(tx, [code], legal_day(at))
+        if evidence.seen_on > legal_day(at):
+            raise EvidenceInFuture("`seen_on` is still to come. Record it on the day.")
         evidence = replace(evidence, organisation=code)
         former = tx.assurance.one(
             organisation=evidence.organisation, kind=evidence.kind, reference=evidence.reference
@@ -126,10 +136,14 @@ def record_section_251(approval: Section251Approval, *, ctx: Context) -> Section
 
     Raises:
         ExtensionIsPast: it had lapsed, and the extension would be over before it was recorded.
+        OrganisationUnknown: a controller is not in the loaded list on any of its days.
 
     """
     with ctx.uow.writing() as tx:
         at = tx.at
+        for code in approval.controllers or ():
+            listed = tx.organisations.find(ods=code)
+            require_listed_within(code, approval.valid_from, approval.valid_to, listed)
         former = tx.section_251_approvals.one(reference=approval.reference)
         if former is not None:
             approval = replace(

@@ -124,6 +124,7 @@ def _asked_for(
     )
     involved = [asked.commissioner, *([asked.csu] if asked.csu else []), *asked.processors]
     require_known(tx, involved, day)
+    require_known(tx, involved, asked.valid_from)
     commissioner = organisation.on(day, tx.organisations.find(ods=asked.commissioner))
     relationship = Relationship(
         id=new_id(),

@@ -18,7 +18,7 @@ from agreements.records.api.schemas.breaches import (
     ReportBreach,
 )
 from agreements.records.api.schemas.shared import told
-from agreements.records.domain.errors import BreachNotFound, ContractOfAnother
+from agreements.records.domain.errors import BreachDates, BreachNotFound, ContractOfAnother
 from agreements.records.use_cases import breaches as use_cases
 from agreements.records.use_cases.context import Context
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
@@ -34,7 +34,9 @@ Handler = Annotated[Context, permitted(permissions.HANDLE_BREACH)]
 
 
 @removing.post(
-    "", status_code=HTTPStatus.CREATED, responses=responses(AgreementNotFound, LineNotInAgreement)
+    "",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(AgreementNotFound, LineNotInAgreement, BreachDates),
 )
 def report_breach(
     body: ReportBreach,

@@ -30,6 +30,7 @@ from agreements.records.api.schemas.registrations import (
 )
 from agreements.records.api.schemas.shared import Code, Day, noticed, told
 from agreements.records.domain.errors import (
+    EvidenceInFuture,
     ExtensionIsPast,
     ImportContradicts,
     ImportRefused,
@@ -77,7 +78,9 @@ def import_assurance(
 
 
 @removing.post(
-    "/assurance", status_code=HTTPStatus.CREATED, responses=responses(OrganisationUnknown)
+    "/assurance",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(OrganisationUnknown, EvidenceInFuture),
 )
 def record_assurance(body: RecordAssurance, ctx: Recorder) -> AssuranceView:
     """Record one party's evidence; for the same reference it takes the place of the former."""
@@ -125,7 +128,7 @@ def list_ico_registrations(
 @removing.post(
     "/section-251-approvals",
     status_code=HTTPStatus.CREATED,
-    responses=responses(ExtensionIsPast),
+    responses=responses(ExtensionIsPast, OrganisationUnknown),
 )
 def record_section_251_approval(body: RecordSection251, ctx: Recorder) -> Section251View:
     """Record a section 251 approval, or an extension of one.

@@ -18,7 +18,7 @@ from agreements.records.api.schemas.sharing import (
     PlacesView,
     VersionComparison,
 )
-from agreements.records.domain.errors import NotAParty, SharedInFuture
+from agreements.records.domain.errors import NotAParty, SharedInFuture, SharedWithOneself
 from agreements.records.use_cases import agreements as use_cases
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.passing import onward
@@ -74,7 +74,9 @@ def ask_to_share(
 @removing.post(
     "/onward-shares",
     status_code=HTTPStatus.CREATED,
-    responses=responses(AgreementNotFound, LineNotInAgreement, NotAParty, SharedInFuture),
+    responses=responses(
+        AgreementNotFound, LineNotInAgreement, NotAParty, SharedInFuture, SharedWithOneself
+    ),
 )
 def log_onward_share(
     reference: AgreementReference,

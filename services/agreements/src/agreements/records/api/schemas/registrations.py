@@ -18,6 +18,7 @@ from agreements.records.api.schemas.shared import (
     SealedView,
     told,
 )
+from agreements.records.domain.lists.layouts.publications import last_day
 from agreements.records.domain.parties.assurance import Assurance, AssuranceKind, Judgement, Status
 from agreements.records.domain.parties.registration import IcoRegistration, Section251Approval
 from agreements.records.use_cases.registrations import Assured
@@ -224,7 +225,18 @@ class RecordPublication(Incoming):
     period: Annotated[
         str, Field(pattern=r"^[0-9]{4}-[0-9]{2}(/[0-9]{4}-[0-9]{2})?$", examples=["2019-04"])
     ]
-    published_on: Day
+    published_on: Annotated[
+        Day, Field(description="From this day on it may leave; after the period's last day.")
+    ]
+
+    @model_validator(mode="after")
+    def _is_after_its_period(self) -> Self:
+        last = last_day(self.period)
+        if last is None:
+            raise Invalid("period is not a month or a range of months")
+        if self.published_on <= last:
+            raise Invalid("published_on lies before the period was over")
+        return self
 
 
 class PublicationView(SealedView):

@@ -6,14 +6,12 @@ for here and is in no edition stays as it is.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from itertools import combinations
 
 from agreements.records.domain.lists.imports import MakeId, Plan
 from agreements.records.domain.lists.layouts import publications, relationships
-from agreements.records.domain.lists.layouts.reading import contradict
 from agreements.records.domain.parties.registration import Publication
 from agreements.records.domain.parties.relationship import Relationship, Step
 
@@ -93,21 +91,41 @@ def _relationship(
     return replace(former, **said).announce(at)
 
 
-def require_one_dscro(listed: Sequence[relationships.ListedRelationship]) -> None:
-    """Raise ImportContradicts where two DSCROs would serve a commissioner on a day (L04)."""
+def served_twice(
+    listed: Sequence[relationships.ListedRelationship],
+) -> Iterator[tuple[int, int]]:
+    """Yield the lines by which two DSCROs would serve a commissioner on a day (L04).
+
+    Each such line is in a pair; not each pair is told, of which a list can have millions.
+    """
     rows: defaultdict[str, list[relationships.ListedRelationship]] = defaultdict(list)
-    for row in sorted(listed, key=lambda row: row.line):
+    for row in sorted(listed, key=lambda row: (row.valid_from, row.line)):
         rows[row.commissioner].append(row)
-    contradict(
-        "dscro_ods",
-        (
-            (one.line, other.line)
-            for of_one in rows.values()
-            for one, other in combinations(of_one, 2)
-            if one.dscro != other.dscro
-            and _share_a_day(one.valid_from, one.valid_to, other.valid_from, other.valid_to)
-        ),
-    )
+    for of_one in rows.values():
+        longest: dict[str, relationships.ListedRelationship] = {}
+        following: dict[str, relationships.ListedRelationship] = {}
+        for row in of_one:
+            yield from _shared(row, longest)
+            former = longest.get(row.dscro)
+            if former is None or _end(former) < _end(row):
+                longest[row.dscro] = row
+        for row in reversed(of_one):
+            yield from _shared(row, following)
+            following[row.dscro] = row
+
+
+def _shared(
+    row: relationships.ListedRelationship, others: Mapping[str, relationships.ListedRelationship]
+) -> Iterator[tuple[int, int]]:
+    for dscro, other in others.items():
+        if dscro != row.dscro and _share_a_day(
+            row.valid_from, row.valid_to, other.valid_from, other.valid_to
+        ):
+            yield min(row.line, other.line), max(row.line, other.line)
+
+
+def _end(row: relationships.ListedRelationship) -> date:
+    return row.valid_to or date.max
 
 
 def is_served_otherwise(row: relationships.ListedRelationship, other: Relationship) -> bool:

@@ -109,6 +109,22 @@ def legal_entity(ods: str, day: date, known: Sequence[Organisation]) -> str:
     return found.legal_entity
 
 
+def require_listed_within(ods: str, first: date, last: date, known: Sequence[Organisation]) -> None:
+    """Demand that there was such an organisation on some of these days.
+
+    Raises:
+        OrganisationUnknown: the code is not in the loaded list on any of them.
+
+    """
+    if not any(
+        o.ods == ods and o.valid_from <= last and (o.valid_to or date.max) >= first for o in known
+    ):
+        raise OrganisationUnknown(
+            f"{ods} is not in the loaded list on any day from {first} to {last}.",
+            organisation=ods,
+        )
+
+
 def require_legal_entity(ods: str, day: date, known: Sequence[Organisation]) -> None:
     """Contracts, assurance and fees are the legal entity's (ruling 4).
 

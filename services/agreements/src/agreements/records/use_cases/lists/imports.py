@@ -1,5 +1,6 @@
 """Lists that replace facts: taken in, waiting for a second person, taken back (ruling 20)."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -13,7 +14,7 @@ from agreements.records.domain.lists import register
 from agreements.records.domain.lists.imports import Import, ImportKind, Line, Plan
 from agreements.records.domain.lists.layouts import dspt, ods, publications, relationships
 from agreements.records.domain.lists.layouts.reading import FilePosition, LeftOut, refused
-from agreements.records.domain.lists.published import is_served_otherwise, require_one_dscro
+from agreements.records.domain.lists.published import is_served_otherwise, served_twice
 from agreements.records.domain.lists.register import RelationshipEdition, Row
 from agreements.records.domain.parties.organisation import on
 from agreements.records.domain.parties.relationship import Relationship, Step
@@ -84,6 +85,8 @@ def import_dspt(
     read = dspt.read(content, layout)
     sent = _Sent(ImportKind.ASSURANCE, layout.value, content, snapshot_on, read.entries)
     with ctx.uow.writing() as tx:
+        if snapshot_on > legal_day(tx.at):
+            raise refused("The list was exported on a day that is still to come.")
         return _take(tx, sent, read.left_out, ctx)
 
 
@@ -116,8 +119,16 @@ def import_relationships(content: bytes, *, ctx: Context) -> Imported:
             raise refused("The edition was published on a day that is still to come.")
         _require_newest(tx, read.published_on)
         known = {r.reference: r for r in tx.listed_relationships.find()}
-        require_one_dscro(read.listed)
-        listed = [row for row in read.listed if _is_of_use(tx, row, known, read)]
+        disputed = read.remainder.contradict("dscro_ods", served_twice(read.listed))
+        here = defaultdict(list)
+        for other in known.values():
+            here[other.commissioner].append(other)
+        listed = [
+            row
+            for row in read.listed
+            if row.line not in disputed
+            and _is_of_use(tx, row, known.get(row.reference), here[row.commissioner], read)
+        ]
         read.remainder.require_none()
         left_out = read.remainder.left_out(taken=len(listed))
         sent = _Sent(
@@ -209,20 +220,21 @@ def _require_newest(tx: Transaction, published_on: date) -> None:
 def _is_of_use(
     tx: Transaction,
     row: relationships.ListedRelationship,
-    known: dict[str, Relationship],
+    former: Relationship | None,
+    others: Sequence[Relationship],
     read: relationships.RelationshipList,
 ) -> bool:
-    """Say whether everybody on a line is known; leave the line out where not."""
-    former = known.get(row.reference)
+    """Say whether everybody on a line is known, on its first day too; leave it out where not."""
     day = max(row.valid_from, read.published_on)
     if former is not None and former.state is not Step.ACTIVE:
         read.remainder.add(row.line, "lcr_ref", f"it is {former.state} here and not active")
         return False
-    if any(is_served_otherwise(row, other) for other in known.values()):
+    if any(is_served_otherwise(row, other) for other in others):
         read.remainder.add(row.line, "dscro_ods", "another DSCRO serves the commissioner then")
         return False
     try:
         require_known(tx, row.involved, day if row.valid_to is None else min(day, row.valid_to))
+        require_known(tx, row.involved, row.valid_from)
     except OrganisationUnknown as unknown:
         read.remainder.add(row.line, "", unknown.detail)
         return False

@@ -9,7 +9,7 @@ import structlog
 
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.breach import Breach, Cause, Stopped
-from agreements.records.domain.errors import NotAParty, SharedInFuture
+from agreements.records.domain.errors import NotAParty, SharedInFuture, SharedWithOneself
 from agreements.records.domain.task import Task, TaskKind
 from agreements.records.domain.terms.onward import Ground, OnwardShare, ground_of, unnamed_places
 from agreements.records.domain.version import AgreementVersion
@@ -55,7 +55,7 @@ def share(reference: str, told: PassedOn, *, once: OnceKey | None, ctx: Context)
     """Log that data went on. Where no clause names the recipient that is a breach (R22).
 
     Raises:
-        NotAParty, LineNotInAgreement, SharedInFuture
+        NotAParty, LineNotInAgreement, SharedInFuture, SharedWithOneself
 
     """
     with ctx.uow.writing() as tx:
@@ -66,6 +66,8 @@ def share(reference: str, told: PassedOn, *, once: OnceKey | None, ctx: Context)
             )
         if not agreement.is_party(own(tx, ctx)):
             raise NotAParty(f"{ctx.principal.organisation} is no party to {reference}.")
+        if told.recipient in own(tx, ctx):
+            raise SharedWithOneself("`recipient` is you. Name who has the data now.")
         if told.shared_on > legal_day(tx.at):
             raise SharedInFuture("`shared_on` is still to come. Ask first whether it is allowed.")
         version = agreement.shown(min(tx.at, end_of(told.shared_on)))

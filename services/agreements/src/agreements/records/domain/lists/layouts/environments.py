@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import pairwise
 
 from agreements.records.domain.lists.layouts.ods import ODS
 from agreements.records.domain.lists.layouts.reading import (
     Remainder,
-    contradict,
     day,
     records,
     text_of,
@@ -27,6 +25,12 @@ class RegisteredEnvironment:
     valid_from: date
     valid_to: date | None
     line: int = field(default=0, compare=False)
+
+    def is_over_before(self, other: "RegisteredEnvironment") -> bool:
+        """Say whether it is of the same environment and does not outlast the other."""
+        if (self.organisation, self.hosted_for) != (other.organisation, other.hosted_for):
+            return False
+        return (self.valid_to or date.max) <= (other.valid_to or date.max)
 
     def overlaps(self, other: "RegisteredEnvironment") -> bool:
         """Say whether both speak of the same days of the same environment."""
@@ -48,7 +52,6 @@ def read(content: bytes) -> EnvironmentRegister:
 
     Raises:
         ImportRefused: it is not what its layout says, or is empty.
-        ImportContradicts: two lines speak of the same days of one environment.
 
     """
     remainder = Remainder(LAYOUT, named_max=ROWS_NAMED_MAX)
@@ -56,7 +59,7 @@ def read(content: bytes) -> EnvironmentRegister:
     found = [one for line, row in rows if (one := _listed(line, row, remainder)) is not None]
     if not found:
         remainder.left_out(taken=0)
-    contradict("valid_from", _overlapping(found))
+    remainder.contradict("valid_from", _overlapping(found))
     return EnvironmentRegister(listed=tuple(found), remainder=remainder)
 
 
@@ -64,8 +67,14 @@ def _overlapping(found: Sequence[RegisteredEnvironment]) -> list[list[int]]:
     in_order = sorted(
         found, key=lambda one: (one.organisation, one.hosted_for or "", one.valid_from)
     )
-    pairs = pairwise(in_order)
-    return [[one.line, other.line] for one, other in pairs if one.overlaps(other)]
+    pairs: list[list[int]] = []
+    reaching: RegisteredEnvironment | None = None  # of one environment, what lasts longest
+    for one in in_order:
+        if reaching is not None and reaching.overlaps(one):
+            pairs.append([reaching.line, one.line])
+        if reaching is None or not one.is_over_before(reaching):
+            reaching = one
+    return pairs
 
 
 def _listed(

@@ -55,7 +55,7 @@ def read(content: bytes) -> PublicationList:
 def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> ListedPublication | None:
     data_set, period = row["data_set"].upper(), row["period"]
     published_on = day(row["published_on"], "YYYY-MM-DD")
-    last = _last_day(period)
+    last = last_day(period)
     if not DATA_SET.fullmatch(data_set):
         remainder.add(line, "data_set", "not the name of a data set")
     elif last is None:
@@ -69,7 +69,8 @@ def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> ListedPu
     return None
 
 
-def _last_day(period: str) -> date | None:
+def last_day(period: str) -> date | None:
+    """Return the last day of a month or a range of months; None: it is neither."""
     if not PERIOD.fullmatch(period):
         return None
     first, _, last = period.partition("/")

@@ -8,7 +8,7 @@ and every line that says one of them is named. Values are never quoted.
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Generic, TypeVar
@@ -60,6 +60,19 @@ class Remainder:
     repeated: int = 0
     named: list[FilePosition] = field(default_factory=list)
     named_max: int = NAMED_MAX
+    contradicts: bool = False
+    """Whether some of the lines say different things of one."""
+
+    def contradict(self, column: str, groups: Iterable[Sequence[int]]) -> Collection[int]:
+        """Leave out, and return, lines of which each group says several things of one."""
+        said: dict[int, str] = {}
+        for group in groups:
+            for line in group:
+                said.setdefault(line, f"lines {_some(group)} say different things of it")
+        for line, what in said.items():
+            self.add(line, column, what)
+        self.contradicts = self.contradicts or bool(said)
+        return said.keys()
 
     def add(self, line: int, column: str, what: str) -> None:
         self.lines += 1
@@ -74,6 +87,8 @@ class Remainder:
 
         """
         named = self._in_order()
+        if not taken and self.contradicts:
+            self.require_none()
         if not taken:
             raise refused(
                 f"No line of the file is in layout {self.layout}.", named, total=self.lines
@@ -85,15 +100,25 @@ class Remainder:
 
         Raises:
             ImportRefused: it names all that were not.
+            ImportContradicts: some of them contradict one another.
 
         """
-        if self.lines:
-            raise refused(
-                f"{self.lines} line{'s' * (self.lines != 1)} cannot be taken, and so nothing was."
-                " Correct them and send the whole file again.",
-                self._in_order(),
-                total=self.lines,
+        if not self.lines:
+            return
+        plural = "s" * (self.lines != 1)
+        told = f"{self.lines} line{plural} cannot be taken, and so nothing was."
+        if self.contradicts:
+            raise ImportContradicts(
+                f"{told} Some contradict one another. Correct the list where it is kept and send"
+                " it again.",
+                errors=_json(self._in_order()),
+                errors_total=self.lines,
             )
+        raise refused(
+            f"{told} Correct them and send the whole file again.",
+            self._in_order(),
+            total=self.lines,
+        )
 
     def _in_order(self) -> tuple[FilePosition, ...]:
         return tuple(sorted(self.named, key=lambda place: place.line))
@@ -127,6 +152,11 @@ class Collected(Generic[K, V]):
         """
         contradict(self._column, (self._said[key] for key in self._contradicted))
         return self._values
+
+    def undisputed(self) -> Sequence[V]:
+        """Return the values of which every line says the same; the other lines are left out."""
+        self._remainder.contradict(self._column, (self._said[key] for key in self._contradicted))
+        return [value for key, value in self._values.items() if key not in self._contradicted]
 
 
 def contradict(column: str, groups: Iterable[Sequence[int]]) -> None:

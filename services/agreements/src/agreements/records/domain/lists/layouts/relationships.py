@@ -65,7 +65,7 @@ def read(content: bytes) -> RelationshipList:
 
     Raises:
         ImportRefused: it is not what its layout says, or of two editions; nothing of it is taken.
-        ImportContradicts: a reference stands for two relationships.
+        ImportContradicts: every reference stands for two relationships.
 
     """
     remainder = Remainder(LAYOUT, named_max=ROWS_NAMED_MAX)
@@ -76,7 +76,7 @@ def read(content: bytes) -> RelationshipList:
         if listed is not None:
             editions.setdefault((row["publication_version"], row["published_on"]), line)
             found.add(line, listed.reference, listed)
-    values = tuple(found.values().values())
+    values = tuple(found.undisputed())
     if not values:
         remainder.left_out(taken=0)
     return RelationshipList(

@@ -1,0 +1,325 @@
+"""What is wrong with what is sent: each its code, every bad row named, and nothing half-done.
+
+What has its test elsewhere is not tried again here: a certificate for another's files
+(`test_destruction`), signatures (`test_agreements`, `test_desk`), two people at once
+(`test_rivals`), transfers in a circle (`test_sharing`), every part of a workbook
+(`libs/common/tests/test_workbooks.py`).
+"""
+
+import io
+import re
+import zipfile
+
+import pytest
+
+from common.security.roles import Role
+from dsfc_testing.workbooks import made
+from services.agreements.tests.api.test_environment_registers import imported as register
+from services.agreements.tests.api.test_published_lists import HEADER as RELATIONSHIPS
+from services.agreements.tests.api.test_published_lists import row
+from services.agreements.tests.facts import CCG, CSU, OTHER_CCG, OTHER_CSU, REFERENCE
+
+MANAGER, RECORDER = Role.CONTRACT_MANAGER, Role.REFERENCE_DATA_MANAGER
+EDITIONS = "/v1/relationships/imports"
+
+
+def code(answer):
+    return answer.status_code, answer.json().get("code")
+
+
+def bad_rows(answer):
+    return [(one["line"], one["column"]) for one in answer.json()["errors"]]
+
+
+# Files
+
+
+def sheet(rows):
+    """A workbook of which the sheet was written by hand."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(made([["a"]]))) as old, zipfile.ZipFile(sink, "w") as new:
+        for part in old.namelist():
+            content = old.read(part)
+            if part == "xl/worksheets/sheet1.xml":
+                content = re.sub(
+                    rb"<sheetData>.*</sheetData>", b"<sheetData>" + rows + b"</sheetData>", content
+                )
+            new.writestr(part, content, compress_type=zipfile.ZIP_DEFLATED)
+    return sink.getvalue()
+
+
+def with_part(name, content):
+    sink = io.BytesIO(made([["a"]]))
+    with zipfile.ZipFile(sink, "a", zipfile.ZIP_DEFLATED) as book:
+        book.writestr(name, content)
+    return sink.getvalue()
+
+
+def with_entity():
+    """Of which one text is what a file of the machine says."""
+    declared = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><worksheet '
+    book = sheet(b'<row r="1"><c r="A1" t="inlineStr"><is><t>&x;</t></is></c></row>')
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as old, zipfile.ZipFile(sink, "w") as new:
+        for part in old.namelist():
+            new.writestr(part, old.read(part).replace(b"<worksheet ", declared))
+    return sink.getvalue()
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    """None of them has more than a hundred thousand bytes."""
+    found = _hostile()
+    assert all(len(content) < 100_000 for files in found.values() for content in files)
+    return found
+
+
+def _hostile():
+    return {
+        "WORKBOOK_HAS_FORMULAS": [made([["a", "=1+1"]]), made([["=HYPERLINK(A1)"]])],
+        "WORKBOOK_HAS_MACROS": [with_part("xl/vbaProject.bin", b"x")],
+        "WORKBOOK_CELL_TYPE": [made([["a"], [1.5]]), made([["a"], [True]])],
+        "WORKBOOK_TOO_LARGE": [
+            sheet(b"<row/>" * 1_000_000),
+            with_part("xl/media/image.png", bytes(33 * 1024 * 1024)),
+            sheet(b'<row r="1">' + b"<c/>" * 1_000_001 + b"</row>"),
+        ],
+        "WORKBOOK_UNREADABLE": [b"PK\x03\x04" + bytes(500), with_entity()],
+    }
+
+
+SHEETS = {
+    "/v1/relationships/imports": (RECORDER, {}),
+    "/v1/environment-registers/{kind}/imports": (RECORDER, {"listed_on": "2018-05-01"}),
+    "/v1/agreement-templates/{name}/issues": (MANAGER, {"number": 1}),
+}
+
+
+def test_each_route_that_takes_workbooks_is_tried(service):
+    """A route that takes one more is put among them, or this fails."""
+    paths = service.client.app.openapi()["paths"]
+    taking = {
+        path
+        for path, item in paths.items()
+        if "(XLSX)" in str(item.get("post", {}).get("requestBody", {}))
+    }
+
+    assert taking == set(SHEETS)
+
+
+@pytest.mark.parametrize("path", SHEETS)
+def test_a_spreadsheet_that_is_a_trap_is_refused_by_its_code_and_changes_nothing(
+    seeded, hostile, path
+):
+    role, params = SHEETS[path]
+    before = seeded.audited()
+    place = path.format(kind="ceff", name="any")
+
+    for expected, files in hostile.items():
+        for content in files:
+            assert code(seeded.upload(place, content, role, **params)) == (422, expected)
+
+    assert seeded.audited() == before
+
+
+def test_all_bad_rows_of_an_edition_are_named_those_that_contradict_too(seeded):
+    before = seeded.audited()
+    rows = [
+        row("LCR-1"),
+        row("LCR-2", dscro="south"),
+        row("N/A"),
+        row("LCR-3", commissioner="ZZZ"),
+        row("LCR-4", since="2018-04-31"),
+        row("LCR-4", commissioner=OTHER_CCG),
+        row("LCR-6", commissioner=OTHER_CCG, since="2010-04-01"),
+    ]
+
+    answer = seeded.upload(EDITIONS, RELATIONSHIPS + "".join(rows), RECORDER)
+
+    assert code(answer) == (422, "IMPORT_CONTRADICTS")
+    assert bad_rows(answer) == [
+        (2, "dscro_ods"),
+        (3, "dscro_ods"),
+        (4, "lcr_ref"),
+        (5, ""),
+        (6, "effective_from"),
+        (8, ""),
+    ]
+    assert seeded.audited() == before
+
+
+def test_all_bad_rows_of_a_register_are_named_those_that_overlap_too(seeded):
+    before = seeded.audited()
+    wrong = (
+        f"{CSU},,2013-11-22,2020-01-01\n{CSU},,2014-01-01,2015-01-01\n{CSU},,2019-01-01,\n"
+        f"ZZZ,,2014-01-01,\n{OTHER_CSU},,2018-01-01,2017-01-01\n{OTHER_CCG},,2013-04-01,\n"
+    )
+
+    answer = register(seeded, wrong)
+
+    assert code(answer) == (422, "IMPORT_CONTRADICTS")
+    assert bad_rows(answer) == [
+        (2, "valid_from"),
+        (3, "valid_from"),
+        (4, "valid_from"),
+        (5, "organisation"),
+        (6, "valid_to"),
+    ]
+    assert seeded.audited() == before
+
+
+def test_ten_thousand_rows_of_one_commissioner_are_held_against_one_another_in_order(seeded):
+    """Each against each would be fifty million pairs, and all of them would be told."""
+    rows = [row(f"LCR-{n:05d}", dscro=("yorkshire", "south")[n % 2]) for n in range(10_000)]
+
+    answer = seeded.upload(EDITIONS, RELATIONSHIPS + "".join(rows), RECORDER)
+
+    assert code(answer) == (422, "IMPORT_CONTRADICTS")
+    assert answer.json()["errors_total"] == 10_000
+
+
+# Dates
+
+
+RELATIONSHIP = {
+    "commissioner": CCG,
+    "dscro": "yorkshire",
+    "csu": CSU,
+    "service": "commissioning",
+    "effective_from": "2018-04-01",
+    "service_contract_reference": "SC-1",
+    "contract_signed_on": "2013-01-10",
+}
+CONTRACT = {"organisation": CCG, "legal_name": "NHS Barnsley CCG", "start": "2018-04-01"}
+APPROVAL = {
+    "reference": "CAG 7-07(a)/2013",
+    "purposes": ["IV"],
+    "controllers": [CCG],
+    "valid_from": "2013-11-22",
+    "valid_to": "2025-09-30",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "body", "changes"),
+    [
+        ("/v1/contracts", MANAGER, CONTRACT, {"start": "2013-03-31"}),
+        ("/v1/contracts", MANAGER, CONTRACT, {"start": "2022-07-01"}),
+        ("/v1/relationships", MANAGER, RELATIONSHIP, {"effective_from": "2013-03-31"}),
+        ("/v1/relationships", MANAGER, RELATIONSHIP, {"processors": ["ZZZ"]}),
+        ("/v1/section-251-approvals", RECORDER, APPROVAL, {"controllers": [CCG, "ZZZ"]}),
+        (
+            "/v1/section-251-approvals",
+            RECORDER,
+            APPROVAL,
+            {"controllers": ["QF7"], "valid_to": "2022-06-30"},
+        ),
+    ],
+)
+def test_a_code_that_did_not_exist_on_that_date_is_refused(seeded, path, role, body, changes):
+    before = seeded.audited()
+
+    refused = seeded.post(path, role, body | changes)
+
+    assert code(refused) in {(422, "ORGANISATION_UNKNOWN"), (422, "NOT_A_LEGAL_ENTITY")}
+    assert seeded.audited() == before
+    assert seeded.post(path, role, body).status_code == 201
+
+
+def test_overlapping_dates_are_refused_where_one_may_hold_at_a_time(seeded):
+    seeded.contract()
+    again = seeded.contract(signed=False)
+    first = seeded.sign("contracts", again, Role.CONTROLLER_SIGNATORY, CCG)
+    before = seeded.audited()
+
+    second = seeded.sign("contracts", again, Role.DARS_APPROVER, "X26")
+
+    assert first.status_code == 200
+    assert code(second) == (409, "CONTRACT_OVERLAPS")
+    assert seeded.audited() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"period": "2018-13"}, "period is not"),
+        ({"period": "2018-04/2018-01"}, "period is not"),
+        ({"published_on": "2018-04-30"}, "before the period was over"),
+        ({"period": "2018-01/2018-06", "published_on": "2018-06-30"}, "before the period"),
+    ],
+)
+def test_nothing_is_published_before_its_period_is_over(seeded, changes, said):
+    """A year too early by a slip of the finger would open the gate."""
+    body = {"data_set": "CSDS", "period": "2018-04", "published_on": "2018-07-19"}
+    before = seeded.audited()
+
+    refused = seeded.post("/v1/publications", Role.REGISTER_PUBLISHER, body | changes)
+
+    assert code(refused) == (422, "INVALID_REQUEST")
+    assert said in refused.json()["errors"][0]["detail"]
+    assert seeded.audited() == before
+
+
+def test_nobody_has_seen_what_is_still_to_come(seeded):
+    evidence = {
+        "kind": "DSPT",
+        "organisation": CSU,
+        "published_on": "2018-06-02",
+        "reference": "18/19",
+        "seen_on": "2018-06-02",
+        "status": "STANDARDS_MET",
+    }
+    listed = (
+        "Code,Organisation Name,Status,Date Of Publication,Primary Sector\n"
+        f"{CSU},A CSU,18/19 Standards Met,02/06/2018,CSU\n"
+    )
+    before = seeded.audited()
+
+    recorded = seeded.post("/v1/assurance", RECORDER, evidence)
+    taken = seeded.upload(
+        "/v1/assurance/imports", listed, RECORDER, layout="dspt_csu", snapshot_on="2018-06-02"
+    )
+
+    assert code(recorded) == (422, "EVIDENCE_IN_FUTURE")
+    assert code(taken) == (422, "IMPORT_REFUSED")
+    assert seeded.audited() == before
+    seeded.clock.advance(86_400)
+    assert seeded.post("/v1/assurance", RECORDER, evidence).status_code == 201
+
+
+def test_a_breach_has_not_stopped_by_an_instant_that_is_still_to_come(seeded):
+    """Else whoever says that it stops next year keeps their lines open until then."""
+    seeded.active()
+    report = {
+        "activity_stopped": "yes",
+        "agreement": REFERENCE,
+        "lines": [1],
+        "description": "A report went to a mailbox that is not named.",
+        "discovered_at": "2018-06-01T08:00:00Z",
+    }
+    before = seeded.audited()
+
+    for field in ("discovered_at", "activity_stopped_at", "ico_notified_at"):
+        ahead = seeded.post(
+            "/v1/breaches", Role.CSU_ADVISER, report | {field: "2018-06-01T09:06:00Z"}
+        )
+        assert code(ahead) == (422, "BREACH_DATES")
+        assert ahead.json()["fields"] == [field]
+    assert seeded.audited() == before
+    by_a_clock_that_is_ahead = report | {"activity_stopped_at": "2018-06-01T09:04:00Z"}
+    told = seeded.post("/v1/breaches", Role.CSU_ADVISER, by_a_clock_that_is_ahead)
+    assert told.status_code == 201
+
+
+def test_nothing_goes_on_to_who_passes_it_on(seeded):
+    seeded.active()
+    before = seeded.audited()
+
+    refused = seeded.post(
+        f"/v1/agreements/{REFERENCE}/onward-shares",
+        Role.CSU_ADVISER,
+        {"recipient": CSU, "line": 1, "shared_on": "2018-06-01", "activity_stopped": "yes"},
+    )
+
+    assert code(refused) == (422, "SHARED_WITH_ONESELF")
+    assert seeded.audited() == before
