@@ -47,6 +47,8 @@ BATCH_MAX = 256
 WAITING_MAX = 4096
 ATTEMPTS_MAX = 5
 STOP_SECONDS = 10
+HANDED_OVER_SECONDS_MAX = 0.01
+"""A loop that stands still keeps nobody else waiting for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Decider:
         self._stopping = False
         self._waking: set[asyncio.AbstractEventLoop] = set()
         """Loops that are about to."""
+        self._told: set[asyncio.AbstractEventLoop] = set()
+        """Loops that were given answers, and have not handed over what came meanwhile."""
         self._thread: threading.Thread | None = None
 
     def stop(self) -> None:
@@ -127,14 +131,48 @@ class Decider:
         while waiting := self._next():
             asks = [one.ask for one in waiting]
             results = decide_all(asks, logs=self._logs, clock=self._clock, cache=self._cache)
-            _tell_all(waiting, results)
+            self._tell_all(waiting, results)
 
     def _next(self) -> list[_Waiting]:
-        """Take all that wait; nothing once it is stopped and nobody waits."""
+        """Take all that wait; nothing once it is stopped and nobody waits.
+
+        Whoever was just answered asks the next at once, and their loop hands it over in the turns
+        after the answers; to begin before halves the batches (docs/adr/0182).
+        """
         with self._changed:
+            self._changed.wait_for(self._may_begin, HANDED_OVER_SECONDS_MAX)
+            self._told.clear()
             while not self._waiting and not self._stopping:
                 self._changed.wait()
             return [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
+
+    def _may_begin(self) -> bool:
+        return not self._told or self._stopping
+
+    def _tell_all(self, batch: Sequence[_Waiting], results: Sequence[AnswerOrError]) -> None:
+        """Wake each event loop once, however many of its questions were answered."""
+        by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[Tell, AnswerOrError]]] = {}
+        for waiting, result in zip(batch, results, strict=True):
+            by_loop.setdefault(waiting.loop, []).append((waiting.tell, result))
+        for loop, told in by_loop.items():
+            if loop is None:
+                _tell_each(told)
+            elif not loop.is_closed():
+                with self._lock:
+                    self._told.add(loop)
+                loop.call_soon_threadsafe(self._tell_in, loop, told)
+
+    def _tell_in(
+        self, loop: asyncio.AbstractEventLoop, told: Sequence[tuple[Tell, AnswerOrError]]
+    ) -> None:
+        """Tell them in their loop, and let it take up what came meanwhile before it says so."""
+        _tell_each(told)
+        loop.call_soon(loop.call_soon, self._handed_over, loop)
+
+    def _handed_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._changed:
+            self._told.discard(loop)
+            self._changed.notify()
 
 
 def decide_all(
@@ -185,18 +223,6 @@ def decide_one(ask: Ask, batch: DecisionBatch, tx: DecisionLog) -> AnswerOrError
                 return decide_match(ask, batch, tx)
     except (EvidenceRefused, DigestDiffers) as error:
         return error
-
-
-def _tell_all(batch: Sequence[_Waiting], results: Sequence[AnswerOrError]) -> None:
-    """Wake each event loop once, however many of its questions were answered."""
-    by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[Tell, AnswerOrError]]] = {}
-    for waiting, result in zip(batch, results, strict=True):
-        by_loop.setdefault(waiting.loop, []).append((waiting.tell, result))
-    for loop, told in by_loop.items():
-        if loop is None:
-            _tell_each(told)
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(_tell_each, told)
 
 
 def _tell_each(told: Sequence[tuple[Tell, AnswerOrError]]) -> None:
