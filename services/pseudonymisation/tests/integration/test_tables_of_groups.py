@@ -13,6 +13,7 @@ from common.security.keys import ATTESTATION, SignedVerifier
 from dsfc_testing.clock import FakeClock
 from pseudonymisation.preparations.domain.errors import FailureCode
 from pseudonymisation.preparations.domain.preparation import PreparationState
+from pseudonymisation.preparations.domain.tables import across
 from services.pseudonymisation.tests.api.test_opt_outs import body, take
 from services.pseudonymisation.tests.integration.test_both_halves import dissemination
 from services.pseudonymisation.tests.integration.test_several_tables import CSDS, submit
@@ -263,6 +264,29 @@ def _is_held_against_the_same_group(dissemination: Any) -> None:
         first.permit.extract_id,
         second.permit.extract_id,
     }
+
+
+def test_people_of_two_groups_are_held_against_one_another(
+    intake, dissemination, monkeypatch
+) -> None:
+    """Twelve were referred and eleven seen: ten of each are shown, which leaves one to five."""
+    sent = {name: tables()[name] for name in ("CYP001", "CYP101", "CYP201", "CYP202")}
+    people = [f"Q{n}" for n in range(12)]
+    sent["CYP001"] = [person("P3") | {"LocalPatientID": local} for local in people]
+    sent["CYP101"] = [referral(local, local) for local in people]
+    sent["CYP201"] = [contact(local, local) for local in people[1:]]
+    sent["CYP202"] = [activity(local, local) for local in people[1:]]
+    assert submit(intake, sent)["state"] == "accepted"
+
+    def protected(measure: str) -> Any:
+        return ask(dissemination, measure, "Referrals.Priority_Type", disclosure="protected")
+
+    assert lines(dissemination, protected("Referrals.people"))[("Total",)] == ("10",)
+    with monkeypatch.context() as stricter:
+        stricter.setattr(across, "VALUES_MIN", 6)  # five are too few
+        seen = protected("Care_Activities.people")
+        assert (seen.state, seen.code) == (PreparationState.FAILED, FailureCode.TABLE_WOULD_REVEAL)
+    assert lines(dissemination, protected("Care_Activities.people"))[("Total",)] == ("10",)
 
 
 UNSUITABLE = [

@@ -1,6 +1,7 @@
 """People of two groups of which one belongs to the other: what a subtraction would tell."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownAxis, ShownCells, Whose
 from pseudonymisation.preparations.domain.tables.across import (
     PeopleTold,
-    is_of_people,
+    people_of,
     require_no_difference,
 )
 
@@ -20,6 +21,7 @@ REVEALS = FailureCode.TABLE_WOULD_REVEAL
 OURS = Whose(
     is_national=False, codes=frozenset({"02P"}), reasons=frozenset("GHR"), opt_outs_applied=True
 )
+THEIRS = replace(OURS, codes=frozenset({"00L"}))
 APRIL = frozenset({"2018-04"})
 
 
@@ -29,6 +31,7 @@ def people(
     column: str = "",
     whose: Whose = OURS,
     months: frozenset[str] = APRIL,
+    of: str = "",
 ) -> PeopleTold:
     """Cells by one column: a category, or None for the total, with the least and the most."""
     names = [name for name, _, _ in cells]
@@ -36,6 +39,7 @@ def people(
     told = tuple((at, low, high, 0) for at, (_, low, high) in enumerate(cells))
     return PeopleTold(
         group=group,
+        of=of or group,
         release=f"release of {group}",
         whose=whose,
         months=months,
@@ -88,13 +92,10 @@ def test_cells_are_the_same_whichever_group_has_the_column() -> None:
 
 
 def test_other_people_months_and_cells_have_no_difference() -> None:
-    theirs = Whose(
-        is_national=False, codes=frozenset({"00L"}), reasons=frozenset("GHR"), opt_outs_applied=True
-    )
     may = frozenset({"2018-05"})
 
     for other in (
-        people("Referrals", (None, 97, 97), column="Patients.Gender", whose=theirs),
+        people("Referrals", (None, 97, 97), column="Patients.Gender", whose=THEIRS),
         people("Referrals", (None, 97, 97), column="Patients.Gender", months=may),
     ):
         assert not refused(other, [EVERYBODY])
@@ -104,21 +105,132 @@ def test_a_month_of_several_is_the_same_as_that_month_alone() -> None:
     both = frozenset({"2018-04", "2018-05"})
     axis = ShownAxis(column="Period_Month", nodes=(None, ("2018-04",)))
     cells = ShownCells(axes=(axis,), cells=((0, 180, 180, 0), (1, 100, 100, 0)))
-    before = PeopleTold(group="Patients", release="months", whose=OURS, months=both, cells=cells)
+    before = PeopleTold(
+        group="Patients", of="Patients", release="months", whose=OURS, months=both, cells=cells
+    )
 
     assert refused(people("Referrals", (None, 98, 98), column="Patients.Gender"), [before])
+
+
+def by_two(group: str, columns: tuple[str, str], *cells: tuple[str, str, int, int]) -> PeopleTold:
+    """Cells by two columns, without totals."""
+    first, second = sorted({cell[0] for cell in cells}), sorted({cell[1] for cell in cells})
+    axes = tuple(
+        ShownAxis(column=column, nodes=tuple((name,) for name in names))
+        for column, names in zip(columns, (first, second), strict=True)
+    )
+    told = tuple((first.index(a), second.index(b), low, high, 0) for a, b, low, high in cells)
+    return PeopleTold(
+        group=group,
+        of=group,
+        release=f"release of {group}",
+        whose=OURS,
+        months=APRIL,
+        cells=ShownCells(axes=axes, cells=told),
+    )
+
+
+HIDDEN_SEXES = people("Patients", (None, 100, 100), ("1", 80, 100), ("9", 0, 20), column="Gender")
+
+
+@pytest.mark.parametrize(
+    ("younger", "older", "is_refused"),
+    [
+        (50, 49, True),  # at most one person is left for the other category
+        (50, 50, True),  # none is
+        (50, 48, False),  # two at most: nought, one or two
+        (40, 40, False),
+    ],
+)
+def test_a_sum_of_cells_of_one_group_narrows_a_hidden_cell_of_another(
+    younger: int, older: int, is_refused: bool
+) -> None:
+    """No cell of one table is a cell of the other: only their sums are held against them."""
+    referred = by_two(
+        "Referrals",
+        ("Patients.Gender", "PrimReasonReferralMH"),
+        ("1", "01", younger, younger),
+        ("1", "02", older, older),
+        ("9", "01", 0, 20),
+    )
+
+    told = f"{REVEALS}: release of Patients" if is_refused else ""
+    assert refused(referred, [HIDDEN_SEXES]) == told
+    assert bool(refused(HIDDEN_SEXES, [referred])) is is_refused
+
+
+def test_a_difference_of_several_cells_together_is_refused() -> None:
+    """One of each: three values are possible of each cell, of both together only one."""
+    known = people(
+        "Patients",
+        (None, 100, 100),
+        ("1", 30, 60),
+        ("2", 30, 60),
+        ("9", 10, 10),
+        column="Gender",
+    )
+    referred = people("Referrals", ("1", 50, 50), ("2", 38, 38), column="Patients.Gender")
+    far = people("Referrals", ("1", 40, 40), ("2", 38, 38), column="Patients.Gender")
+
+    assert refused(referred, [known])
+    assert not refused(far, [known])
+
+
+def test_people_with_rows_of_a_group_are_the_people_of_that_group() -> None:
+    """The same number by two measures: what one hides the other may not show."""
+    with_referrals = people(
+        "Patients", (None, 40, 40), ("1", 0, 40), ("2", 0, 40), column="Gender", of="Referrals"
+    )
+    hidden = ("2", 0, 40)
+    shown = people("Referrals", ("1", 37, 37), hidden, column="Patients.Gender")
+    few = people("Referrals", ("1", 20, 20), hidden, column="Patients.Gender")
+    theirs = people("Referrals", ("1", 37, 37), hidden, column="Patients.Gender", whose=THEIRS)
+
+    assert refused(shown, [with_referrals]) == f"{REVEALS}: release of Patients"
+    assert refused(with_referrals, [shown]) == f"{REVEALS}: release of Referrals"
+    assert not refused(few, [with_referrals])
+    assert not refused(theirs, [with_referrals])
+
+
+def test_three_tables_tell_together_what_no_two_do() -> None:
+    everybody = people("Patients", (None, 100, 100), ("1", 0, 100), ("9", 0, 100), column="Gender")
+    younger = people("Referrals", ("1", 60, 99), (None, 60, 99), column="Patients.Gender")
+    seen = by_two(
+        "Care_Contacts",
+        ("Patients.Gender", "Referrals.PrimReasonReferralMH"),
+        ("1", "01", 50, 50),
+        ("1", "02", 49, 49),
+    )
+
+    assert not refused(younger, [everybody])
+    assert refused(seen, [everybody, younger])
+
+
+def test_tables_that_contradict_each_other_are_held_two_by_two() -> None:
+    """An edition was replaced between them: nothing is told by all, and by two what is."""
+    more = people("Referrals", (None, 120, 120), ("2", 5, 5), column="Patients.Gender")
+    referred = by_two(
+        "Referrals",
+        ("Patients.Gender", "PrimReasonReferralMH"),
+        ("1", "01", 50, 50),
+        ("1", "02", 49, 49),
+    )
+
+    assert refused(referred, [HIDDEN_SEXES, more]) == f"{REVEALS}: release of Patients"
+    assert not refused(referred, [more])
 
 
 def test_the_records_of_the_table_that_says_who_people_are_are_people() -> None:
     measures = {one.name: one for one in catalogue.tabulating().measures_of(MHSDS)}
 
-    def counts_people(name: str) -> bool:
-        return is_of_people(measures[name], name.partition(".")[0], MHSDS)
+    def counts(name: str) -> str | None:
+        return people_of(measures[name], name.partition(".")[0], MHSDS)
 
-    assert counts_people("Patients.records")
-    assert counts_people("Referrals.people")
-    assert not counts_people("Referrals.records")
-    assert not counts_people("Patients.with_referrals")
-    assert not is_of_people(None, "Patients", MHSDS)
+    assert counts("Patients.records") == "Patients"
+    assert counts("Referrals.people") == "Referrals"
+    assert counts("Patients.with_referrals") == "Referrals"  # the same people
+    assert counts("Referrals.records") is None
+    assert counts("Referrals.with_care_contacts") is None
+    assert people_of(None, "Patients", MHSDS) is None
     sessions = catalogue.tabulating().measure(CSDS, "Group_Sessions.records")
-    assert not is_of_people(sessions, "Group_Sessions", CSDS)
+    assert people_of(sessions, "Group_Sessions", CSDS) is None

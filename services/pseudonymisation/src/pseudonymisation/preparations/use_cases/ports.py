@@ -26,7 +26,7 @@ from pseudonymisation.preparations.domain.shown import (
     ShownCells,
     ShownTable,
 )
-from pseudonymisation.preparations.domain.tables.across import of_other_groups
+from pseudonymisation.preparations.domain.tables.across import of_related_groups
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
 from statements.permit import Permit
 
@@ -260,7 +260,7 @@ class ExtractOrder:
             identity_keys=keys,
             whole=self.data_set,
             shown=replace(self.shown, tables=tuple(one.shown(self.shown.tables))),
-            across=tuple(of_other_groups(self.shown.tables, one.group, self.data_set)),
+            across=tuple(of_related_groups(self.shown.tables, one.group, self.data_set)),
         )
 
 

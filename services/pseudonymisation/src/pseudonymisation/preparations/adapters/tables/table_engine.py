@@ -47,7 +47,7 @@ from pseudonymisation.preparations.domain.shown import Whose
 from pseudonymisation.preparations.domain.tables.absent import not_members, not_submitted
 from pseudonymisation.preparations.domain.tables.across import (
     PeopleTold,
-    is_of_people,
+    people_of,
     require_no_difference,
 )
 from pseudonymisation.preparations.domain.tables.axes import (
@@ -412,17 +412,21 @@ def _require_nothing_across(
     before = [
         PeopleTold(
             group=split(one.measure)[0],
+            of=of,
             release=one.extract_id,
             whose=one.whose,
             months=one.months,
             cells=one.told,
         )
         for one in work.across
-        if is_of_people(tabulating().measure(whole, one.measure), split(one.measure)[0], whole)
+        if (of := people_of(tabulating().measure(whole, one.measure), split(one.measure)[0], whole))
     ]
-    for measure in (one for one in measures if is_of_people(one, group, whole)):
+    for measure, of in ((one, people_of(one, group, whole)) for one in measures):
+        if of is None:
+            continue
         now = PeopleTold(
             group=group,
+            of=of,
             release=work.permit.extract_id,
             whose=Whose.of(work.permit),
             months=frozenset(work.permit.periods),

@@ -12,6 +12,7 @@ from catalogue.relations import qualified, split
 from disclosure import Rule
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownCells, ShownTable, Whose
+from pseudonymisation.preparations.domain.tables.joint import CountedPeople, Joint
 from statements.tables import MONTH
 
 VALUES_MIN = 3
@@ -24,35 +25,47 @@ class PeopleTold:
     """A table of people of one group, as it was told."""
 
     group: str
+    """By the columns of which they are told apart."""
+    of: str
+    """The group whose people they are: of another one where it is counted who has rows of it."""
     release: str
     whose: Whose
     months: frozenset[str]
     cells: ShownCells
 
 
-def is_of_people(measure: CountOf | None, group: str, whole: DataSet) -> bool:
-    """Say whether a measure counts those whom rows are about, each once.
+def people_of(measure: CountOf | None, group: str, whole: DataSet) -> str | None:
+    """Name the group whose people a measure counts, each once; None where it counts others.
 
-    So do the records of the table that says who people are, but for those of several providers.
+    The records of the table that says who people are are people, but for those of several
+    providers; and those of them to which rows of another group belong are the people of that one.
     """
-    if measure is None or measure.of != "records" or measure.valued or measure.where:
-        return measure is not None and measure.of == "people"
+    if measure is None or measure.where is not None:
+        return None
+    if measure.of == "people":
+        return group
     said = whole.relations.of_group(group)
-    return [part.table for part in said.parts] == [
+    says_who = [part.table for part in said.parts] == [
         table.table for table in [whole.relations.person_of(said, said.parts[0])] if table
     ]
+    if measure.of != "records" or not says_who:
+        return None
+    if measure.valued is None:
+        return group
+    below, column = split(measure.valued)
+    return below if below in whole.by_group and not column else None
 
 
-def of_other_groups(
+def of_related_groups(
     tables: Iterable[ShownTable], group: str, whole: DataSet
 ) -> Iterator[ShownTable]:
-    """Choose tables of groups of which one belongs to the other: others have no difference."""
+    """Choose tables of the group, and of those of which one belongs to the other."""
     relations = whole.relations
     above = {one.group for one in relations.above(group)}
     for one in tables:
         other = split(one.measure)[0]
         if other in whole.by_group and (
-            other in above or group in {b.group for b in relations.above(other)}
+            other == group or other in above or group in {b.group for b in relations.above(other)}
         ):
             yield one
 
@@ -60,28 +73,123 @@ def of_other_groups(
 def require_no_difference(
     now: PeopleTold, before: Sequence[PeopleTold], whole: DataSet, rule: Rule
 ) -> None:
-    """Refuse a table that beside another would tell a small number of people.
+    """Refuse a table that beside others would tell a small number of people.
 
     Raises:
         NotPrepared: names the releases
 
     """
     told = _told(now, whole)
-    above = {one.group for one in whole.relations.above(now.group)}
-    releases = []
+    above, releases = _above(now.of, whole), []
     for other in before:
         found = _told(other, whole)
-        wide, narrow = (found, told) if other.group in above else (told, found)
+        if other.of in above:
+            wide, narrow = found, told
+        elif now.of in _above(other.of, whole):
+            wide, narrow = told, found
+        else:
+            continue  # the same people, or others: there is no difference
         if any(_tells(wide[key], narrow[key], rule) for key in wide.keys() & narrow.keys()):
             releases.append(other.release)
+    if not releases:
+        releases = _telling_together(now, before, whole, rule)
     if releases:
         raise NotPrepared(FailureCode.TABLE_WOULD_REVEAL, ", ".join(dict.fromkeys(releases)))
 
 
+def _telling_together(
+    now: PeopleTold, before: Sequence[PeopleTold], whole: DataSet, rule: Rule
+) -> list[str]:
+    """Name the releases that tell a small number together with the table, by sums of cells too.
+
+    All are held together; where they contradict each other, as tables of an edition that was
+    replaced since may, each by itself.
+    """
+    linked = [one for one in before if _is_linked(now, one, whole)]
+    if not any(one.of != now.of or one.group != now.group for one in linked):
+        return []  # those of one group are proved together where they are made
+    together = Joint([_counted(one, whole) for one in (now, *linked)], lambda of: _above(of, whole))
+    ways = [(together, linked)] if together.is_possible else []
+    if not ways:
+        for one in linked:
+            pair = Joint([_counted(t, whole) for t in (now, one)], lambda of: _above(of, whole))
+            ways += [(pair, [one])] if pair.is_possible else []
+    return [
+        one.release
+        for joint, tables in ways
+        if _narrows(joint, [now, *tables], whole, rule)
+        for one in tables
+    ]
+
+
+def _narrows(joint: Joint, tables: Sequence[PeopleTold], whole: DataSet, rule: Rule) -> bool:
+    """Say whether all tables together tell a small number that none of them tells by itself."""
+    for terms in joint.differences:
+        found = joint.bounds(terms)
+        if found is not None and _is_told(*found, rule):
+            return True
+    alone = [Joint([_counted(one, whole)], lambda _: frozenset()) for one in tables]
+    own = ((by_itself, cell) for by_itself in alone for cell in by_itself.cells())
+    for (low, high, terms), (by_itself, (_, _, its)) in zip(joint.cells(), own, strict=True):
+        if not any(map(rule.hides, range(low, high + 1))):
+            continue
+        found = joint.bounds(terms)
+        if found is not None and _is_told(*found, rule):
+            before = by_itself.bounds(its)
+            if before is None or not _is_told(*before, rule):
+                return True
+    return False
+
+
 def _tells(wide: tuple[int, int], narrow: tuple[int, int], rule: Rule) -> bool:
-    """Say whether the difference has too few possible values, one of them small."""
-    low, high = max(wide[0] - narrow[1], 0), wide[1] - narrow[0]
+    return _is_told(max(wide[0] - narrow[1], 0), wide[1] - narrow[0], rule)
+
+
+def _is_told(low: int, high: int, rule: Rule) -> bool:
+    """Say whether a number has too few possible values, one of them small."""
     return high - low + 1 < VALUES_MIN and any(map(rule.hides, range(low, high + 1)))
+
+
+def _above(group: str, whole: DataSet) -> frozenset[str]:
+    return frozenset(one.group for one in whole.relations.above(group))
+
+
+def _is_linked(one: PeopleTold, other: PeopleTold, whole: DataSet) -> bool:
+    return one.whose == other.whose and (
+        one.of == other.of or one.of in _above(other.of, whole) or other.of in _above(one.of, whole)
+    )
+
+
+def _counted(one: PeopleTold, whole: DataSet) -> CountedPeople:
+    """Name the columns of a table as those of others are named."""
+    names = _tables_of(one.group, whole)
+    columns = [
+        axis.column
+        if axis.column == MONTH
+        else _same(axis.column if split(axis.column)[0] else names[axis.column], whole)
+        for axis in one.cells.axes
+    ]
+    nodes = [
+        [None if of is None else frozenset(of) for of in axis.nodes] for axis in one.cells.axes
+    ]
+    return CountedPeople(
+        of=one.of,
+        whose=one.whose,
+        months=one.months,
+        axes=dict(zip(columns, nodes, strict=True)),
+        month=MONTH,
+        cells=[
+            (
+                {
+                    c: nodes[at][node]
+                    for at, (c, node) in enumerate(zip(columns, place, strict=True))
+                },
+                low,
+                high,
+            )
+            for *place, low, high, _ in one.cells.cells
+        ],
+    )
 
 
 def _told(one: PeopleTold, whole: DataSet) -> Mapping[Key, tuple[int, int]]:
