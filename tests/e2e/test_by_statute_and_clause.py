@@ -278,3 +278,75 @@ def test_a_commissioner_may_not_link_them(played: Scene) -> None:
     asked, sections = with_stays(played, COMMISSIONER, ["NCBPS01C"])
 
     assert "LINKAGE_NOT_FOR_RECIPIENT" in refused(played, asked, sections)
+
+
+def paired_with(other: str) -> list[dict[str, Any]]:
+    """The clause by which pseudonyms may be paired with those of the other agreement."""
+    how = "One team, in one environment; the file is kept apart from both."
+    return [
+        {
+            "data_sets": [DATA_SET],
+            "key": "bridging_file",
+            "agreement": other,
+            "from": "2018-04-01",
+            "mitigation": how,
+        }
+    ]
+
+
+def test_pseudonyms_of_two_agreements_are_paired_once_by_a_clause_of_both(played: Scene) -> None:
+    """Two agreements of one CSU name each other; whose pseudonyms go together is said by a file."""
+    stage, columns = played.stage, {"Der_Spell_Episodes": "derived"}
+    asked = played.wanted(COMMISSIONER, CSU, flow(DATA_SET, columns, reasons=("G",)))
+    applicant, officer = stage.applicant(COMMISSIONER), stage.actor("body-case-officer")
+    waiting = stage.apply(asked, "The one")
+    applicant.act(waiting, "submission")
+    first = applicant.application(waiting).reference
+    officer.applications.act(waiting, "review")
+    officer.applications.act(
+        waiting, "return", {"queries": [{"standard": 10, "text": "Linked with which other one?"}]}
+    )
+    sections = sections_of(asked)
+    sections[10]["linkage"] = paired_with(first)
+    second = stage.in_force(asked, "The other", sections)
+    sections[10]["linkage"] = paired_with(second)
+    applicant.answer(waiting, 10, sections[10])
+    applicant.act(waiting, "submission")
+    stage.decide(waiting)
+    assert stage.drafted(waiting) == first
+    door = played.csu.dissemination
+    wanted = {
+        "agreement": first,
+        "purpose": "COM",
+        "data_set": DATA_SET,
+        "bridge": {"agreement": second, "purpose": "COM", "data_set": DATA_SET},
+        "periods": [APRIL],
+        "formats": ["csv"],
+    }
+    with pytest.raises(Refused) as unsigned:
+        door.bridge(wanted)
+    assert "DSA_NOT_ACTIVE" in unsigned.value.codes
+    stage.sign(first, stage.signers(asked))
+
+    done = door.wait_for_bridging_file(door.bridge(wanted).id)
+    target = played.state.parent / "pairs.csv"
+    door.download(done.files[0].id, target)
+
+    pairs = [(row["Token"], row["Other_Token"]) for row in rows_of(target)]
+    one, other = (
+        {row["Token"] for row in released(played, reference, asked.flows[0])}
+        for reference in (first, second)
+    )
+    assert one.isdisjoint(other)
+    # Everybody with a number is in both, once; who has none is paired with nobody.
+    assert {own for own, _ in pairs} == {token for token in one if token.startswith("P")}
+    assert {far for _, far in pairs} == {token for token in other if token.startswith("P")}
+    assert len(pairs) == len(set(pairs)) == len({own for own, _ in pairs}) > 0
+    assert len(one) > len(pairs)
+    manifest = door.manifest(done.files[0].id).manifest
+    assert manifest["bridge"]["agreement"]["reference"] == second
+    (line,) = [line for line in door.register() if str(line.reference) == first and line.bridged]
+    assert line.bridged == f"{DATA_SET} for COM under {second}"
+    with pytest.raises(Refused) as again:
+        door.bridge(wanted)
+    assert again.value.codes == ["BRIDGING_FILE_GIVEN"]

@@ -1,6 +1,7 @@
 """`dsfc download`: fetches released files of an extract or a table, and goes on where it broke."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,9 @@ from dsfc_client import Dsfc, Extract, NotFound
 @calls("dissemination")
 def command(
     caller: Caller,
-    extract: Annotated[UUID, typer.Argument(metavar="ID", help="Of an extract or a table.")],
+    extract: Annotated[
+        UUID, typer.Argument(metavar="ID", help="Of an extract, table or bridging file.")
+    ],
     to: Annotated[
         Path, typer.Option(file_okay=False, help="The directory to which files go.")
     ] = Path(),
@@ -71,8 +74,8 @@ def opt_outs_in(asked: Extract) -> str | None:
 
 
 def _asked_for(dsfc: Dsfc, id_: UUID) -> Extract:
-    """Return the extract of this id, or else the table."""
-    try:
-        return dsfc.dissemination.extract(id_)
-    except NotFound:
-        return dsfc.dissemination.tabulation(id_)
+    """Return the extract of this id, or else the table, or the bridging file."""
+    for read in (dsfc.dissemination.extract, dsfc.dissemination.tabulation):
+        with suppress(NotFound):
+            return read(id_)
+    return dsfc.dissemination.bridging_file(id_)

@@ -58,6 +58,10 @@ LAZY = {
         "dsfc_cli.national_checks:app",
         "The national check: who of those asked about may be used, and how each check stands.",
     ),
+    "bridging-file": Lazy(
+        "dsfc_cli.bridging:command",
+        "Ask for the pairs of pseudonyms of two lines of one recipient, and fetch them.",
+    ),
     "linkage": Lazy(
         "dsfc_cli.linking:command",
         "Print which lines of an agreement could be linked by person, as CSV.",

@@ -146,6 +146,26 @@ def register_terms(agreement: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def bridged(other: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any]:
+    """What the haven attests of a bridging file besides."""
+    version = {"version": "v1.0", "document_hash": digest(b"document")}
+    (edition, *_) = claims["editions"]
+    return {
+        "columns": [
+            {"name": name, "treatment": "pseudonym", "class": "DER"}
+            for name in ("Token", "Other_Token")
+        ],
+        "bridge": {
+            "of": {"reference": REFERENCE, **version},
+            "agreement": {"reference": other["agreement"], **version},
+            "line": {**LINE, "purpose": other["purpose"], "data_set": other["data_set"]},
+            "domain": digest(b"another domain"),
+            "editions": [edition | {"id": "edition-of-the-other"}],
+            "population": claims["population"],
+        },
+    }
+
+
 def until(condition: Callable[[], Any], *, seconds: float = DEADLINE_SECONDS) -> Any:
     """Poll until it holds; what it returned then."""
     end = time.monotonic() + seconds
@@ -292,7 +312,8 @@ class Agreements:
             return JSONResponse(self.raw)
         if not is_ours(request, self.identities, "agreements"):
             return problem(401, "UNAUTHENTICATED")
-        if question["resource"].get("properties", {}).get("fields") == []:
+        wanted = question["resource"].get("properties", {})
+        if wanted.get("fields") == [] and "bridge" not in wanted:
             return problem(422, "INVALID_REQUEST")
         decision = question["subject"].get("properties", {}).get("decision")
         if decision is not None and self._orderer(question) is None:
@@ -627,6 +648,8 @@ class Haven:
                     "hidden": {"small": 3},
                 },
             }
+        if "bridge" in request:
+            claims |= bridged(request["bridge"], claims)
         return {
             **file,
             "attestation": issue(self.signer, ATTESTATION, claims, at=self.clock.now()),

@@ -23,6 +23,7 @@ import httpx
 
 from dsfc_client._agreement_life import DomainTransfer, Linkage, RecipientEnvironment
 from dsfc_client._breaches import Breach
+from dsfc_client._bridging import BridgingFile
 from dsfc_client._errors import (
     ConnectionLost,
     DigestMismatch,
@@ -182,6 +183,7 @@ __all__ = [
     "Applications",
     "Availability",
     "Breach",
+    "BridgingFile",
     "ConnectionLost",
     "Contract",
     "Credentials",

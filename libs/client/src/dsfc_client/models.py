@@ -484,3 +484,5 @@ class RegisterLine(Wire):
     status_since: datetime | None = None
     counted: str = ""
     """Of a table of a group: its measures, and what one of each is."""
+    bridged: str = ""
+    """Of a bridging file: with whose pseudonyms its own are paired."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from dsfc_client import _downloads
 from dsfc_client._agreement_life import AgreementLife
 from dsfc_client._breaches import Breaches
+from dsfc_client._bridging import Bridging, BridgingFile
 from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._http import Service
 from dsfc_client._local_flows import LocalFlows
@@ -50,7 +51,7 @@ class DidNotHappen(DsfcError):
 
 
 Found = TypeVar("Found")
-Moving = TypeVar("Moving", Submission, Extract, Tabulation)
+Moving = TypeVar("Moving", Submission, Extract, Tabulation, BridgingFile)
 
 
 def wait_for(
@@ -354,7 +355,7 @@ class Pseudonymisation(People):
         return OptOutList.model_validate(self.post(path, {"reason": reason}))
 
 
-class Dissemination(Ordering):
+class Dissemination(Bridging, Ordering):
     """Extracts, files, registers: the only door out."""
 
     def request(self, body: Json, *, key: str | None = None) -> Extract:
@@ -411,6 +412,17 @@ class Dissemination(Ordering):
         """Wait until the table was released. Raises Failed where it will not be, DidNotHappen."""
         return _settled(
             lambda: self.tabulation(tabulation_id),
+            frozenset({"released", "superseded"}),
+            timeout_seconds=timeout_seconds,
+            progress=lambda _: None,
+        )
+
+    def wait_for_bridging_file(
+        self, id_: Id, *, timeout_seconds: float = WAIT_SECONDS_MAX
+    ) -> BridgingFile:
+        """Wait until it was released. Raises Failed where it will not be, DidNotHappen."""
+        return _settled(
+            lambda: self.bridging_file(id_),
             frozenset({"released", "superseded"}),
             timeout_seconds=timeout_seconds,
             progress=lambda _: None,

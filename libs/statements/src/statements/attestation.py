@@ -6,7 +6,7 @@ does not know is passed over: the haven may come to say more.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Annotated, Any, Final
 
@@ -15,7 +15,7 @@ from pydantic import Field, JsonValue
 from catalogue import Cap
 from statements.filters import Filters
 from statements.form import CLOSED, OPEN, Form
-from statements.line import Line, MapVersions, OptOutGround
+from statements.line import AgreementVersion, Line, MapVersions, OptOutGround
 from statements.tables import AttestedTable
 from statements.vocabulary import Count, Text
 
@@ -216,6 +216,26 @@ class AttestedChanges:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttestedBridge:
+    """Of a bridging file: with whose tokens those of the file's domain are paired.
+
+    `Population`, editions and filters are those in which the other domain's people were looked for.
+    """
+
+    __pydantic_config__ = OPEN
+
+    of: AgreementVersion
+    """The agreement of the file's own line."""
+    agreement: AgreementVersion
+    """That of the other line."""
+    line: Line
+    domain: Text
+    editions: tuple[Edition, ...]
+    population: Population
+    filters: Filters = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StandingEdition:
     """An edition of another file, beside which the records of a month lost or gained nobody."""
 
@@ -289,6 +309,8 @@ class Attestation:
     """The file is a change set; None: it has the records themselves, or a table."""
     standing_beside: tuple[StandingEdition, ...] = ()
     """Editions beside which, with another list, it would tell who objected (docs/adr/0171)."""
+    bridge: AttestedBridge | None = None
+    """The file is a bridging file; None: it has records, changes of them, or a table."""
 
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "Attestation":
@@ -297,6 +319,28 @@ class Attestation:
 
     def claims(self) -> dict[str, JsonValue]:
         return FORM.claims(self)
+
+    def of_the_other(self) -> "Attestation":
+        """Say the same from the other side of the bridge: its line, with this one as the other."""
+        if (other := self.bridge) is None:
+            raise ValueError("the file is no bridging file")
+        return replace(
+            self,
+            line=other.line,
+            domain=other.domain,
+            editions=other.editions,
+            population=other.population,
+            filters=other.filters,
+            bridge=AttestedBridge(
+                of=other.agreement,
+                agreement=other.of,
+                line=self.line,
+                domain=self.domain,
+                editions=self.editions,
+                population=self.population,
+                filters=self.filters,
+            ),
+        )
 
     @property
     def file_id(self) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from statements.bridging import BRIDGE, BridgeTerm, bridge_of, is_bridge
 from statements.decision import JudgedLine, RegisterTerms
 from statements.filters import FILTER, Filters, RowFilter, in_order, repeated
 from statements.form import Malformed
@@ -153,6 +154,8 @@ class Document:
     """Numbers with the ICO, by party, without what only spelling adds."""
     linked: tuple[frozenset[str], ...] = ()
     """Sets of data sets between which one person has one token."""
+    bridges: tuple[BridgeTerm, ...] = ()
+    """Between which others a bridging file may lead from tokens to tokens."""
     unknown: tuple[str, ...] = ()
     """Clauses outside the lines that nobody can evaluate."""
     published: Published | None = None
@@ -202,10 +205,14 @@ _MEMBERS: Mapping[str, frozenset[str]] = {
 
 def read_snapshot(snapshot: Mapping[str, Any]) -> Document:
     """Read the clauses of what was approved, whether a document was made of it or not yet."""
+    bridging = [one for one in _objects(snapshot.get("linkage")) if is_bridge(one)]
+    bridges = [bridge_of(one) for one in bridging]
     unknown = [
         *sorted(snapshot.keys() - CLAUSES - DESCRIPTIVE),
         *_unknown_parts("special_conditions", snapshot.get("special_conditions"), CONDITION),
-        *_unknown_parts("linkage", snapshot.get("linkage"), LINKAGE),
+        *_unknown_parts("linkage", _other_linkage(snapshot), LINKAGE),
+        *_unknown_parts("linkage", bridging, BRIDGE),
+        *(["linkage"] if None in bridges else []),
     ]
     shown, unpublished = _published(snapshot)
     return Document(
@@ -217,10 +224,19 @@ def read_snapshot(snapshot: Mapping[str, Any]) -> Document:
             for entry in _objects(snapshot.get("linkage"))
             if entry.get("key") == LINKS_PEOPLE
         ),
+        bridges=tuple(bridge for bridge in bridges if bridge is not None),
         unknown=tuple(unknown),
         published=shown,
         unpublished=unpublished,
     )
+
+
+def _other_linkage(snapshot: Mapping[str, Any]) -> object:
+    """Return the linkage that is by equal tokens."""
+    value = snapshot.get("linkage")
+    if not isinstance(value, list):
+        return value
+    return [one for one in value if not (isinstance(one, dict) and is_bridge(one))]
 
 
 def _published(snapshot: Mapping[str, Any]) -> tuple[Published | None, tuple[str, ...]]:

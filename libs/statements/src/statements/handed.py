@@ -7,9 +7,20 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from common.ids import digest_of
 from common.texts import Scanned
 from statements.filters import FILTERS_MAX, WantedFilter
-from statements.tables import WantedTable
+from statements.tables import WantedTable, is_none
 
 HandedText = Annotated[str, StringConstraints(min_length=1, max_length=200), Scanned(code=True)]
+
+
+class RequestedBridge(BaseModel):
+    """The other line of a bridging file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agreement: HandedText
+    purpose: HandedText
+    data_set: HandedText
+    classification: HandedText
 
 
 class RequestedExtract(BaseModel):
@@ -38,6 +49,14 @@ class RequestedExtract(BaseModel):
         Field(
             description="An earlier extract, of which the changes to this one are wanted besides;"
             " left out where none are."
+        ),
+    ] = None
+    bridge: Annotated[
+        RequestedBridge | None,
+        Field(
+            description="The line with whose pseudonyms those of this one are to be paired; left"
+            " out where records or a table are meant.",
+            exclude_if=is_none,
         ),
     ] = None
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, JsonValue, PlainSerializer
 
 from statements.attestation import (
     AssumedRule,
+    AttestedBridge,
     AttestedChanges,
     Caps,
     Column,
@@ -109,6 +110,8 @@ class Manifest:
     """Of records: how few people share their quasi-identifiers; None: of a table, or not said."""
     changes: AttestedChanges | None = None
     """The file is a change set; None: it has the records themselves, or a table."""
+    bridge: AttestedBridge | None = None
+    """The file is a bridging file: with whose tokens its own are paired; None: it is none."""
     disclosure_rule: Text
     decisions: Decisions
     holding_id: Text

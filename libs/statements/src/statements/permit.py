@@ -166,6 +166,27 @@ class PermittedCaps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PermittedBridge:
+    """Leave to pair the tokens of the permit's domain with those of another (docs/adr/0195)."""
+
+    __pydantic_config__ = CLOSED
+
+    agreement: AgreementVersion
+    line: Line
+    population: Population
+    domain: DomainFacts
+    goes_on: DomainGoesOn | None = None
+    filters: Filters = ()
+    """Whose people are paired: of rows that pass each of the other line's filters."""
+    disclosure_rule: str
+
+    @property
+    def environment(self) -> str:
+        """Return the recipient environment that has the other domain."""
+        return self.domain.environment if self.goes_on is None else self.goes_on.environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
     """Its claims, less those that whoever signs adds and whoever verifies judges."""
 
@@ -207,6 +228,9 @@ class Permit:
     goes_on: DomainGoesOn | None = None
     """Where the domain goes on by a transfer; None: it is where it began."""
 
+    bridge: PermittedBridge | None = None
+    """Leave for pairs of tokens, and for no record; None: for records or a table, and no pairs."""
+
     @property
     def environment(self) -> str:
         """Return the recipient environment in which it lands."""
@@ -224,6 +248,30 @@ class Permit:
 
     def claims(self) -> dict[str, JsonValue]:
         return FORM.claims(self)
+
+    def of_the_other(self) -> "Permit":
+        """Say the same from the other side of the bridge: its line, with this one as the other."""
+        if (other := self.bridge) is None:
+            raise ValueError("the permit is for no bridging file")
+        return replace(
+            self,
+            agreement=other.agreement,
+            line=other.line,
+            population=other.population,
+            domain=other.domain,
+            goes_on=other.goes_on,
+            filters=other.filters,
+            disclosure_rule=other.disclosure_rule,
+            bridge=PermittedBridge(
+                agreement=self.agreement,
+                line=self.line,
+                population=self.population,
+                domain=self.domain,
+                goes_on=self.goes_on,
+                filters=self.filters,
+                disclosure_rule=self.disclosure_rule,
+            ),
+        )
 
     def claims_of_its_own(self) -> dict[str, JsonValue]:
         """Return those of its claims that another permit of the same permission has otherwise.
@@ -255,7 +303,7 @@ class Permit:
             "population.reasons": not self.population.is_national and not self.population.reasons,
             "periods": not self.periods or len(set(self.periods)) != len(self.periods),
             "fields": len({f.name for f in self.fields}) != len(self.fields)
-            or not (self.fields or self.table),
+            or not (self.fields or self.table or self.bridge),
             "table": (self.table is not None) != (self.line.classification in AGGREGATES)
             or (self.table is not None and self._is_of_other_columns(self.table)),
             "changes_since": self.changes_since is not None
@@ -271,7 +319,25 @@ class Permit:
             or len(set(self.formats)) != len(self.formats)
             or (self.table is None and not RECORD_FORMATS.issuperset(self.formats)),
         }
-        return (name for name, contradicts in found.items() if contradicts)
+        yield from (name for name, contradicts in found.items() if contradicts)
+        if self.bridge is not None and self._bridges_what_it_must_not(self.bridge):
+            yield "bridge"
+
+    def _bridges_what_it_must_not(self, other: PermittedBridge) -> bool:
+        """Say whether it is for more than pairs, or not of two domains of one recipient."""
+        of_records = Classification.PSEUDO_ANONYMISED
+        return (
+            bool(self.fields or self.table or self.changes_since or self.registered_with)
+            or {self.line.classification, other.line.classification} != {of_records}
+            or other.domain.id in {self.domain.id, ""}
+            or other.domain.id != digest_of(other.domain.as_json())
+            or other.domain.agreement != other.agreement.reference
+            or other.domain.purpose != other.line.purpose
+            or other.line.data_set not in other.domain.data_sets
+            or other.domain.opt_out != self.domain.opt_out
+            or other.environment != self.environment
+            or other.population.is_national == bool(other.population.codes)
+        )
 
     def _is_of_other_columns(self, table: PermittedTable) -> bool:
         named = tuple(f.name for f in self.fields)

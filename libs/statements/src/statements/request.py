@@ -26,6 +26,7 @@ from catalogue import Catalogue
 from common.errors import Invalid
 from common.ids import digest_of
 from common.texts import Scanned
+from statements.bridging import BridgedLine
 from statements.filters import FILTERS_MAX, Filters, WantedFilter, is_empty, is_false, of, repeated
 from statements.form import CLOSED, Form
 from statements.months import MONTHS_MAX, MonthRange, RequestedPeriod, Sent, months_of
@@ -84,6 +85,8 @@ class ExtractRequest:
     """What is to be counted; None: records are asked for."""
     changes_since: str | None = None
     """An earlier extract, of which the changes to this one are wanted besides; None: of none."""
+    bridge: BridgedLine | None = None
+    """Another line, with whose pseudonyms those of this one are to be paired; None: with none."""
 
     @property
     def line(self) -> LineKey:
@@ -267,6 +270,19 @@ class RequestAction(Asked):
     name: Literal["request"]
 
 
+class WantedBridge(Asked):
+    """The other line of a bridging file."""
+
+    agreement: AgreementReference
+    purpose: Code
+    data_set: Code
+    classification: Code
+
+    @property
+    def said(self) -> BridgedLine:
+        return BridgedLine(**dict(self))
+
+
 class Wanted(Asked):
     purpose: Code
     data_set: Code
@@ -306,6 +322,16 @@ class Wanted(Asked):
         ),
     ] = None
 
+    bridge: Annotated[
+        WantedBridge | None,
+        Field(
+            description="Another line of the same recipient, with whose pseudonyms those of this"
+            " one are to be paired in a bridging file; left out where none are. `fields` are then"
+            " none.",
+            exclude_if=is_none,
+        ),
+    ] = None
+
     @field_validator("filters")
     @classmethod
     def _each_column_once(cls, value: tuple[WantedFilter, ...]) -> tuple[WantedFilter, ...]:
@@ -314,9 +340,17 @@ class Wanted(Asked):
         return value
 
     @model_validator(mode="after")
+    def _is_of_pairs_alone(self) -> Self:
+        if self.bridge is not None and (
+            self.fields or self.filters or self.table or self.changes_since
+        ):
+            raise ValueError("`bridge`: a bridging file has pairs of pseudonyms and nothing else")
+        return self
+
+    @model_validator(mode="after")
     def _fields_are_those_of_the_table(self) -> Self:
         if self.table is None:
-            if not self.fields:
+            if not self.fields and self.bridge is None:
                 raise ValueError("`fields`: name at least one")
             if not RECORD_FORMATS.issuperset(self.formats):
                 raise ValueError("`formats`: records are written as `parquet` or `csv`")
@@ -352,6 +386,7 @@ class AgreementResource(Asked):
             filters=of(asked.filters),
             table=None if asked.table is None else asked.table.said,
             changes_since=None if asked.changes_since is None else str(asked.changes_since),
+            bridge=None if asked.bridge is None else asked.bridge.said,
         )
 
 

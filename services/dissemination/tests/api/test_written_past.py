@@ -8,6 +8,9 @@ from common.db import tables as shared
 from common.security.roles import Role
 from dissemination.db.tables import metadata
 from dsfc_testing.written_past import written_past
+from services.dissemination.tests.api.test_bridging_files import (
+    released as bridging_file_released,
+)
 from services.dissemination.tests.api.test_releasing import destroyed
 from services.dissemination.tests.api.test_standing_orders import ORDER
 from services.dissemination.tests.api.test_standings import told
@@ -48,6 +51,7 @@ def shown(build_house):
     assert house.call("GET", file["content"]).status_code == 200
     house.ended(file)
     table = table_released(house, until)
+    pairs = bridging_file_released(house)
     order = house.call("POST", "/v1/standing-orders", json=ORDER).json()
     until(lambda: house.call("GET", f"/v1/standing-orders/{order['id']}").json()["ended"])
     house.haven.fails_with = "PERMIT_EXPIRED"
@@ -62,6 +66,7 @@ def shown(build_house):
         "extract_id": extract["id"],
         "file_id": file["id"],
         "tabulation_id": table["id"],
+        "bridging_file_id": pairs["id"],
         "order_id": order["id"],
     }
     return house

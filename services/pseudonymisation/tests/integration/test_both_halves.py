@@ -54,11 +54,12 @@ class Dissemination:
         caps=None,
         purpose="COM",
         classification="PSEUDO_ANONYMISED",
+        agreement="DARS-NIC-123456-A1B2C",
         **more,
     ):
         request = {
             "extract_id": str(new_id()),
-            "agreement": "DARS-NIC-123456-A1B2C",
+            "agreement": agreement,
             "purpose": purpose,
             "data_set": data_set.data_set,
             "classification": classification,

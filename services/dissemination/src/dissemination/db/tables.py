@@ -226,6 +226,7 @@ class RegisterLineRow(Row, table=True):
     assumed: str = Field(default="", sa_type=Text)
     changes: str = Field(default="", sa_type=Text)
     counted: str = Field(default="", sa_type=Text)
+    bridged: str = Field(default="", sa_type=Text)
 
 
 class DeliveryRow(Row, table=True):

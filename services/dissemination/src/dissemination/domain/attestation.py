@@ -38,7 +38,9 @@ class SignedAttestation:
     @property
     def edition_ids(self) -> tuple[str, ...]:
         """The editions that the file was made from; a release pins them."""
-        return tuple(edition.id for edition in self.said.editions)
+        bridge = self.said.bridge
+        others = () if bridge is None else bridge.editions
+        return tuple(dict.fromkeys(edition.id for edition in (*self.said.editions, *others)))
 
     def require_about(self, file: PreparedFile, *, extract_id: UUID, permit_id: str) -> None:
         """Raise AttestationMalformed unless it is about this file of this extract."""

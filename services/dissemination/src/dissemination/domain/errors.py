@@ -24,6 +24,11 @@ class TabulationNotFound(NotFound):
     title = "No such tabulation"
 
 
+class BridgingFileNotFound(NotFound):
+    code = "BRIDGING_FILE_NOT_FOUND"
+    title = "No such bridging file"
+
+
 class StandingOrderNotFound(NotFound):
     code = "STANDING_ORDER_NOT_FOUND"
     title = "No such standing order"

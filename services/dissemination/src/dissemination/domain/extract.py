@@ -64,10 +64,24 @@ OPEN_TO_FETCH = frozenset({State.RELEASED, State.SUPERSEDED})
 
 
 class Kind(StrEnum):
-    """What leaves: records, or a table of counts. Both go the same way (docs/adr/0056)."""
+    """What leaves: records, a table of counts, or pairs of pseudonyms.
+
+    All go the same way (docs/adr/0056, docs/adr/0195).
+    """
 
     EXTRACT = "extract"
     TABULATION = "tabulation"
+    BRIDGING_FILE = "bridging_file"
+
+    @property
+    def in_words(self) -> str:
+        return self.value.replace("_", " ")
+
+
+def kind_of(request: ExtractRequest) -> Kind:
+    if request.bridge is not None:
+        return Kind.BRIDGING_FILE
+    return Kind.EXTRACT if request.table is None else Kind.TABULATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +233,7 @@ class Extract:
 
     @property
     def kind(self) -> Kind:
-        return Kind.EXTRACT if self.request.table is None else Kind.TABULATION
+        return kind_of(self.request)
 
     @property
     def superseded_at(self) -> datetime | None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from common.ids import digest_of
 from common.texts import shown
 from dissemination.domain.agreement_status import Status
+from statements.attestation import AttestedBridge
 from statements.decision import RegisterTerms
 from statements.filters import Filters, in_words
 from statements.vocabulary import Classification
@@ -81,6 +82,8 @@ class RegisterLine:
     """Of a change set: the extract that its changes lead from; empty: it is none."""
     counted: str = ""
     """Of a table of a group: its measures, and what one of each is; empty: it is none."""
+    bridged: str = ""
+    """Of a bridging file: with whose pseudonyms its own are paired; empty: it is none."""
 
     @property
     def digest(self) -> str:
@@ -177,6 +180,7 @@ COLUMNS: Sequence[tuple[str, str]] = (
     ("assumed", "Assumed"),
     ("changes", "Changes since extract"),
     ("counted", "What is counted"),
+    ("bridged", "Pseudonyms paired with"),
 )
 """The names of a line in JSON, and over its columns in CSV."""
 
@@ -201,6 +205,7 @@ def entry(
     assumed: str = "",
     changes: str = "",
     counted: str = "",
+    bridged: str = "",
 ) -> RegisterLine:
     """The public line of one released file."""
     line = terms.line
@@ -233,7 +238,14 @@ def entry(
         assumed=assumed,
         changes=changes,
         counted=counted,
+        bridged=bridged,
     )
+
+
+def bridged_in_words(bridge: AttestedBridge) -> str:
+    """Say with whose pseudonyms those of a bridging file's own line are paired."""
+    line = bridge.line
+    return f"{line.data_set} for {line.purpose} under {bridge.agreement.reference}"
 
 
 def _public(value: object) -> object:

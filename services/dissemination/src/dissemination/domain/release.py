@@ -110,6 +110,7 @@ def manifest(
         assumed=said.assumed,
         groups=said.groups,
         changes=said.changes,
+        bridge=said.bridge,
         disclosure_rule=said.disclosure_rule,
         decisions=Decisions(
             request=str(extract.permit.decision_id), release=str(decision.decision_id)

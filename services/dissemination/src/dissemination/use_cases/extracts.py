@@ -17,6 +17,7 @@ from common.errors import (
     AppError,
     LineNotInAgreement,
     NoEdition,
+    NotFound,
     Refusal,
     Refused,
 )
@@ -24,6 +25,7 @@ from common.ids import digest_of, new_id
 from common.security.jws import unverified
 from dissemination.domain.agreement_status import AgreementStatus, Status, status
 from dissemination.domain.errors import (
+    BridgingFileNotFound,
     EarlierExtractDestroyed,
     ExtractNotFound,
     HavenUnavailable,
@@ -31,20 +33,30 @@ from dissemination.domain.errors import (
     PreparationRefused,
     TabulationNotFound,
 )
-from dissemination.domain.extract import OPEN_TO_FETCH, UNFINISHED, Extract, Kind, Permit
+from dissemination.domain.extract import (
+    OPEN_TO_FETCH,
+    UNFINISHED,
+    Extract,
+    Kind,
+    Permit,
+    kind_of,
+)
 from dissemination.domain.landed import Landed, LandedMonth, QualitySummary
 from dissemination.domain.release import Release
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Progress, Transaction
-from statements import filters
+from dissemination.use_cases.wanted import Wanted, request_of
 from statements.request import ExtractRequest, WantedExtract
-from statements.tables import columns_of
-from statements.tabulation import WantedTabulation
 from statements.vocabulary import Classification, Format, LineKey, Purpose
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 NO_LINE = ("Token",)
+NOT_FOUND: Mapping[Kind, type[NotFound]] = {
+    Kind.EXTRACT: ExtractNotFound,
+    Kind.TABULATION: TabulationNotFound,
+    Kind.BRIDGING_FILE: BridgingFileNotFound,
+}
 ANY_CLASSIFICATION = Classification.PSEUDO_ANONYMISED
 
 
@@ -59,7 +71,7 @@ class ExtractWithStatus:
 
 
 def ask(
-    wanted: WantedExtract | WantedTabulation,
+    wanted: Wanted,
     *,
     idempotency_key: str | None,
     known: Catalogue,
@@ -83,11 +95,11 @@ def ask(
 
     """
     extract_id = new_id()
-    request = _request(wanted, extract_id, known)
+    request = request_of(wanted, extract_id, known)
     whole_line = isinstance(wanted, WantedExtract) and wanted.fields is None
     fingerprint = digest_of({**_without_id(request), "whole_line": whole_line})
     if earlier := _asked_before(idempotency_key, fingerprint, ctx):
-        return get(earlier, kind=_kind(request), ctx=ctx)
+        return get(earlier, kind=kind_of(request), ctx=ctx)
     if whole_line:
         request = replace(request, fields=fields_of_line(request, ctx))
     has = _landed(request, ctx)
@@ -157,7 +169,7 @@ def preview(wanted: WantedExtract, *, known: Catalogue, ctx: Context) -> Preview
         DecisionUnavailable: nobody could be asked.
 
     """
-    request = _request(wanted, new_id(), known)
+    request = request_of(wanted, new_id(), known)
     if wanted.fields is None:
         request = replace(request, fields=fields_of_line(request, ctx))
     try:
@@ -167,35 +179,6 @@ def preview(wanted: WantedExtract, *, known: Catalogue, ctx: Context) -> Preview
     has = _landed(request, ctx)
     missing = None if has is None else _without_records(request, has)
     return Preview(request=request, refusals=(), without_records=missing)
-
-
-def _request(
-    wanted: WantedExtract | WantedTabulation, extract_id: UUID, known: Catalogue
-) -> ExtractRequest:
-    """Say what is asked for; of a table, the fields are the columns of its categories."""
-    table = wanted.table.said if isinstance(wanted, WantedTabulation) else None
-    named = wanted.fields or () if isinstance(wanted, WantedExtract) else ()
-    return ExtractRequest(
-        extract_id=str(extract_id),
-        agreement=wanted.agreement,
-        purpose=wanted.purpose.value,
-        data_set=wanted.data_set,
-        classification=wanted.classification.value,
-        periods=wanted.months_in(known),
-        fields=tuple(named) if table is None else columns_of(table.dimensions),
-        formats=tuple(format_.value for format_ in wanted.formats),
-        filters=filters.of(wanted.filters),
-        table=table,
-        changes_since=_text(wanted.changes_since) if isinstance(wanted, WantedExtract) else None,
-    )
-
-
-def _text(id_: UUID | None) -> str | None:
-    return None if id_ is None else str(id_)
-
-
-def _kind(request: ExtractRequest) -> Kind:
-    return Kind.EXTRACT if request.table is None else Kind.TABULATION
 
 
 def _without_id(request: ExtractRequest) -> dict[str, JsonValue]:
@@ -218,9 +201,7 @@ def _of_kind(extract_id: UUID, kind: Kind, tx: Transaction, ctx: Context) -> Ext
     except ExtractNotFound:
         found = None
     if found is None or found.kind is not kind:
-        if kind is Kind.TABULATION:
-            raise TabulationNotFound(f"There is no tabulation {extract_id}.")
-        raise ExtractNotFound(f"There is no extract {extract_id}.")
+        raise NOT_FOUND[kind](f"There is no {kind.in_words} {extract_id}.")
     return found
 
 

@@ -221,6 +221,7 @@ def _write(tx: Transaction, extract: Extract, one: _Decided, at: datetime, ctx: 
         assumed=assumed_in_words(said.columns, said.assumed),
         changes="" if said.changes is None else said.changes.since,
         counted="" if said.table is None else grains_in_words(said.table),
+        bridged="" if said.bridge is None else register.bridged_in_words(said.bridge),
         at=at,
     )
     return tx.releases.add(

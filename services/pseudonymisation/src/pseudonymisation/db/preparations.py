@@ -90,10 +90,22 @@ class SqlPreparations:
             one
             for one in found
             if one.permit.table is None
+            and one.permit.bridge is None
             and one.permit.opt_out.applied
             and one.permit.line.data_set == permit.line.data_set
             and not set(one.permit.periods).isdisjoint(permit.periods)
         ]
+
+    def is_bridged(self, one: str, other: str) -> bool:
+        domains = [one, other]
+        query = (
+            select(PreparationRow.id)
+            .where(col(PreparationRow.domain_id).in_(domains))
+            .where(col(PreparationRow.permit)["bridge"]["domain"]["id"].as_string().in_(domains))
+            .where(col(PreparationRow.state) != PreparationState.FAILED)
+            .limit(1)
+        )
+        return self.session.exec(query).first() is not None
 
     def claimable(self, *, at: datetime) -> Preparation | None:
         """Return the oldest that nobody works on, locked until the transaction ends."""

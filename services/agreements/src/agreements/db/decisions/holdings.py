@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlmodel import Session, col
 
 from agreements.db.agreements import party_to
@@ -53,15 +54,13 @@ class SqlHoldings:
     def of(
         self, agreement: str, part: Slice | None = None, *, as_sealed: bool = False
     ) -> Sequence[RecordedHolding]:
-        query = (
-            select(HoldingRow)
-            .where(col(HoldingRow.agreement) == agreement)
-            .order_by(col(HoldingRow.id))
-        )
+        query = select(HoldingRow).where(_concerns(agreement)).order_by(col(HoldingRow.id))
         if part is not None:
             query = _part(query, part)
         found = self._with_fates(
-            reading.page(self.session, query, _holding, key=col(HoldingRow.id))
+            reading.page(
+                self.session, query, partial(_seen_from, agreement), key=col(HoldingRow.id)
+            )
         )
         return found if part is None and not as_sealed else self._compared(found)
 
@@ -79,7 +78,13 @@ class SqlHoldings:
         return agreement in self.with_files_out([agreement])
 
     def with_files_out(self, agreements: Collection[str]) -> Collection[str]:
-        is_out = _files_out().where(col(HoldingRow.agreement) == col(AgreementRow.reference))
+        reference = col(AgreementRow.reference)
+        is_out = _files_out().where(
+            or_(
+                col(HoldingRow.agreement) == reference,
+                col(HoldingRow.bridged_agreement) == reference,
+            )
+        )
         found: set[str] = set()
         every = list(agreements)
         for start in range(0, len(every), READ_AT_ONCE):
@@ -89,7 +94,11 @@ class SqlHoldings:
         return found
 
     def agreements_with_files_out(self) -> Sequence[str]:
-        return sorted(self.session.execute(_files_out().distinct()).scalars())
+        own = self.session.execute(_files_out().distinct()).scalars()
+        bridged = self.session.execute(
+            _files_out().with_only_columns(col(HoldingRow.bridged_agreement)).distinct()
+        ).scalars()
+        return sorted({*own, *filter(None, bridged)})
 
     def _compared(self, found: Sequence[RecordedHolding]) -> list[RecordedHolding]:
         genuine = frozenset(self.as_sealed(self.session, [one.id for one in found]))
@@ -183,6 +192,31 @@ def _files_out() -> Select[str]:
     return query.where(~is_void.exists()).where(~is_destroyed.exists())
 
 
+def _concerns(agreement: str) -> ColumnElement[bool]:
+    """Select what was released under it; of bridging files, under the other agreement as well."""
+    return or_(
+        col(HoldingRow.agreement) == agreement, col(HoldingRow.bridged_agreement) == agreement
+    )
+
+
+def _seen_from(agreement: str, row: HoldingRow) -> RecordedHolding:
+    """Show a holding to an agreement; a bridging file by the line of its own that it is of."""
+    found = _holding(row)
+    if row.agreement == agreement or row.bridged_agreement is None:
+        return found
+    bridge = attestation.FORM.read(row.file).bridge
+    if bridge is None:
+        return found
+    return replace(
+        found,
+        agreement=agreement,
+        bridges=row.agreement,
+        version=bridge.agreement.version,
+        line=bridge.line.number,
+        key=bridge.line.key,
+    )
+
+
 def _holding(row: HoldingRow) -> RecordedHolding:
     return RecordedHolding(
         id=row.id,
@@ -199,6 +233,7 @@ def _holding(row: HoldingRow) -> RecordedHolding:
         bytes=row.bytes,
         digest=row.digest,
         released_at=row.released_at,
+        bridges=row.bridged_agreement,
     )
 
 

@@ -16,14 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Row,
-    Table,
-    select,
-    tuple_,
-)
+from sqlalchemy import Connection, Engine, Row, Table, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
@@ -40,6 +33,7 @@ from agreements.db.decisions.rows import (
     LAST_AT,
     LOGGED,
     RENEWED,
+    between,
     holding_of,
     released_of,
     row_of_decision,
@@ -260,6 +254,11 @@ class SqlDecisionLog:
 
     def holdings_of(self, agreement: str) -> Sequence[Holding]:
         return [holding_of(row) for row in self.sealed.holdings(HOLDING.c.agreement == agreement)]
+
+    def bridging_files(self, one: str, other: str, *, locked: bool) -> Sequence[Holding]:
+        if locked and take_turns(self.session, TURNS):
+            self.sealed.forget()
+        return [holding_of(row) for row in self.sealed.holdings(between(one, other))]
 
     def released(self, file_id: str) -> ReleasedFile | None:
         row = next(iter(self.sealed.holdings(HOLDING.c.file_id == file_id)), None)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, or_, select, update
 
 from agreements.db.decisions.registers import HOLDING, ROW_DIGEST
 from agreements.db.decisions.seals import PERMIT, digest_of_row, seals_of_permits
@@ -16,6 +16,7 @@ from agreements.decision.use_cases.ports import MEMBERS, NAMES, LoggedDecision, 
 from common.db.prepared import Prepared
 from common.db.tables import table_of
 from statements import attestation
+from statements.attestation import Attestation
 from statements.permit import Permit
 
 DECISION = table_of(DecisionRow)
@@ -92,8 +93,19 @@ def row_of_holding(released: ReleasedFile) -> dict[str, object]:
         "file": released.claims,
         "attestation_digest": released.attestation_digest,
         "released_at": released.released_at,
+        "bridged_agreement": _bridged(file),
     }
     return {**columns, ROW_DIGEST: digest_of_row(columns)}
+
+
+def _bridged(file: Attestation) -> str | None:
+    return None if file.bridge is None else file.bridge.agreement.reference
+
+
+def between(one: str, other: str) -> ColumnElement[bool]:
+    """Select the bridging files between pseudonyms of two agreements, or of one."""
+    agreement, bridged = HOLDING.c.agreement, HOLDING.c.bridged_agreement
+    return or_(and_(agreement == one, bridged == other), and_(agreement == other, bridged == one))
 
 
 def rows_of_permits(permits: Sequence[GivenPermit], sealer: Sealer) -> list[tuple[object, ...]]:

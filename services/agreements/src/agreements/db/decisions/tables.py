@@ -131,6 +131,8 @@ class HoldingRow(Row, table=True):
     """Canonical JSON: the attestation's claims."""
     attestation_digest: str
     released_at: datetime
+    bridged_agreement: str | None = Field(default=None, index=True)
+    """Of a bridging file: the other agreement, whose pseudonyms are in it; None: it is none."""
     row_digest: str | None = None
     """Of the rest of the row; the register that is sealed has this of it."""
 

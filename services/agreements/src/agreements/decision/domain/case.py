@@ -29,6 +29,7 @@ from agreements.records.domain.terms.data_sets import DataSetFacts
 from agreements.records.domain.version import AgreementVersion, Capacity
 from catalogue import Capped
 from statements.attestation import CHANGE, Attestation
+from statements.bridging import OTHER_TOKEN
 from statements.document import Document, Terms
 from statements.filters import Filters, narrowed
 from statements.permit import DomainFacts, DomainGoesOn
@@ -38,8 +39,9 @@ from statements.vocabulary import AGGREGATES, EnvironmentKind, LineKey
 NATIONAL = "national"
 OWN = "own"
 UNION = "union"
-STRUCTURAL = frozenset({"Token", "Reason_For_Access", CHANGE})
-"""Columns of released files besides the line's fields; the last of change sets alone."""
+STRUCTURAL = frozenset({"Token", "Reason_For_Access", CHANGE, OTHER_TOKEN})
+"""Columns of released files besides the line's fields: the last but one of change sets alone, the
+last of bridging files alone."""
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 

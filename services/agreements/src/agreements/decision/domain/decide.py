@@ -27,7 +27,13 @@ from common.errors import Refusal
 from statements.document import IncompleteTerms, Terms
 from statements.filters import Filters
 from statements.line import AgreementVersion, OptOutGround
-from statements.permit import DomainFacts, DomainGoesOn, PermittedCaps, PermittedField
+from statements.permit import (
+    DomainFacts,
+    DomainGoesOn,
+    PermittedBridge,
+    PermittedCaps,
+    PermittedField,
+)
 from statements.snapshot import Published
 from statements.tables import PermittedTable
 
@@ -72,6 +78,8 @@ class Permission:
     """The facts that allow it, by name: contracts, relationships, approvals."""
     turns_at: datetime
     """The next instant at which any fact may turn; the answer holds until then."""
+    bridge: PermittedBridge | None = None
+    """Of a bridging file: with whose pseudonyms the domain's are paired, and who allows it."""
 
 
 Decision = Permission | tuple[Refusal, ...]

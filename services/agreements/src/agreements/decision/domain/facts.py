@@ -168,3 +168,5 @@ class Present:
     """What of it is not what this service recorded and sealed."""
     is_void: bool = False
     """The file that is asked for was made void: another took its place before anybody had it."""
+    bridged: frozenset[frozenset[str]] = frozenset()
+    """Pairs of pseudonym domains of which another bridging file was released."""

@@ -1,5 +1,6 @@
 """Decides whether bytes of a released file may leave now. Yes is a lease."""
 
+from agreements.decision.domain.bridging import Side, decide_both, seen_from_the_other
 from agreements.decision.domain.decide import (
     NOT_FOUND,
     Decision,
@@ -8,6 +9,8 @@ from agreements.decision.domain.decide import (
     not_as_sealed,
 )
 from agreements.decision.domain.errors import EvidenceRefused
+from agreements.decision.domain.facts import AgreementFacts
+from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.question import Action, Asker, Fetch, Holding
 from agreements.decision.use_cases.asking import Answer, AskFetch
 from agreements.decision.use_cases.decision_batch import DecisionBatch
@@ -43,12 +46,14 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
         if fate is None
         else ()
     )
-    present = batch.present(held=held, is_void=fate is Fate.VOID)
-    asked = (holding.id.int, who.client_id, who.organisation, present.is_void, present.held)
-    decision: Decision | None = batch.remembered(asked, present)
-    if decision is None:
-        decision = decide(Fetch(asker=who, holding=holding), facts, present)
-        batch.remember(asked, decision)
+    question = Fetch(asker=who, holding=holding)
+    if isinstance(other := seen_from_the_other(question), Fetch):
+        theirs = tx.facts(other.holding.agreement)
+        present = batch.present(held=held, is_void=fate is Fate.VOID)
+        sides = Side(facts=facts, present=present), Side(facts=theirs, present=present)
+        decision = decide_both(question, other, *sides)
+    else:
+        decision = _of_one(question, facts, batch, held, is_void=fate is Fate.VOID)
     if isinstance(decision, Permission) and ask.sends_another(holding.file.file):
         decision = not_as_sealed((RELEASE,))
     if fate is None and isinstance(decision, Permission):
@@ -60,6 +65,30 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
     return _logged(
         ask, decision, who, batch, agreement=holding.agreement, file_id=holding.file.file_id
     )
+
+
+def _of_one(
+    question: Fetch,
+    facts: AgreementFacts,
+    batch: DecisionBatch,
+    held: tuple[HeldFile, ...],
+    *,
+    is_void: bool,
+) -> Decision:
+    present = batch.present(held=held, is_void=is_void)
+    who = question.asker
+    asked = (
+        question.holding.id.int,
+        who.client_id,
+        who.organisation,
+        present.is_void,
+        present.held,
+    )
+    decision: Decision | None = batch.remembered(asked, present)
+    if decision is None:
+        decision = decide(question, facts, present)
+        batch.remember(asked, decision)
+    return decision
 
 
 def _logged(

@@ -1,9 +1,12 @@
 """Decides whether a prepared file may be released. Yes is a holding."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from uuid import UUID
 
-from agreements.decision.domain.decide import Permission, acting_for, decide
+from agreements.decision.domain.bridging import Side, decide_both, seen_from_the_other
+from agreements.decision.domain.decide import Decision, Permission, acting_for, decide
+from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.held import HeldFile, to_be_void
 from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Asker, Holding, Release, UnattestedRelease
@@ -38,8 +41,12 @@ def decide_release(ask: AskRelease, batch: DecisionBatch, tx: DecisionLog) -> An
     data_set = "" if permit is None else permit.key.data_set
     reserved = batch.reserved(facts, data_set, periods)
     held = () if file is None or permit is None else batch.held_with(permit.environment_id, file)
-    present = batch.present(reserved=reserved, held=held)
-    decision = decide(question, facts, present)
+    other = seen_from_the_other(question) if isinstance(question, Release) else None
+    if isinstance(question, Release) and isinstance(other, Release):
+        present, decision = _of_both(question, other, facts, batch, tx)
+    else:
+        present = batch.present(reserved=reserved, held=held)
+        decision = decide(question, facts, present)
     decision_id = new_id()
     released = None
     void: tuple[UUID, ...] = ()
@@ -72,6 +79,31 @@ def decide_release(ask: AskRelease, batch: DecisionBatch, tx: DecisionLog) -> An
         token_digest=None,
     )
     return batch.answer(logged, decision, released=released)
+
+
+def _of_both(
+    question: Release, other: Release, facts: AgreementFacts, batch: DecisionBatch, tx: DecisionLog
+) -> tuple[Present, Decision]:
+    """Decide about a bridging file, by both agreements; nobody else releases one meanwhile."""
+    own, far = question.permit, other.permit
+    references = own.said.agreement.reference, far.said.agreement.reference
+    bridged = batch.bridged(*references, but_extract=question.extract_id, locked=True)
+    theirs = tx.facts(references[1])
+    reserved = {
+        **batch.reserved(facts, own.key.data_set, question.file.periods),
+        **batch.reserved(theirs, far.key.data_set, other.file.periods),
+    }
+    held = batch.held_with(own.environment_id, question.file)
+    theirs_held = batch.held_with(own.environment_id, other.file)
+    # Last, since it says what of all that was read is not as it was sealed.
+    present = batch.present(reserved=reserved, held=held, bridged=bridged)
+    decision = decide_both(
+        question,
+        other,
+        Side(facts=facts, present=present),
+        Side(facts=theirs, present=replace(present, held=theirs_held)),
+    )
+    return present, decision
 
 
 def _make_void(gone: Iterable[HeldFile], batch: DecisionBatch) -> None:

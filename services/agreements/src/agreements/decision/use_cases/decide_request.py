@@ -1,11 +1,13 @@
 """Decides whether an extract may be prepared. Yes is a permit."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 from uuid import UUID
 
 from pydantic import JsonValue
 
+from agreements.decision.domain.bridging import Side, decide_both, seen_from_the_other
 from agreements.decision.domain.decide import Decision, Permission, decide
 from agreements.decision.domain.errors import DigestDiffers, EvidenceRefused
 from agreements.decision.domain.facts import AgreementFacts, Present
@@ -39,12 +41,17 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
         raise DigestDiffers("`request_digest` does not match the request.")
     facts = tx.facts(request.agreement)
     reserved = batch.reserved(facts, request.data_set, request.periods)
-    present = batch.present(reserved=reserved, held=_held_before(question, facts, batch))
-    asked = (question, frozenset(present.reserved.items()), present.held)
-    decision: Decision | None = batch.remembered(asked, present)
-    if decision is None:
-        decision = decide(question, facts, present)
-        batch.remember(asked, decision)
+    if (other := seen_from_the_other(question)) is not None and isinstance(other, Request):
+        present, decision = _of_both(question, other, facts, batch, tx)
+    else:
+        present = batch.present(reserved=reserved, held=_held_before(question, facts, batch))
+        asked = (question, frozenset(present.reserved.items()), present.held)
+        remembered = batch.remembered(asked, present)
+        if remembered is None:
+            decision = decide(question, facts, present)
+            batch.remember(asked, decision)
+        else:
+            decision = remembered
     decision_id = new_id()
     permit = None
     if isinstance(decision, Permission) and not ask.places_order:
@@ -74,6 +81,34 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
 def texts_of(request: ExtractRequest) -> Written:
     """Write the members of a request, which is asked again and again of one extract or another."""
     return written(request.claims())
+
+
+def _of_both(
+    question: Request,
+    other: Request,
+    facts: AgreementFacts,
+    batch: DecisionBatch,
+    tx: DecisionLog,
+) -> tuple[Present, Decision]:
+    """Decide about a bridging file, by both agreements; what is reserved is that of both."""
+    own, far = question.request, other.request
+    theirs = tx.facts(far.agreement)
+    mine = batch.reserved(facts, own.data_set, own.periods)
+    reserved = batch.reserved(theirs, far.data_set, far.periods)
+    held, theirs_held = (
+        _held_before(question, facts, batch),
+        _held_before(other, theirs, batch),
+    )
+    bridged = batch.bridged(own.agreement, far.agreement, but_extract=own.extract_id, locked=False)
+    # Last, since it says what of all that was read is not as it was sealed.
+    present = batch.present(reserved={**mine, **reserved}, held=held, bridged=bridged)
+    decision = decide_both(
+        question,
+        other,
+        Side(facts=facts, present=present),
+        Side(facts=theirs, present=replace(present, held=theirs_held)),
+    )
+    return present, decision
 
 
 def _asker(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> Asker:
@@ -137,10 +172,13 @@ def _permit(
     )
     line = allowed.line
     treatment = treatment_of(line.opt_outs_applied)
-    for month in request.periods:
-        place = (permit.environment_id, line.key.data_set, month)
-        if place not in present.reserved:
-            batch.written.reserved[place] = (treatment, permit.id, batch.at)
+    bridge = allowed.bridge
+    data_sets = {line.key.data_set, *(() if bridge is None else (bridge.line.data_set,))}
+    for data_set in sorted(data_sets):
+        for month in request.periods:
+            place = (permit.environment_id, data_set, month)
+            if place not in present.reserved:
+                batch.written.reserved[place] = (treatment, permit.id, batch.at)
     batch.written.permits.append(permit)
     return permit
 
@@ -154,7 +192,7 @@ def _held_before(
     may be given such files meanwhile: the release is judged again, and by then alone.
     """
     request = question.request
-    if request.changes_since is None:
+    if request.changes_since is None and request.bridge is None:
         if question.landed is None:
             return ()
         lines = [x for d in facts.documents.values() for x in d.lines_of(question.key)]

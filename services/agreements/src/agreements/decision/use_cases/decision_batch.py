@@ -110,6 +110,7 @@ class DecisionBatch:
         reserved: Mapping[Reservation, str] = NOTHING_RESERVED,
         held: tuple[HeldFile, ...] = (),
         is_void: bool = False,
+        bridged: frozenset[frozenset[str]] = frozenset(),
     ) -> Present:
         """Return the clock, and what else was read for a question; so it is called last."""
         return Present(
@@ -119,6 +120,18 @@ class DecisionBatch:
             held=held,
             broken=self.tx.broken(),
             is_void=is_void,
+            bridged=bridged,
+        )
+
+    def bridged(
+        self, one: str, other: str, *, but_extract: str, locked: bool
+    ) -> frozenset[frozenset[str]]:
+        """Return between which domains of the two agreements others were given bridging files."""
+        now = [r.holding for r in self.written.released]
+        return frozenset(
+            frozenset({holding.file.domain, holding.file.bridge.domain})
+            for holding in (*self.tx.bridging_files(one, other, locked=locked), *now)
+            if holding.file.bridge is not None and holding.file.extract_id != but_extract
         )
 
     def remembered(self, asked: Hashable, present: Present) -> Permission | None:

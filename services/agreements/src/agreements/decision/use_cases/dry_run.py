@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from agreements.decision.domain.bridging import Side, decide_both, seen_from_the_other
 from agreements.decision.domain.case import MONTH
 from agreements.decision.domain.codes import MEANINGS, Code
 from agreements.decision.domain.decide import NOT_FOUND, Decision, Permission, decide, not_as_sealed
@@ -104,7 +105,11 @@ def request(question: Request, *, logs: DecisionLogs, clock: Clock) -> DryAnswer
             environments = {e.id for e in facts.environments}
             held = tx.held(environments, asked.data_set, asked.periods, locked=False)
             present = replace(present, held=tuple(held))
-        return _answer(tx, decide(question, facts, present), question, facts, present)
+        if isinstance(other := seen_from_the_other(question), Request):
+            decision = _of_both(tx, question, other, Side(facts=facts, present=present), clock)
+        else:
+            decision = decide(question, facts, present)
+        return _answer(tx, decision, question, facts, present)
 
 
 def fetch(holding_id: UUID, asker: Asker, *, logs: DecisionLogs, clock: Clock) -> DryAnswer:
@@ -122,7 +127,44 @@ def fetch(holding_id: UUID, asker: Asker, *, logs: DecisionLogs, clock: Clock) -
         facts = tx.facts(holding.agreement)
         present = _of_a_file(tx, holding_id, _at_present(tx, clock))
         question = Fetch(asker=asker, holding=holding)
-        return _answer(tx, decide(question, facts, present), question, facts, present)
+        return _answer(tx, _fetched(tx, question, facts, present), question, facts, present)
+
+
+def _of_both(
+    tx: DecisionLog, question: Request, other: Request, own: Side, clock: Clock
+) -> Decision:
+    """Judge a bridging file by both agreements, with what the environment has of either line."""
+    asked, far = question.request, other.request
+    theirs = tx.facts(far.agreement)
+    both = (own.facts, asked), (theirs, far)
+    held = [
+        tuple(tx.held({e.id for e in f.environments}, r.data_set, r.periods, locked=False))
+        for f, r in both
+    ]
+    bridged = frozenset(
+        frozenset({one.file.domain, one.file.bridge.domain})
+        for one in tx.bridging_files(asked.agreement, far.agreement, locked=False)
+        if one.file.bridge is not None
+    )
+    far_present = _present(tx, theirs, clock, far.data_set, far.periods)
+    reserved = {**own.present.reserved, **far_present.reserved}
+    present = replace(own.present, reserved=reserved, bridged=bridged, held=held[0])
+    far_present = replace(present, held=held[1], broken=far_present.broken)
+    return decide_both(
+        question,
+        other,
+        replace(own, present=present),
+        Side(facts=theirs, present=far_present),
+    )
+
+
+def _fetched(tx: DecisionLog, question: Fetch, facts: AgreementFacts, present: Present) -> Decision:
+    """Judge whether bytes would leave: of a bridging file, by both agreements."""
+    if not isinstance(other := seen_from_the_other(question), Fetch):
+        return decide(question, facts, present)
+    theirs = tx.facts(other.holding.agreement)
+    sides = Side(facts=facts, present=present), Side(facts=theirs, present=present)
+    return decide_both(question, other, *sides)
 
 
 def lines(
@@ -240,7 +282,7 @@ def _files(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Itera
     for holding in holdings:
         present = _of_a_file(tx, holding.id, now)
         question = Fetch(asker=asker, holding=holding)
-        decision = decide(question, facts, present)
+        decision = _fetched(tx, question, facts, present)
         if decision == NOT_FOUND:
             continue
         allowed = isinstance(decision, Permission)

@@ -75,6 +75,7 @@ class PermissionTexts:
             route=line.route if has_identity else None,
             min_group_size=line.min_group_size,
             registered_with=allowed.registered_with,
+            bridge=allowed.bridge,
         )
 
     @cached_property
@@ -97,6 +98,8 @@ class PermissionTexts:
             }
             if said.caps:
                 grants["caps"] = dict(said.caps.columns)
+            if said.bridge:
+                grants["bridge"] = said.claims()["bridge"]
             if said.table:
                 grants["table"] = said.claims()["table"]
             self._granted = written(grants)

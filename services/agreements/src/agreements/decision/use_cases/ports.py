@@ -218,6 +218,12 @@ class DecisionLog(Protocol):
 
     def holdings_of(self, agreement: str) -> Sequence[Holding]: ...
 
+    def bridging_files(self, one: str, other: str, *, locked: bool) -> Sequence[Holding]:
+        """Return the bridging files between pseudonyms of two agreements, or of one.
+
+        Where it is locked, nobody else releases such a file until the transaction ends.
+        """
+
     def append(self, batch: Batch) -> None:
         """Write. Raise Contended where another replica wrote the same in the meantime."""
 

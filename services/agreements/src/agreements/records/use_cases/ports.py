@@ -270,6 +270,8 @@ class RecordedHolding:
     """Whether another file took its place before anybody fetched it: nobody holds it."""
     is_as_sealed: bool | None = None
     """Whether the row is the one that this service sealed; None: nobody asked."""
+    bridges: str | None = None
+    """Of a bridging file: the other agreement, with whose end it must go as well."""
 
 
 class Holdings(Protocol):

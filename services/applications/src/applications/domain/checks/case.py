@@ -14,6 +14,7 @@ from applications.domain.sections.data import LineAnswer
 from applications.domain.sections.forms import Kind
 from applications.domain.sections.purposes import Processing
 from catalogue import Catalogue, DataSet, UnknownDataSet
+from statements.bridging import BRIDGING_FILE
 from statements.vocabulary import Classification
 
 
@@ -72,7 +73,8 @@ class Case:
     def linked_with(self, data_set: str) -> frozenset[str]:
         """Return the data sets that share tokens with one, itself among them (ruling 11)."""
         section = self.answers.of(Processing)
-        groups = [set(link.data_sets) for link in section.linkage] if section else []
+        linkage = section.linkage if section else ()
+        groups = [set(link.data_sets) for link in linkage if link.key != BRIDGING_FILE]
         found = {data_set}
         while more := {name for group in groups if group & found for name in group} - found:
             found |= more

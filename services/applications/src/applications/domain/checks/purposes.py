@@ -9,6 +9,7 @@ from applications.domain.sections.parties import Controllers
 from applications.domain.sections.purposes import Benefits, Objective, Outcomes, Processing
 from applications.domain.sections.terms import SubLicence
 from common.security.principal import BODY
+from statements.bridging import BRIDGING_FILE
 from statements.vocabulary import EnvironmentKind, Purpose
 
 
@@ -106,6 +107,8 @@ def linkage(case: Case) -> Iterator[Finding]:
     for position, link in enumerate(section.linkage if section else ()):
         pointer = f"/sections/10/linkage/{position}"
         absent = sorted(set(link.data_sets) - asked)
+        if link.key == BRIDGING_FILE and asked.intersection(link.data_sets):
+            absent = []  # the others are those of the other agreement
         if absent:
             yield refuse(
                 "LINKED_DATA_SET_NOT_ASKED_FOR",

@@ -1,10 +1,11 @@
 """Standards 9 to 13: what for, how, and to whose benefit."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import (
     Field,
     StrictBool,
+    model_validator,
 )
 
 from applications.domain.sections.forms import (
@@ -17,8 +18,13 @@ from applications.domain.sections.forms import (
     Section,
     Words,
 )
+from common.errors import Invalid
 from common.texts import Scanned
+from statements.bridging import BRIDGING_FILE
+from statements.tables import is_none
 from statements.vocabulary import Classification, Purpose
+
+PAIR: Final = 2
 
 
 class PurposeAnswer(Answer):
@@ -52,9 +58,62 @@ class Flow(Answer):
 
 
 class Linkage(Answer):
-    data_sets: Annotated[tuple[DataSetName, ...], Field(min_length=2, max_length=50)]
-    key: Literal["person"] = "person"
+    """What people's records are linked with: by equal pseudonyms, or by a bridging file."""
+
+    data_sets: Annotated[
+        tuple[DataSetName, ...],
+        Field(
+            min_length=1,
+            max_length=50,
+            description="Between which: two at least. By a bridging file those of both agreements,"
+            " which may be one and the same.",
+        ),
+    ]
+    key: Annotated[
+        Literal["person", "bridging_file"],
+        Field(
+            description="`person`: somebody has one pseudonym in all of them. `bridging_file`:"
+            " pseudonyms differ, and a file that is given once pairs them."
+        ),
+    ] = "person"
     mitigation: Words = ""
+    agreement: Annotated[
+        str | None,
+        Field(
+            pattern=r"^DARS-NIC-[0-9]{5,6}-[A-Z0-9]{5}$",
+            description="By a bridging file: the agreement of the same recipient with whose"
+            " pseudonyms those of this one are paired; it has to say the same of this one.",
+            exclude_if=is_none,
+        ),
+    ] = None
+    first_day: Annotated[
+        Day | None,
+        Field(
+            alias="from",
+            description="By a bridging file: the first day on which it may be given.",
+            exclude_if=is_none,
+        ),
+    ] = None
+    last_day: Annotated[
+        Day | None,
+        Field(
+            alias="to",
+            description="By a bridging file: the last day on which it may be given and fetched;"
+            " left out: as long as the agreement is in force.",
+            exclude_if=is_none,
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _says_what_its_key_needs(self) -> Self:
+        by_file = self.key == BRIDGING_FILE
+        if not by_file and len(set(self.data_sets)) < PAIR:
+            raise Invalid("data sets are linked with one another: name two")
+        if by_file != (self.agreement is not None and self.first_day is not None):
+            raise Invalid("a bridging file, and no other linkage, names `agreement` and `from`")
+        if self.last_day is not None and (self.first_day is None or self.last_day < self.first_day):
+            raise Invalid("`to` is a day of a bridging file, and not before `from`")
+        return self
 
 
 class Processing(Section):

@@ -7,6 +7,7 @@ hold the connection.
 from fastapi import APIRouter
 
 from dissemination.api.routes import (
+    bridging_files,
     catalogue,
     deliveries,
     disclosure,
@@ -19,7 +20,7 @@ from dissemination.api.routes import (
 
 router = APIRouter()
 for part in (
-    *(extracts, tabulations, standing_orders, files, deliveries, register),
+    *(extracts, tabulations, bridging_files, standing_orders, files, deliveries, register),
     *(catalogue, disclosure),
 ):
     router.include_router(part.router)

@@ -74,6 +74,14 @@ class RegisterLineView(Outgoing):
             examples=["Referrals.people: one is a person whom rows are about"],
         ),
     ]
+    bridged: Annotated[
+        str,
+        Field(
+            description="Of a bridging file: the line of the same recipient with whose pseudonyms"
+            " those of this one are paired; empty: the file pairs none.",
+            examples=["SUS_OP for COM under DARS-NIC-654321-Z9Y8X"],
+        ),
+    ]
     status: Annotated[
         Availability,
         Field(

@@ -18,6 +18,7 @@ from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.session import EngineLimits, literal
 from pseudonymisation.intake.adapters.landing.layout import GROUP, left_out
 from pseudonymisation.intake.adapters.lists import named
+from pseudonymisation.preparations.adapters.bridging.pairing import write_pairs
 from pseudonymisation.preparations.adapters.caps import capped_columns
 from pseudonymisation.preparations.adapters.changes.comparing import (
     has_removals,
@@ -138,8 +139,16 @@ class DuckDbExtractEngine:
             spill.mkdir(parents=True, mode=0o700)
             with self.at_hand(place) as landed:
                 plan = self.plan(work, landed)
-                outcome = prepare(
-                    plan, target=parquet, scratch=spill, limits=self._limits, report=report
+                outcome = (
+                    prepare(plan, target=parquet, scratch=spill, limits=self._limits, report=report)
+                    if work.bridged is None
+                    else write_pairs(
+                        plan,
+                        self.plan(work.bridged, landed),
+                        target=parquet,
+                        scratch=spill,
+                        limits=self._limits,
+                    )
                 )
                 beside = tuple(self._standing_beside(work, landed, Workspace(spill, self._limits)))
                 outcome = replace(outcome, standing_beside=beside)

@@ -5,7 +5,7 @@ says what was done to the rows that were written, never what was meant to be don
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -22,6 +22,7 @@ from statements.attestation import (
     CHANGE,
     AssumedRule,
     Attestation,
+    AttestedBridge,
     AttestedChanges,
     AttestedFile,
     Caps,
@@ -34,6 +35,7 @@ from statements.attestation import (
     Scan,
     StandingEdition,
 )
+from statements.bridging import OTHER_TOKEN
 from statements.line import MapVersions
 from statements.permit import Permit
 from statements.tables import CATEGORY_ORDER, AttestedTable
@@ -84,6 +86,8 @@ def columns_of(permit: Permit, data_set: DataSet, *, has_token: bool = True) -> 
     A group of rows that are about nobody has no token.
     """
     token = Column(name=TOKEN_COLUMN, treatment=Treatment.PSEUDONYM.value, class_=DERIVED)
+    if permit.bridge is not None:
+        return (token, replace(token, name=OTHER_TOKEN))
     own = (
         *((token,) if has_token else ()),
         Column(name=REASON_COLUMN, treatment=Treatment.DERIVED.value, class_=DERIVED),
@@ -115,11 +119,13 @@ def claims(
     has_token: bool = True,
     changes: AttestedChanges | None = None,
     registrations: Sequence[PinnedRegistrations] = (),
+    bridged: Sequence[PinnedEdition] = (),
 ) -> dict[str, JsonValue]:
     """Return what is in one file; whoever signs adds issuer, audience and times.
 
     `form` gives the form of keys of the landing rules with a digest; `assumed` are rules by which
-    it was made that nobody published. A change set says what it leads from.
+    it was made that nobody published. A change set says what it leads from. Of a bridging file
+    `bridged` are the editions in which the other domain's people were looked for.
     """
     in_force = opt_outs[0] if opt_outs else None
     return Attestation(
@@ -136,19 +142,7 @@ def claims(
         periods=permit.periods,
         editions=tuple(edition.attested for edition in editions),
         forms=forms_of(editions, form),
-        population=Population(
-            codes=permit.population.codes,
-            reasons=permit.population.reasons,
-            map_versions=MapVersions(
-                practice=_distinct(e.practice_map for e in editions),
-                postcode=_distinct(
-                    id_ for e in editions for id_ in (e.postcode_map, *e.maps_of("postcode"))
-                ),
-                deprivation=_distinct(id_ for e in editions for id_ in e.maps_of("deprivation")),
-            ),
-            rows_without_reason=outcome.rows_without_reason,
-            rows_repeated_left_out=outcome.rows_repeated_left_out,
-        ),
+        population=_population(permit, editions, outcome),
         domain=permit.domain.id,
         opt_out=OptOut(
             applied=permit.opt_out.applied,
@@ -177,7 +171,43 @@ def claims(
         changes=changes,
         registered=_registered(permit, registrations),
         standing_beside=outcome.standing_beside,
+        bridge=_bridge(permit, bridged, outcome),
     ).claims()
+
+
+def _population(
+    permit: Permit, editions: Sequence[PinnedEdition], outcome: ExtractOutcome
+) -> Population:
+    return Population(
+        codes=permit.population.codes,
+        reasons=permit.population.reasons,
+        map_versions=MapVersions(
+            practice=_distinct(e.practice_map for e in editions),
+            postcode=_distinct(
+                id_ for e in editions for id_ in (e.postcode_map, *e.maps_of("postcode"))
+            ),
+            deprivation=_distinct(id_ for e in editions for id_ in e.maps_of("deprivation")),
+        ),
+        rows_without_reason=outcome.rows_without_reason,
+        rows_repeated_left_out=outcome.rows_repeated_left_out,
+    )
+
+
+def _bridge(
+    permit: Permit, editions: Sequence[PinnedEdition], outcome: ExtractOutcome
+) -> AttestedBridge | None:
+    if permit.bridge is None:
+        return None
+    other = permit.of_the_other()
+    return AttestedBridge(
+        of=permit.agreement,
+        agreement=other.agreement,
+        line=other.line,
+        domain=other.domain.id,
+        editions=tuple(edition.attested for edition in editions),
+        population=_population(other, editions, outcome),
+        filters=other.filters,
+    )
 
 
 def _registered(permit: Permit, lists: Sequence[PinnedRegistrations]) -> Registered | None:

@@ -55,6 +55,13 @@ class DomainTransferred(Conflict):
     title = "The pseudonym domain goes on in another recipient environment"
 
 
+class BridgingFileMade(Conflict):
+    """A second one would tell by its difference who came and who went."""
+
+    code = "BRIDGING_FILE_GIVEN"
+    title = "A bridging file of the two pseudonym domains was made before"
+
+
 class PreparationNotFound(NotFound):
     code = "PREPARATION_NOT_FOUND"
     title = "No such preparation"

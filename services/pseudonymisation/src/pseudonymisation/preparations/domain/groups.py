@@ -77,7 +77,7 @@ def files_of(permit: Permit, data_set: DataSet) -> Iterator[FileOf]:
     What columns together would undo is judged over all of them: whoever has the files has them side
     by side.
     """
-    if not data_set.groups:
+    if not data_set.groups or permit.bridge is not None:
         yield FileOf("", data_set, permit, permit)
         return
     if permit.table is not None:

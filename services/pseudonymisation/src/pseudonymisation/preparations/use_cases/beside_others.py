@@ -35,7 +35,7 @@ class OtherExtracts:
     def beside(self, preparation: Preparation, one: FileOf, order: ExtractOrder) -> ExtractOrder:
         """Return the order with those that were made of other editions."""
         permit = preparation.permit
-        if not permit.opt_out.applied or one.data_set.is_about_nobody:
+        if not permit.opt_out.applied or one.data_set.is_about_nobody or permit.bridge:
             return order
         pinned = {edition.id for edition in preparation.editions}
         found: dict[tuple[object, ...], OtherExtract] = {}

@@ -59,6 +59,9 @@ class Preparations(Protocol):
 
         """
 
+    def is_bridged(self, one: str, other: str) -> bool:
+        """Say whether a bridging file between two domains was made, or is being made."""
+
     def beside(self, permit: Permit) -> Sequence[Preparation]:
         """Return those of records, opt-outs upheld, that lie in its environment or may come to.
 
@@ -240,6 +243,9 @@ class ExtractOrder:
     """Of what a group is one."""
     across: tuple[ShownTable, ...] = ()
     """Of a table of a group: what the recipient has of groups that it is joined with."""
+
+    bridged: Self | None = None
+    """Of a bridging file: the order of the other line, with whose tokens those of this one go."""
 
     def beside_others(self, others: tuple[OtherExtract, ...]) -> Self:
         return replace(self, others=others)

@@ -19,6 +19,7 @@ from pseudonymisation.preparations.domain.attestation import lists_of
 from pseudonymisation.preparations.domain.errors import (
     AcceptedMeanwhile,
     AreasUntold,
+    BridgingFileMade,
     CatalogueUnknown,
     PermitInvalid,
     PermitMismatch,
@@ -75,7 +76,7 @@ def accept(
 
     Raises:
         PermitInvalid, PermitMismatch, PermitUsed, CatalogueUnknown, NoEdition, UnsafeEditions,
-            Refused, DomainClosed, DomainTransferred
+            Refused, DomainClosed, DomainTransferred, BridgingFileMade
         RecordNotAsLogged: the row of its pseudonym domain was written past the service.
 
     """
@@ -90,17 +91,17 @@ def accept(
     if known is not None:
         raise PermitUsed(USED)
     require_same(permit, request)
-    data_set = _data_set(permit, ctx=ctx)
-    require_releasable(permit, data_set, on=legal_day(ctx.clock.now()))
-    with ctx.uow.reading() as tx:
-        if (domain := tx.domains.find(permit.domain.id)) is not None:
-            tx.domains.hold(domain.id)
-    if domain is not None:
-        require_as_logged(f"domains/{domain.id}")
+    for side in _sides(permit):
+        require_releasable(side, _data_set(side, ctx=ctx), on=legal_day(ctx.clock.now()))
+        with ctx.uow.reading() as tx:
+            if (domain := tx.domains.find(side.domain.id)) is not None:
+                tx.domains.hold(domain.id)
+        if domain is not None:
+            require_as_logged(f"domains/{domain.id}")
     for _ in range(ROUNDS):
         try:
             with ctx.uow.writing() as tx:
-                answer = _store(permit, claims, asked, data_set, ctx=ctx, tx=tx)
+                answer = _store(permit, claims, asked, ctx=ctx, tx=tx)
         except AcceptedMeanwhile:
             continue
         ctx.wake()
@@ -178,7 +179,6 @@ def _store(
     permit: Permit,
     claims: dict[str, Any],
     asked: _AcceptedAs,
-    data_set: DataSet,
     *,
     ctx: PreparationContext,
     tx: PreparationTransaction,
@@ -188,8 +188,15 @@ def _store(
         if asked.made(known):
             return known, False
         raise PermitUsed(USED)
-    editions = _editions(permit, data_set, ctx=ctx, tx=tx)
-    _open_domain(permit, ctx=ctx, tx=tx)
+    both = _sides(permit)
+    read_by = [_editions(one, _data_set(one, ctx=ctx), ctx=ctx, tx=tx) for one in both]
+    editions = tuple({one.id: one for some in read_by for one in some}.values())
+    if permit.bridge is not None and tx.preparations.is_bridged(
+        permit.domain.id, permit.bridge.domain.id
+    ):
+        raise BridgingFileMade("It is given once. Fetch the file that was released.")
+    for one in both:
+        _open_domain(one, ctx=ctx, tx=tx)
     now = ctx.clock.now()
     preparation = Preparation(
         id=permit.id,
@@ -216,11 +223,17 @@ def _store(
                 "line": permit.line.number,
                 "editions": [str(edition.id) for edition in editions],
                 "domain": permit.domain.id,
+                **({} if permit.bridge is None else {"bridged": permit.bridge.domain.id}),
             },
         ),
     )
     log.info("preparation_accepted", preparation_id=str(stored.id), editions=len(editions))
     return stored, True
+
+
+def _sides(permit: Permit) -> tuple[Permit, ...]:
+    """Return it as either of its lines has it: of a bridging file there are two."""
+    return (permit,) if permit.bridge is None else (permit, permit.of_the_other())
 
 
 def _editions(

@@ -4,9 +4,9 @@ A worker may die at any point. Before the row names the files nobody can fetch t
 a dead attempt left is swept; after it they are there once, attested (design.md section 10, S3).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Final, Protocol, TypedDict
@@ -14,11 +14,11 @@ from typing import Final, Protocol, TypedDict
 import structlog
 from pydantic import JsonValue
 
-from catalogue import Assumed, Catalogue, DataSet, Identifier, Treatment, assumptions
+from catalogue import Assumed, Catalogue, DataSet, assumptions
 from common import faults
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
-from common.errors import ClaimLost, KeyUnavailable, Refused
+from common.errors import ClaimLost, Refused
 from common.ids import new_id
 from common.jobs import Claim, ClaimTimes, Report, SignOfLife, holding
 from pseudonymisation.engine.errors import KeyClosed, KeyDestroyed
@@ -45,7 +45,9 @@ from pseudonymisation.preparations.domain.preparation import (
 from pseudonymisation.preparations.domain.shown import ShownBefore, ShownCells, shown_table
 from pseudonymisation.preparations.use_cases import domains
 from pseudonymisation.preparations.use_cases.beside_others import OtherExtracts
+from pseudonymisation.preparations.use_cases.bridging import Sides, sides
 from pseudonymisation.preparations.use_cases.change_sets import ChangeSet
+from pseudonymisation.preparations.use_cases.opening import available_key, opens_staff_codes
 from pseudonymisation.preparations.use_cases.ports import (
     ExtractEngine,
     ExtractOrder,
@@ -153,9 +155,13 @@ class PreparationJobs:
 
         """
         preparation = claim.job
-        data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
-        self._require_safe(preparation, data_set)
-        work, opt_outs = self._work(preparation, data_set)
+        both = sides(preparation, self.catalogue)
+        data_set = self._safe_data_set(both.own)
+        opt_outs = self._opt_out_lists(preparation)
+        work = self._work(both.own, data_set, opt_outs)
+        if both.other is not None:
+            other = self._work(both.other, self._safe_data_set(both.other), opt_outs)
+            work = replace(work, bridged=other)
         change_set = ChangeSet.asked_for(
             preparation.permit, uow=self.uow, store=self.store, engine=self.engine
         )
@@ -173,7 +179,7 @@ class PreparationJobs:
                     if change_set is not None:
                         whats += [change_set.of(one, data_set, order, made, opt_outs, claim)]
                     files += [
-                        self._file(claim.job, one, what, format_, work, opt_outs, changes)
+                        self._file(both, one, what, format_, work, opt_outs, changes)
                         for what, changes in whats
                         for format_ in preparation.permit.formats
                     ]
@@ -181,8 +187,9 @@ class PreparationJobs:
                     raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
         return _Made(tuple(files), opt_outs, work.shown, shown)
 
-    def _require_safe(self, preparation: Preparation, data_set: DataSet) -> None:
+    def _safe_data_set(self, preparation: Preparation) -> DataSet:
         """Refuse editions that became unsafe since they were pinned, or are not what was landed."""
+        data_set = self.catalogue.by_digest(preparation.permit.line.catalogue_digest)
         today = legal_day(self.clock.now())
         for edition in preparation.editions:
             digest = edition.landing_rules_digest
@@ -191,10 +198,11 @@ class PreparationJobs:
         with self.uow.reading() as tx:
             if not tx.landed.are_as_logged(preparation.editions):
                 raise NotPrepared(FailureCode.EDITIONS_NOT_AS_LOGGED)
+        return data_set
 
     def _file(
         self,
-        preparation: Preparation,
+        both: Sides,
         one: FileOf,
         made: PreparedFiles,
         format_: str,
@@ -202,7 +210,7 @@ class PreparationJobs:
         opt_outs: tuple[PinnedOptOutList, ...],
         changes: AttestedChanges | None = None,
     ) -> PreparedFile:
-        file_id = new_id()
+        file_id, preparation = new_id(), both.own
         key = preparation.object_key(file_id, format_)
         stored = self.store.put(key, made.files[format_], halfway=lambda: faults.reach("K3"))
         faults.reach("K4")
@@ -227,6 +235,7 @@ class PreparationJobs:
                 form=self._form,
                 assumed={**self._assumed(preparation, work.data_set), **made.outcome.assumed},
                 registrations=[listed for listed, _ in work.registered],
+                bridged=both.bridged,
             )
         )
         return PreparedFile(
@@ -251,11 +260,10 @@ class PreparationJobs:
         return assumptions(data_set, made, preparation.permit.periods)
 
     def _work(
-        self, preparation: Preparation, data_set: DataSet
-    ) -> tuple[ExtractOrder, tuple[PinnedOptOutList, ...]]:
+        self, preparation: Preparation, data_set: DataSet, opt_outs: Sequence[PinnedOptOutList]
+    ) -> ExtractOrder:
         """Gather keys and lists; without any of them the answer is no."""
         permit, person = preparation.permit, data_set.person
-        opt_outs = self._opt_out_lists(preparation)
         by_check = preparation.permit.opt_out.by == "check"
         opened = tuple((list_, self._list_key(list_)) for list_ in opt_outs)
         return ExtractOrder(
@@ -267,21 +275,21 @@ class PreparationJobs:
             ),
             opted_out=() if by_check else opened,
             cleared=opened if by_check else (),
-            haven_key=_available_key(lambda: self.keys.ensure("haven/nhs_number")),
-            date_of_birth_key=_available_key(lambda: self.keys.ensure("haven/date_of_birth"))
+            haven_key=available_key(lambda: self.keys.ensure("haven/nhs_number")),
+            date_of_birth_key=available_key(lambda: self.keys.ensure("haven/date_of_birth"))
             if person.date_of_birth
             else None,
-            postcode_key=_available_key(lambda: self.keys.ensure("haven/postcode"))
+            postcode_key=available_key(lambda: self.keys.ensure("haven/postcode"))
             if person.postcode
             else None,
             domain_key=self._domain_key(preparation),
-            staff_key=_available_key(lambda: self.keys.ensure("haven/staff"))
-            if _opens_staff_codes(permit, data_set)
+            staff_key=available_key(lambda: self.keys.ensure("haven/staff"))
+            if opens_staff_codes(permit, data_set)
             else None,
             identity_keys=self._identity_keys(permit, data_set),
             registered=self.registrations.lists() if permit.registered_with else (),
             **self._shown_before(preparation, data_set),
-        ), opt_outs
+        )
 
     def _identity_keys(
         self, permit: Permit, data_set: DataSet
@@ -305,7 +313,7 @@ class PreparationJobs:
         }
 
     def _cell_key(self, name: str) -> bytes:
-        return _available_key(lambda: self.keys.ensure(name))
+        return available_key(lambda: self.keys.ensure(name))
 
     def _shown_before(self, preparation: Preparation, data_set: DataSet) -> "_ShownParts":
         """Gather what a table's recipient has already, and what that was made of.
@@ -348,13 +356,13 @@ class PreparationJobs:
 
     def _list_key(self, opt_outs: PinnedOptOutList) -> bytes:
         try:
-            return _available_key(lambda: self.keys.get(f"opt_out/{opt_outs.id}"))
+            return available_key(lambda: self.keys.get(f"opt_out/{opt_outs.id}"))
         except (KeyClosed, KeyDestroyed):
             raise NotPrepared(FailureCode.OPT_OUT_NOT_APPLIED) from None
 
     def _edition_key(self, edition: PinnedEdition) -> bytes:
         try:
-            return _available_key(lambda: self.keys.get(f"edition/{edition.id}"))
+            return available_key(lambda: self.keys.get(f"edition/{edition.id}"))
         except (KeyClosed, KeyDestroyed):
             raise NotPrepared(FailureCode.EDITION_DESTROYED) from None
 
@@ -368,7 +376,7 @@ class PreparationJobs:
         try:
             domain.require_open()
             domain.require_held_by(permit.environment, times)
-            return _available_key(lambda: self.keys.ensure(domain.key_name))
+            return available_key(lambda: self.keys.ensure(domain.key_name))
         except (DomainClosed, KeyClosed, KeyDestroyed):
             raise NotPrepared(FailureCode.DOMAIN_CLOSED) from None
         except DomainTransferred:
@@ -474,25 +482,6 @@ class _ShownParts(TypedDict, total=False):
     beside: tuple[tuple[PinnedEdition, bytes], ...]
 
 
-def _opens_staff_codes(permit: Permit, data_set: DataSet) -> bool:
-    """Return whether the line has codes of staff as they are, and the data set allows it."""
-    return any(
-        field.treatment == Treatment.AS_IS.value
-        and Treatment.AS_IS in released.treatments
-        and released.identifier is Identifier.STAFF
-        for field in permit.fields
-        if (released := data_set.releasables.get(field.name)) is not None
-    )
-
-
 def _is_of(key: str, attempts: set[str]) -> bool:
     found = attempt_of(key)
     return found is not None and found[1] in attempts
-
-
-def _available_key(get: Callable[[], bytes]) -> bytes:
-    """Raise NotPrepared where key store or key-encryption key is away."""
-    try:
-        return get()
-    except KeyUnavailable:
-        raise NotPrepared(FailureCode.KEY_UNAVAILABLE) from None

@@ -11,6 +11,7 @@ from enum import StrEnum
 from agreements.decision.domain.case import Case, LineCase
 from agreements.decision.domain.clauses import (
     agreement_clauses,
+    bridging_clauses,
     change_clauses,
     direct_care_clauses,
     file_clauses,
@@ -77,6 +78,7 @@ class Clause(StrEnum):
     DOMAIN_TRANSFER = "domain_transfer"
     DISCLOSURE = "disclosure"
     CHANGES = "changes"
+    BRIDGING = "bridging"
     HELD_LINE = "held_line"
 
 
@@ -136,5 +138,6 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.DOMAIN_TRANSFER: file_clauses.domain_transfer,
     Clause.DISCLOSURE: line_clauses.disclosure,
     Clause.CHANGES: change_clauses.changes,
+    Clause.BRIDGING: bridging_clauses.bridging,
     Clause.HELD_LINE: line_clauses.held_line,
 }

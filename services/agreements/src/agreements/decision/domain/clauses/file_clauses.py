@@ -11,6 +11,7 @@ from agreements.decision.domain.question import Fetch, Landed, Release, Request
 from agreements.records.domain.recalls import Source, taken_back
 from common.errors import Refusal
 from statements.attestation import CHANGE, Attestation
+from statements.bridging import OTHER_TOKEN
 from statements.permit import Permit
 from statements.tables import CATEGORY_ORDER
 from statements.vocabulary import AGGREGATES
@@ -41,7 +42,11 @@ def attestation(case: Case) -> Iterator[Refusal]:
             yield refusal(Code.ATTESTATION_INVALID, detail, subject)
     fields = {f.name: f.treatment for f in permit.fields}
     for column in file.columns:
-        is_ours = column.name in STRUCTURAL and (column.name != CHANGE or file.changes is not None)
+        is_ours = (
+            column.name in STRUCTURAL
+            and (column.name != CHANGE or file.changes is not None)
+            and (column.name != OTHER_TOKEN or file.bridge is not None)
+        )
         if not is_ours and fields.get(column.name) != column.treatment:
             detail = "The file has a column that was not permitted in this form."
             yield refusal(Code.ATTESTATION_INVALID, detail, column.name)
@@ -67,8 +72,22 @@ def _differences(
         "filters": file.filters != permit.filters,
         "changes": file.changes is not None and file.changes.since != permit.changes_since,
         "table": is_another_table(file, permit),
+        "bridge": _is_another_bridge(file, permit),
         "order": file.order != (TOKEN_ORDER if permit.table is None else CATEGORY_ORDER),
     }
+
+
+def _is_another_bridge(file: Attestation, permit: Permit) -> bool:
+    """Say whether pseudonyms are paired with others than was permitted, or other columns given."""
+    attested, permitted = file.bridge, permit.bridge
+    if attested is None or permitted is None:
+        return attested is not None or permitted is not None
+    return (attested.of, attested.agreement, attested.domain, attested.line.key) != (
+        permit.agreement,
+        permitted.agreement,
+        permitted.domain.id,
+        permitted.line.key,
+    ) or [column.name for column in file.columns] != [TOKEN, OTHER_TOKEN]
 
 
 def void(case: Case) -> Iterator[Refusal]:

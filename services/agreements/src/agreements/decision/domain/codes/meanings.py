@@ -417,6 +417,28 @@ MEANINGS: Mapping[Code, Meaning] = {
         "NHS England's pages on risk stratification: the supplier's results, to the GP of their own"
         " patients and without identity to the commissioner",
     ),
+    Code.BRIDGING_NOT_IN_DSA: Meaning(
+        "The linkage of both agreements allows a bridging file of these data sets on that day",
+        "Amend the linkage of the agreement that the refusal is about to name the other one, as"
+        " `bridging_file`, with both data sets and a first day.",
+        "Data sets of one recipient are linked by a separate bridging file and not by one"
+        " pseudonym, where each agreement says so",
+    ),
+    Code.BRIDGING_NOT_FOR_LINE: Meaning(
+        "Pseudonyms are paired of lines of pseudonymised records, and of no practice's",
+        "Name two lines of pseudonymised records that land in the same recipient environment.",
+        "Whoever knows the people needs no pairs; whoever must not know them gets nothing else",
+    ),
+    Code.BRIDGING_SAME_DOMAIN: Meaning(
+        "The two lines of a bridging file have two pseudonym domains",
+        "Join the files by their tokens: somebody has one in both.",
+        "Equal tokens where the agreement's linkage lists the data sets",
+    ),
+    Code.BRIDGING_FILE_GIVEN: Meaning(
+        "No bridging file of the two pseudonym domains was released before",
+        "Fetch the file that was released, while both agreements allow it; it is given once.",
+        "A second file, made on another day, would tell by its difference who came and went",
+    ),
     Code.BREACH_OPEN: Meaning(
         "The line is not held",
         "Two people lift the hold once its cause is gone.",

@@ -148,7 +148,10 @@ def _place(one: Mapping[str, object]) -> str:
 
 
 def _linkage(one: Mapping[str, object]) -> str:
-    return f"{_value(one.get('data_sets'))} by {one.get('key')}"
+    said = f"{_value(one.get('data_sets'))} by {one.get('key')}"
+    if (other := one.get("agreement")) is None:
+        return said
+    return f"{said} with {other}, from {one.get('from')} to {one.get('to') or 'the end'}"
 
 
 def _conditions(former: AgreementVersion, later: AgreementVersion) -> Iterator[str]:

@@ -128,8 +128,11 @@ def _held(
     tx: Transaction, agreement: Agreement, found: Iterable[RecordedHolding]
 ) -> list[LedgerFile]:
     """Return what may be held: a file that gave way before anybody fetched it is nobody's."""
+    known = tx.destroyed_files.find(agreement_id=agreement.id)
+    # A bridging file is destroyed with either agreement, whichever had it accepted.
+    bridging = [one.id for one in found if one.bridges is not None]
     destroyed = {
-        one.id: one.destroyed_at for one in tx.destroyed_files.find(agreement_id=agreement.id)
+        one.id: one.destroyed_at for one in (*known, *tx.destroyed_files.among("id", bridging))
     }
     return [
         LedgerFile(

@@ -20,6 +20,7 @@ from pseudonymisation.preparations.api.schemas.preparations import (
 )
 from pseudonymisation.preparations.domain.errors import (
     AreasUntold,
+    BridgingFileMade,
     CatalogueUnknown,
     DomainClosed,
     DomainTransferred,
@@ -58,6 +59,7 @@ router = APIRouter(prefix="/v1/preparations", tags=["preparations"])
             Refused,
             DomainClosed,
             DomainTransferred,
+            BridgingFileMade,
             RecordNotAsLogged,
         ),
     },

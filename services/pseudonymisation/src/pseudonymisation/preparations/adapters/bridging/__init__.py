@@ -1,0 +1,1 @@
+"""Pairs of tokens of two pseudonym domains, for people who are in both."""
