@@ -311,7 +311,7 @@ def test_pseudonyms_of_two_agreements_are_paired_once_by_a_clause_of_both(played
     second = stage.in_force(asked, "The other", sections)
     sections[10]["linkage"] = paired_with(second)
     applicant.answer(waiting, 10, sections[10])
-    applicant.act(waiting, "submission")
+    applicant.act(waiting, "submission", {"answers": [{"query": "1", "answer": f"With {second}."}]})
     stage.decide(waiting)
     assert stage.drafted(waiting) == first
     door = played.csu.dissemination

@@ -51,6 +51,19 @@ class Direction(Wire):
     valid_to: date | None = None
 
 
+class OptOutWaiver(Wire):
+    """A letter by which opt-outs are not upheld for a purpose, once two people have seen it."""
+
+    id: UUID
+    reference: str
+    purpose: str
+    data_sets: tuple[str, ...]
+    dated: date
+    valid_from: date
+    valid_to: date | None = None
+    state: str
+
+
 class Collected(Wire):
     """Whether a data set may be taken in on a day."""
 
@@ -146,3 +159,21 @@ class Oversight(Service):
         """Say whether a data set may be taken in on a day, and under what."""
         path = f"/v1/directions/data-sets/{data_set}"
         return Collected.model_validate(self.get(path, as_at=as_at))
+
+    def record_opt_out_waiver(self, body: Json) -> OptOutWaiver:
+        """Record a letter that waives opt-outs; it waits for a second person."""
+        return OptOutWaiver.model_validate(self.post("/v1/opt-out-waivers", body))
+
+    def confirm_opt_out_waiver(self, waiver_id: UUID | str, reason: str) -> OptOutWaiver:
+        """Let a letter count; somebody other than who recorded it."""
+        path = f"/v1/opt-out-waivers/{waiver_id}/confirmation"
+        return OptOutWaiver.model_validate(self.post(path, {"reason": reason}))
+
+    def withdraw_opt_out_waiver(self, waiver_id: UUID | str, reason: str) -> OptOutWaiver:
+        """Take a letter back: opt-outs are upheld again at once."""
+        path = f"/v1/opt-out-waivers/{waiver_id}/withdrawal"
+        return OptOutWaiver.model_validate(self.post(path, {"reason": reason}))
+
+    def opt_out_waivers(self) -> Iterator[OptOutWaiver]:
+        """List the letters that are on record."""
+        return self.pages("/v1/opt-out-waivers", OptOutWaiver)

@@ -11,6 +11,7 @@ from common.security.roles import Role
 from services.agreements.tests.api.test_breaches import REPORT
 from services.agreements.tests.api.test_directions import DIRECTION
 from services.agreements.tests.api.test_local_flows import seconded
+from services.agreements.tests.api.test_opt_out_waivers import LETTER
 from services.agreements.tests.api.test_organisations import TRANSFER, imported
 from services.agreements.tests.api.test_oversight import PLAN
 from services.agreements.tests.api.test_oversight import REPORT as FOUND
@@ -69,6 +70,7 @@ SHOWN = {
     "/v1/environment-registers/{kind}": {"listed_environment"},
     "/v1/directions": {"direction"},
     "/v1/directions/data-sets/{data_set}": {"direction"},
+    "/v1/opt-out-waivers": {"opt_out_waiver"},
     "/v1/staff-records": {"staff_record"},
     "/v1/staff-records/{subject}/clearance": {"staff_record"},
     "/v1/audits": {"audit"},
@@ -130,6 +132,7 @@ LISTS = {
     "/v1/publications": "publication",
     "/v1/staff-records": "staff_record",
     "/v1/directions": "direction",
+    "/v1/opt-out-waivers": "opt_out_waiver",
     "/v1/audits": "audit",
     "/v1/submission-rights/recorded": "submission_right",
 }
@@ -224,6 +227,7 @@ def whole(seeded):
         done(seeded.post(path, Role.CONTRACT_MANAGER, {"reason": "It was seen."}, who="two"))
     for reference in ("DIR-1", "DIR-2"):
         done(seeded.post("/v1/directions", data, DIRECTION | {"reference": reference}))
+        done(seeded.post("/v1/opt-out-waivers", data, LETTER | {"reference": reference}))
     for organisation in (CSU, OTHER_CSU):
         audit = done(
             seeded.post("/v1/audits", Role.CONTRACT_MANAGER, PLAN | {"organisation": organisation})

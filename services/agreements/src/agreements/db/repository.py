@@ -29,7 +29,7 @@ from agreements.db.import_tables import RecallRow
 from agreements.db.imports import SqlEditions, SqlImports
 from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
 from agreements.db.maps import SqlMaps
-from agreements.db.oversight.tables import AuditRow, DirectionRow, LapseWarningRow, StaffRecordRow
+from agreements.db.oversight import tables as oversight
 from agreements.db.parties.instruments import SqlInstruments
 from agreements.db.parties.tables import DomainTransferRow, ListedEnvironmentRow
 from agreements.db.relationship_tables import (
@@ -70,6 +70,7 @@ from agreements.records.domain.oversight.audits import Audit
 from agreements.records.domain.oversight.directions import Direction
 from agreements.records.domain.oversight.lapses import LapseWarning
 from agreements.records.domain.oversight.staff import StaffRecord
+from agreements.records.domain.oversight.waivers import OptOutWaiver
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.domain_transfer import DomainTransfer
 from agreements.records.domain.parties.environment import (
@@ -415,15 +416,19 @@ class SqlTransaction:
 
     @cached_property
     def staff_records(self) -> SqlFacts[StaffRecord]:
-        return SqlFacts(self.session, StaffRecordRow, StaffRecord)
+        return SqlFacts(self.session, oversight.StaffRecordRow, StaffRecord)
 
     @cached_property
     def audits(self) -> SqlFacts[Audit]:
-        return SqlFacts(self.session, AuditRow, Audit)
+        return SqlFacts(self.session, oversight.AuditRow, Audit)
 
     @cached_property
     def directions(self) -> SqlFacts[Direction]:
-        return SqlFacts(self.session, DirectionRow, Direction)
+        return SqlFacts(self.session, oversight.DirectionRow, Direction)
+
+    @cached_property
+    def opt_out_waivers(self) -> SqlFacts[OptOutWaiver]:
+        return SqlFacts(self.session, oversight.OptOutWaiverRow, OptOutWaiver)
 
     @cached_property
     def domain_transfers(self) -> SqlDomainTransfers:
@@ -431,7 +436,7 @@ class SqlTransaction:
 
     @cached_property
     def lapse_warnings(self) -> SqlLapseWarnings:
-        return SqlLapseWarnings(self.session, LapseWarningRow, LapseWarning)
+        return SqlLapseWarnings(self.session, oversight.LapseWarningRow, LapseWarning)
 
     @cached_property
     def holdings(self) -> SqlHoldings:

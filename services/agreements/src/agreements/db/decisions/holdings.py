@@ -23,9 +23,10 @@ from agreements.db.decisions.tables import (
 from agreements.db.destruction.tables import DestroyedFileRow
 from agreements.db.events import enqueue_of_holdings
 from agreements.db.tables import AgreementRow
+from agreements.records.domain.destruction.recorded import RecordedHolding
 from agreements.records.domain.events import HoldingEvent
 from agreements.records.domain.recalls import Recall
-from agreements.records.use_cases.ports import RecordedHolding, Scope, Slice
+from agreements.records.use_cases.ports import Scope, Slice
 from common.db import reading
 from statements import attestation
 from statements.vocabulary import LineKey

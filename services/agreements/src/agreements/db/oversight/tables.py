@@ -84,4 +84,33 @@ class DirectionRow(Versioned, table=True):
     source: str
 
 
-__all__ = ["AuditRow", "DirectionRow", "LapseWarningRow", "StaffRecordRow", "metadata"]
+class OptOutWaiverRow(Versioned, table=True):
+    """A letter that waives opt-outs for a purpose, once two people have seen it."""
+
+    __tablename__ = "opt_out_waiver"
+    __table_args__ = (one_current("uq_opt_out_waiver_current", "reference"),)
+
+    reference: str = Field(index=True)
+    purpose: str = Field(sa_type=String)
+    data_sets: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    dated: date
+    valid_from: date
+    valid_to: date | None = None
+    document_digest: str
+    source: str
+    state: str = Field(sa_type=String)  # waiting, confirmed, taken_back
+    proposed_by: str
+    proposed_at: datetime
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reason: str | None = None
+
+
+__all__ = [
+    "AuditRow",
+    "DirectionRow",
+    "LapseWarningRow",
+    "OptOutWaiverRow",
+    "StaffRecordRow",
+    "metadata",
+]

@@ -27,7 +27,13 @@ from agreements.db.destruction.tables import (
 from agreements.db.flows.tables import LocalFlowRow
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
-from agreements.db.oversight.tables import AuditRow, DirectionRow, LapseWarningRow, StaffRecordRow
+from agreements.db.oversight.tables import (
+    AuditRow,
+    DirectionRow,
+    LapseWarningRow,
+    OptOutWaiverRow,
+    StaffRecordRow,
+)
 from agreements.db.parties.tables import (
     DomainTransferRow,
     ListedEnvironmentRow,
@@ -133,6 +139,7 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(StaffRecordRow, "subject"),
         Sealed(AuditRow, "reference"),
         Sealed(DirectionRow, None),
+        Sealed(OptOutWaiverRow, None),
         Sealed(LapseWarningRow, "subject_id"),
     )
 }

@@ -26,6 +26,7 @@ from agreements.records.domain.oversight.audits import Audit
 from agreements.records.domain.oversight.directions import CollectedUnder, Direction
 from agreements.records.domain.oversight.lapses import LapseWarning
 from agreements.records.domain.oversight.staff import StaffRecord
+from agreements.records.domain.oversight.waivers import OptOutWaiver
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.domain_transfer import DomainTransfer
 from agreements.records.domain.parties.environment import ListedEnvironment, RecipientEnvironment
@@ -123,6 +124,7 @@ REGISTERS: Mapping[type[object], Registers] = {
     StaffRecord: lambda record: [SealedRegister("staff_record", record.subject)],
     Direction: lambda _: [SealedRegister("direction")],
     CollectedUnder: lambda _: [SealedRegister("direction")],
+    OptOutWaiver: lambda _: [SealedRegister("opt_out_waiver")],
     Audit: lambda audit: [SealedRegister("audit", audit.reference)],
     LapseWarning: lambda warning: [SealedRegister("lapse_warning", warning.subject_id)],
     LocalFlow: lambda flow: [SealedRegister("local_flow", flow.digest)],

@@ -19,7 +19,7 @@ from agreements.decision.domain.question import (
     Release,
     Request,
 )
-from agreements.decision.domain.rules import Ceiling, OptOutRule
+from agreements.decision.domain.rules import Ceiling, OptOutRule, waived
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.parties.organisation import OrganisationKind
@@ -236,11 +236,20 @@ class LineCase(Case):
 
     @cached_property
     def opt_out_rule(self) -> OptOutRule | None:
-        return self.facts.rules.opt_out(
+        """Return the rule of the day, or the letter that waives it for who is known (ruling 27)."""
+        key = self.key
+        rule = self.facts.rules.opt_out(
             self.day,
-            purpose=self.key.purpose,
-            data_set=self.key.data_set,
-            classification=self.key.classification,
+            purpose=key.purpose,
+            data_set=key.data_set,
+            classification=key.classification,
+        )
+        if rule is None or not rule.applied:
+            return rule
+        letters = (w for w in self.facts.waivers if w.holds_on(self.day))
+        about = [w for w in letters if w.is_about(purpose=key.purpose, data_set=key.data_set)]
+        return (
+            waived(rule, min(about, key=lambda w: (w.valid_from, w.reference))) if about else rule
         )
 
     @property

@@ -6,10 +6,11 @@ and inclusive; where no row of the day says something, it is not allowed.
 
 import calendar
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal, TypeVar
 
+from agreements.records.domain.oversight.waivers import OptOutWaiver
 from agreements.records.domain.parties.organisation import OrganisationKind
 from agreements.records.domain.terms.categories import Category
 from catalogue import Caps, Uses
@@ -58,6 +59,20 @@ class OptOutRule(Dated):
     reason: str
     letter: str | None = None
     """The letter, with its date, on which a rule rests that waives them (ruling 27)."""
+
+
+def waived(rule: OptOutRule, letter: OptOutWaiver) -> OptOutRule:
+    """Return what holds in the rule's place on the days of a letter that is on record."""
+    return replace(
+        rule,
+        first=letter.valid_from,
+        last=letter.valid_to,
+        source=letter.source,
+        applied=False,
+        excused_by=frozenset(),
+        reason="waived by a letter of the Confidentiality Advisory Group",
+        letter=letter.in_words,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

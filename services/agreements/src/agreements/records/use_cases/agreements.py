@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances, Renewal
+from agreements.records.domain.destruction.recorded import RecordedHolding
 from agreements.records.domain.drafting import (
     ApprovedApplication,
     first_version,
@@ -31,7 +32,7 @@ from agreements.records.use_cases.context import (
 )
 from agreements.records.use_cases.contracts import FactsAbout
 from agreements.records.use_cases.drafting import require_true, use_files
-from agreements.records.use_cases.ports import RecordedHolding, Slice, Transaction
+from agreements.records.use_cases.ports import Slice, Transaction
 from common import unreadable
 from common.audit.entries import Entry
 from common.clock import legal_day

@@ -20,6 +20,7 @@ from agreements.records.domain.destruction.certificate import (
     DestroyedFile,
 )
 from agreements.records.domain.destruction.ledger import DestructionRule
+from agreements.records.domain.destruction.recorded import RecordedHolding
 from agreements.records.domain.drafting import ApprovedApplication
 from agreements.records.domain.events import HoldingEvent
 from agreements.records.domain.issuing.batch import AgreementBatch
@@ -34,6 +35,7 @@ from agreements.records.domain.oversight.audits import Audit
 from agreements.records.domain.oversight.directions import Direction
 from agreements.records.domain.oversight.lapses import LapseWarning, WarningRule, YearlyAuditRule
 from agreements.records.domain.oversight.staff import StaffRecord, StaffRequirement
+from agreements.records.domain.oversight.waivers import OptOutWaiver
 from agreements.records.domain.parties.assurance import Assurance, AssuranceRules
 from agreements.records.domain.parties.codes import CodeRules
 from agreements.records.domain.parties.domain_transfer import DomainTransfer
@@ -245,35 +247,6 @@ class Breaches(Protocol):
     def save(self, breach: Breach, *, audit: Entry) -> Breach: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedHolding:
-    """A released file, as the agreement's parties may see it."""
-
-    id: UUID
-    agreement: str
-    file_id: str
-    extract_id: str
-    holder: str
-    environment_id: UUID
-    version: str
-    """By which it was released."""
-    line: int
-    key: LineKey
-    periods: tuple[str, ...]
-    file_format: str
-    bytes: int
-    digest: str
-    released_at: datetime
-    is_fetched: bool = False
-    """Whether a fetch of it was ever permitted."""
-    is_void: bool = False
-    """Whether another file took its place before anybody fetched it: nobody holds it."""
-    is_as_sealed: bool | None = None
-    """Whether the row is the one that this service sealed; None: nobody asked."""
-    bridges: str | None = None
-    """Of a bridging file: the other agreement, with whose end it must go as well."""
-
-
 class Holdings(Protocol):
     """What was released under an agreement; written by the decision, read here."""
 
@@ -385,6 +358,9 @@ class Transaction(Protocol):
     def audits(self) -> FactStore[Audit]: ...
     @property
     def directions(self) -> FactStore[Direction]: ...
+
+    @property
+    def opt_out_waivers(self) -> FactStore[OptOutWaiver]: ...
     @property
     def lapse_warnings(self) -> FactStore[LapseWarning]: ...
     @property

@@ -5,7 +5,7 @@ import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision: str = "0195"
-down_revision: str | None = "0164"
+down_revision: str | None = "0182"
 branch_labels: str | None = None
 depends_on: str | None = None
 

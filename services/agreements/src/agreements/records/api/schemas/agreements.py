@@ -8,11 +8,11 @@ from pydantic import Field, JsonValue
 
 from agreements.records.api.schemas.shared import Incoming, Outgoing, SealedView, Words
 from agreements.records.domain.agreement import AgreementState
+from agreements.records.domain.destruction.recorded import RecordedHolding
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import TaskKind
 from agreements.records.domain.version import AgreementVersion, Capacity, Condition, Signature
 from agreements.records.use_cases.agreements import AgreementWithState, HoldPreview
-from agreements.records.use_cases.ports import RecordedHolding
 
 LineNumbers = Annotated[
     list[Annotated[int, Field(ge=1, le=10_000, strict=True)]], Field(min_length=1, max_length=200)

@@ -14,9 +14,10 @@ from agreements.records.domain.destruction.ledger import (
     approvals_of,
     ledger,
 )
+from agreements.records.domain.destruction.recorded import RecordedHolding
 from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Compared, Context, compared, scope
-from agreements.records.use_cases.ports import RecordedHolding, Slice, Transaction
+from agreements.records.use_cases.ports import Slice, Transaction
 from common import unreadable
 
 

@@ -1,9 +1,12 @@
-"""What has to be kept in date, and who looks whether it is: staff, audits, directions, lapses."""
+"""What has to be kept in date, and who looks: staff, audits, directions, letters, lapses."""
 
 from fastapi import APIRouter
 
-from agreements.records.api.routes.oversight import audits, directions, lapses, staff
+from agreements.records.api.routes.oversight import audits, directions, lapses, staff, waivers
 
 router = APIRouter()
-for part in (staff.router, audits.router, audits.register, directions.router, lapses.router):
+for part in (
+    *(staff.router, audits.router, audits.register, directions.router, lapses.router),
+    *(waivers.router, waivers.removing),
+):
     router.include_router(part)
