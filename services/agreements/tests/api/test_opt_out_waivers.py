@@ -161,7 +161,7 @@ def test_two_people_put_it_on_record_and_one_takes_it_back_at_once(house):
     assert "OPT_OUT_NOT_APPLIED" in decided(house)
 
     own = house.post(f"{path}/confirmation", RECORDER, WHY)
-    assert code(own) == (403, "SECOND_PERSON_NEEDED")
+    assert code(own) == (409, "SECOND_PERSON_NEEDED")
     confirmed = house.post(f"{path}/confirmation", SECOND, WHY)
 
     assert (confirmed.status_code, confirmed.json()["state"]) == (200, "confirmed")
