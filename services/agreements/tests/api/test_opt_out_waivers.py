@@ -169,7 +169,7 @@ def test_two_people_put_it_on_record_and_one_takes_it_back_at_once(house):
     again = house.post(f"{path}/confirmation", SECOND, WHY)
     assert code(again) == (409, "REPLACEMENT_DECIDED")
     [listed] = house.get(PATH, Role.AUDITOR).json()["items"]
-    assert (listed["reference"], listed["is_as_sealed"]) == (LETTER["reference"], True)
+    assert (listed["reference"], listed["not_as_sealed"]) == (LETTER["reference"], [])
 
     gone = house.post(f"{path}/withdrawal", SECOND, {"reason": "It was about another flow"})
     assert gone.json()["state"] == "taken_back"
