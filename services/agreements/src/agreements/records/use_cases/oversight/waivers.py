@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 
 import catalogue
-from agreements.records.domain.errors import (
+from agreements.records.domain.oversight.errors import (
     LetterNotYetWritten,
     OptOutWaiverNotFound,
     OptOutWaiverRecorded,

@@ -11,11 +11,11 @@ from agreements.records.api.dependencies import part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.oversight.waivers import OptOutWaiverView, RecordOptOutWaiver
 from agreements.records.api.schemas.shared import told
-from agreements.records.domain.errors import (
+from agreements.records.domain.errors import UnlikeSeal
+from agreements.records.domain.oversight.errors import (
     LetterNotYetWritten,
     OptOutWaiverNotFound,
     OptOutWaiverRecorded,
-    UnlikeSeal,
     WaiverDataSetUnknown,
 )
 from agreements.records.use_cases.context import Context
