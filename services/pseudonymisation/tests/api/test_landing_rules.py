@@ -409,7 +409,7 @@ UNSEEN = (" ", "\t", "\u00a0", "\u200b", "\ufeff", "\u202f")
 
 
 def test_what_is_not_seen_at_the_ends_of_a_value_does_not_count(intake):
-    """Guard: `reading.plain`: else a key with a byte order mark before it is another key."""
+    """Guard: `judged/values:normalised`: else a key with a mark before it is another."""
     rows = []
     for number, unseen in enumerate(UNSEEN):
         plain = sus_row(

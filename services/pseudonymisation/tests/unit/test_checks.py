@@ -19,21 +19,11 @@ SUS = catalogue.load().get("SUS_APC")
 @pytest.fixture(scope="module")
 def engine():
     with duckdb.connect() as connection:
-        connection.create_function(
-            checks.VALID_NUMBER,
-            lambda numbers: pa.array(
-                valid_numbers(numbers), mask=numbers.is_null().to_numpy(False)
-            ),
-            ["VARCHAR"],
-            "BOOLEAN",
-            type="arrow",
-            null_handling="special",
-        )
         yield connection
 
 
-def judge_all(engine, rows) -> list[tuple[bool, list[str]]]:
-    """Whether each row is good, and why not: column and code."""
+def judge_all(engine, rows) -> list[list[str]]:
+    """Why each row is bad: column and code."""
     columns = list(rows[0])
     made = Checks(
         data_set=SUS,
@@ -42,28 +32,34 @@ def judge_all(engine, rows) -> list[tuple[bool, list[str]]]:
         last=date(2018, 4, 30),
         today=date(2018, 6, 1),
     )
-    table = pa.table({name: [row[name] or None for row in rows] for name in columns})
-    engine.register("given", table.cast(pa.schema([(name, pa.string()) for name in columns])))
+    table = pa.table(
+        {name: pa.array([r[name] or None for r in rows], "string") for name in columns}
+    )
+    numbers = table["NHS_Number"].combine_chunks()
+    valid = pa.array(valid_numbers(numbers), mask=numbers.is_null().to_numpy(False))
+    engine.register("given", table.append_column("NHS_Number__valid", valid))
     dates = ", ".join(
         f'TRY_CAST("{field.name}" AS DATE) AS "{field.name}__date"'
         for field in SUS.fields
         if field.type == "date" and field.name in columns
     )
-    found = engine.execute(
-        f"SELECT {made.is_good}, {made.why_bad} FROM (SELECT *, {dates} FROM given)"
-    ).fetchall()
+    reasons = list(made.reasons())
+    judged = ", ".join(reason.holds for reason in reasons)
+    found = engine.execute(f"SELECT {judged} FROM (SELECT *, {dates} FROM given)").fetchall()
     engine.unregister("given")
-    pairs = [(good, [reason.split(":") for reason in why.split()]) for good, why in found]
-    return [(good, [f"{columns[int(n)]}:{code}" for n, code in why]) for good, why in pairs]
+    return [
+        [f"{one.column}:{one.code}" for one, holds in zip(reasons, row, strict=True) if holds]
+        for row in found
+    ]
 
 
-def judge(engine, **changes) -> tuple[bool, list[str]]:
+def judge(engine, **changes) -> list[str]:
     (found,) = judge_all(engine, [sus_row(**changes)])
     return found
 
 
 def test_a_good_row_is_good(engine):
-    assert judge(engine) == (True, [])
+    assert judge(engine) == []
 
 
 @pytest.mark.parametrize(
@@ -98,10 +94,7 @@ def test_a_good_row_is_good(engine):
     ],
 )
 def test_a_bad_value_makes_the_row_bad_and_is_named(engine, column, value, code):
-    good, reasons = judge(engine, **{column: value})
-
-    assert not good
-    assert f"{column}:{code}" in reasons
+    assert f"{column}:{code}" in judge(engine, **{column: value})
 
 
 @pytest.mark.parametrize(
@@ -121,11 +114,11 @@ def test_a_bad_value_makes_the_row_bad_and_is_named(engine, column, value, code)
     ],
 )
 def test_what_the_catalogue_allows_is_good(engine, column, value):
-    assert judge(engine, **{column: value}) == (True, [])
+    assert judge(engine, **{column: value}) == []
 
 
 def test_all_reasons_are_named_and_not_only_the_first(engine):
-    _, reasons = judge(engine, NHS_Number="1", Sex="7", Provider_Code="", Admission_Date="x")
+    reasons = judge(engine, NHS_Number="1", Sex="7", Provider_Code="", Admission_Date="x")
 
     assert reasons == [
         f"NHS_Number:{checks.NUMBER}",
@@ -133,15 +126,6 @@ def test_all_reasons_are_named_and_not_only_the_first(engine):
         f"Admission_Date:{checks.DATE}",
         f"Provider_Code:{checks.MISSING}",
     ]
-
-
-def test_a_row_is_good_exactly_where_there_is_no_reason(engine):
-    """The one expression and the reasons are written from the same catalogue, and agree."""
-    values = ("", "1", "X", "é", "2018-04-10", "2018-4-10", "A81001", "9990000018", "x" * 500)
-    rows = [sus_row(**{column: value}) for column in sus_row() for value in values]
-
-    for row, (good, reasons) in zip(rows, judge_all(engine, rows), strict=True):
-        assert good is not bool(reasons), (row, reasons)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ from catalogue import DataSet, Protocol
 from common import faults
 from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.masking import Masking
-from pseudonymisation.engine.nhs_numbers import valid_numbers
 from pseudonymisation.engine.objects import Objects, reached
 from pseudonymisation.engine.repeats import RecordKey
 from pseudonymisation.engine.sealing import Sealing, is_sealed, keys_for
@@ -34,7 +33,6 @@ from pseudonymisation.intake.adapters.landing.deletions import TABLE as TAKEN_BA
 from pseudonymisation.intake.adapters.landing.deletions import LeftOut
 from pseudonymisation.intake.adapters.landing.feed import Feed, FeedFailed, Lines
 from pseudonymisation.intake.adapters.landing.found import counted
-from pseudonymisation.intake.adapters.landing.judged.checks import VALID_NUMBER
 from pseudonymisation.intake.adapters.landing.judged.reading import LEFT_OUT
 from pseudonymisation.intake.adapters.landing.judged.statement import (
     HOLDS_FROM,
@@ -42,6 +40,7 @@ from pseudonymisation.intake.adapters.landing.judged.statement import (
     Statement,
     parquet_key_name,
 )
+from pseudonymisation.intake.adapters.landing.judged.values import Values
 from pseudonymisation.intake.adapters.landing.merging import Merge
 from pseudonymisation.intake.adapters.landing.organisations import Organisations
 from pseudonymisation.intake.adapters.landing.plain.judging import NotPlain
@@ -328,11 +327,16 @@ def _register(
     failures: list[Exception],
 ) -> None:
     text = "VARCHAR"
-    cells = len(statement.sealing.cells)
+    cells, values = len(statement.sealing.cells), statement.reading.values
     functions: list[tuple[str, Callable[..., pa.Array], list[Any], str]] = [
-        (VALID_NUMBER, _valid_numbers, [text], "BOOLEAN"),
+        (Values.NAME, values, [text] * len(statement.columns), values.returns),
         (Sealing.NAME, statement.sealing, [text] * (cells + 2), statement.sealing.returns),
-        (Quarantine.NAME, quarantine, ["UBIGINT", text, text], "BOOLEAN"),
+        (
+            Quarantine.NAME,
+            quarantine.of_values,
+            ["UBIGINT", text, *[text] * len(statement.columns)],
+            "BOOLEAN",
+        ),
         (LEFT_OUT, left_out, _left_out_by(left_out), "BOOLEAN"),
     ]
     if statement.masking.fields:
@@ -363,11 +367,6 @@ def _keeping(
             raise EngineFailed from None
 
     return call
-
-
-def _valid_numbers(numbers: pa.Array) -> pa.Array:
-    mask = numbers.is_null().to_numpy(zero_copy_only=False)
-    return pa.array(valid_numbers(numbers), mask=mask)
 
 
 def _load_maps(connection: duckdb.DuckDBPyConnection, order: LandingTask) -> Organisations:

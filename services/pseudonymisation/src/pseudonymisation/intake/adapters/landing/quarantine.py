@@ -89,6 +89,13 @@ def _are_indices(block: Numbered, delimiter: str) -> npt.NDArray[np.bool_]:
     return rows
 
 
+def _quoted(values: pa.Array) -> pa.Array:
+    """Give values in quotes, and nothing in the place of none."""
+    text = values.cast(pa.string())
+    doubled = pc.replace_substring(text, '"', '""')
+    return pc.binary_join_element_wise('"', doubled, '"', "").fill_null("")
+
+
 def _named(line: bytes, columns: Sequence[str]) -> bytes:
     number, why, record = line.split(b",", 2)
     reasons = b" ".join(_reason(reason, columns) for reason in why.split(b" "))
@@ -136,10 +143,20 @@ class Quarantine:
         """The reasons that are kept one by one, in order of the lines."""
         return sorted(self._entries)[: self._entries_max]
 
-    def __call__(self, line: pa.Array, why: pa.Array, record: pa.Array) -> pa.Array:
-        """Set rows aside. `why` is `column number:code` for each reason, a space between.
+    def of_values(self, line: pa.Array, why: pa.Array, *values: pa.Array) -> pa.Array:
+        """Set rows aside, with each of their values as it came.
 
         The engine calls this as the condition on which a row is kept: the answer is no.
+
+        Raises:
+            HeaderRepeated
+
+        """
+        self(line, why, pc.binary_join_element_wise(*map(_quoted, values), ","))
+        return pa.array(np.zeros(len(line), dtype=np.bool_))
+
+    def __call__(self, line: pa.Array, why: pa.Array, record: pa.Array) -> None:
+        """Set rows aside. `why` is `column number:code` for each reason, a space between.
 
         Raises:
             HeaderRepeated
@@ -162,7 +179,6 @@ class Quarantine:
             rows = numbers.take(pc.list_parent_indices(reasons)).to_numpy()
             self._keep(rows, lambda at: [named[reason] for reason in flat.take(at).to_pylist()])
             self._write(numbers, why.cast(pa.string()), record.cast(pa.string()))
-        return pa.array(np.zeros(len(line), dtype=np.bool_))
 
     def whole_lines(self, numbers: npt.NDArray[np.int64], code: str, lines: pa.Array) -> None:
         """Set lines aside that are no records.

@@ -1,10 +1,4 @@
-"""What makes a row bad, as SQL: written from the catalogue, judged a vector at a time.
-
-A good row, which is nearly every row, is judged by one regular expression over all its codes
-at once, one pass of a deterministic automaton in place of one a column, and by what is cheaper
-or only possible otherwise (length, calendar, check digit, period). Only a row that fails is
-judged again, column by column, to say why.
-"""
+"""What makes a row bad, as SQL: written from the catalogue, judged a vector at a time."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,9 +9,6 @@ from typing import Final
 from catalogue import DAYS, MOMENTS, NUMBERS, CatalogueField, Check, ColumnType, DataSet
 from common import postcodes
 from pseudonymisation.engine.session import identifier, literal
-
-UNIT: Final = "\x1f"
-"""Between values. The feed lets no control character through."""
 
 MISSING: Final = "VALUE_MISSING"
 NUMBER: Final = "NHS_NUMBER_INVALID"
@@ -41,9 +32,6 @@ FRACTION: Final = r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?"
 CLOCK: Final = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
 DAY_AND_CLOCK: Final = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{CLOCK}"
 
-VALID_NUMBER: Final = "valid_number"
-"""The kernel's check digit, under this name in the session."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -64,41 +52,6 @@ class Checks:
     last: date
     """Of the period, both inclusive."""
     today: date
-    judged: frozenset[str] = frozenset()
-    """Columns of which it is known already whether they hold a valid NHS number (`valid_of`)."""
-
-    @property
-    def is_good(self) -> str:
-        """SQL that is true for a good row, and never null."""
-        fields = [self.data_set.by_name[name] for name in self.columns]
-        shaped = [field for field in fields if has_shape(field)]
-        # `concat` takes a null for an empty text.
-        between = f", {literal(UNIT)}, "
-        row = between.join(identifier(field.name) for field in shaped) or "''"
-        shapes = UNIT.join(
-            shape_of(field) if field.mandatory else f"(?:{shape_of(field)})?" for field in shaped
-        )
-        return " AND ".join(
-            [
-                f"regexp_full_match(concat({row}), {literal(shapes)})",
-                *(f"{identifier(field.name)} IS NOT NULL" for field in fields if field.mandatory),
-                *(
-                    f"coalesce(NOT ({reason.holds}), true)"
-                    for field in fields
-                    for reason in self._of_content(field)
-                ),
-            ]
-        )
-
-    @property
-    def why_bad(self) -> str:
-        """SQL that lists, for a bad row, `column number:code` for each reason, space between."""
-        places = {name: place for place, name in enumerate(self.columns)}
-        cases = (
-            f"CASE WHEN {reason.holds} THEN '{places[reason.column]}:{reason.code}' END"
-            for reason in self.reasons()
-        )
-        return f"concat_ws(' ', {', '.join(cases)})"
 
     def reasons(self) -> Iterator[Reason]:
         """Return everything that may be wrong, column by column."""
@@ -116,9 +69,7 @@ class Checks:
         """What is not told by the shape of a value. Null where the value is."""
         column, name = identifier(field.name), field.name
         if field.check is Check.NHS_NUMBER:
-            is_known = name in self.judged
-            valid = identifier(valid_of(name)) if is_known else f"{VALID_NUMBER}({column})"
-            yield Reason(name, NUMBER, f"NOT {valid}")
+            yield Reason(name, NUMBER, f"NOT {identifier(valid_of(name))}")
         elif field.type is ColumnType.TEXT and (field.codes is None or field.separator):
             yield Reason(name, LENGTH, f"length({column}) > {field.length_max}")
         elif field.type is ColumnType.DATE:

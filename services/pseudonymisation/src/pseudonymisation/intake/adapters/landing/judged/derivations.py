@@ -82,6 +82,19 @@ class Derivations:
         )
 
     @property
+    def days(self) -> list[str]:
+        """Fields whose year, month and day are asked for."""
+        wanted = {
+            Derivation.AGE_YEARS,
+            Derivation.AGE_BAND,
+            Derivation.YEAR,
+            Derivation.MONTH_OF_YEAR,
+            Derivation.FINANCIAL_YEAR,
+        }
+        made = [d for d in self.data_set.made_at_landing if d.derivation in wanted]
+        return sorted({n for d in made for n in (d.source, d.at) if n in self.columns and n})
+
+    @property
     def organisation_codes(self) -> list[str]:
         """Fields whose code is looked up in the map of organisations: all but the provider's."""
         fields = {*self._looked_up("organisation"), *self._looked_up("commissioner")}
@@ -228,6 +241,20 @@ def month_of(field: str) -> str:
     return f"left({identifier(field)}, 7)"
 
 
+def day_number(field: str) -> str:
+    """Name the column that has a date field's value as the number YYYYMMDD.
+
+    Each year, month or day that is asked of a date has the engine make a table of all dates first,
+    for each thread.
+    """
+    return f"{field}__day_number"
+
+
+def as_day_number(field: str) -> str:
+    """SQL of that number."""
+    return f"TRY_CAST(strftime({identifier(date_of(field))}, '%Y%m%d') AS INTEGER)"
+
+
 def _date(derived: DerivedField) -> str:
     return identifier(date_of(derived.source))
 
@@ -238,9 +265,17 @@ def _age(derived: DerivedField) -> str:
     Null for a birth after the event. (`least` passes over nulls, so it stands inside.)
     """
     birth, event = _date(derived), identifier(date_of(derived.at or ""))
-    not_yet = f"month({event}) * 100 + day({event}) < month({birth}) * 100 + day({birth})"
-    years = f"year({event}) - year({birth}) - ({not_yet})::INTEGER"
+    born, then = day_number(derived.source), day_number(derived.at or "")
+    years = f"({identifier(then)} - {identifier(born)}) // 10000"
     return f"CASE WHEN {birth} <= {event} THEN least({years}, {OLDEST}) END"
+
+
+def _year(field: str) -> str:
+    return f"({identifier(day_number(field))} // 10000)"
+
+
+def _month(field: str) -> str:
+    return f"({identifier(day_number(field))} // 100 % 100)"
 
 
 def _days(derived: DerivedField) -> str:
@@ -257,8 +292,8 @@ def _band(age: str) -> str:
     return f"list_extract([{listed}], ({age})::INTEGER // {BAND_YEARS} + 1)"
 
 
-def _financial_year(date: str) -> str:
-    first = f"(year({date}) - (month({date}) < 4)::INTEGER)"
+def _financial_year(field: str) -> str:
+    first = f"({_year(field)} - ({_month(field)} < 4)::INTEGER)"
     return f"{first} || '/' || lpad((({first} + 1) % 100)::VARCHAR, 2, '0')"
 
 
@@ -275,10 +310,10 @@ def _placed(field: str, form: str) -> str:
 FORMS: Final[Mapping[Derivation, Callable[[DerivedField], str]]] = {
     Derivation.AGE_YEARS: lambda derived: f"({_age(derived)})::SMALLINT",
     Derivation.AGE_BAND: lambda derived: _band(_age(derived)),
-    Derivation.YEAR: lambda derived: f"year({_date(derived)})::SMALLINT",
-    Derivation.MONTH_OF_YEAR: lambda derived: f"month({_date(derived)})::SMALLINT",
+    Derivation.YEAR: lambda derived: f"TRY_CAST({_year(derived.source)} AS SMALLINT)",
+    Derivation.MONTH_OF_YEAR: lambda derived: f"{_month(derived.source)}::SMALLINT",
     Derivation.MONTH: lambda derived: month_of(derived.source),
-    Derivation.FINANCIAL_YEAR: lambda derived: _financial_year(_date(derived)),
+    Derivation.FINANCIAL_YEAR: lambda derived: _financial_year(derived.source),
     Derivation.DATE: _date,
     Derivation.HOUR: lambda derived: f"hour({identifier(moment_of(derived.source))})::SMALLINT",
     Derivation.WEEKDAY: lambda derived: f"isodow({_date(derived)})::SMALLINT",

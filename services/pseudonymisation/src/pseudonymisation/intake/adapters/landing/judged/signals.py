@@ -53,17 +53,6 @@ class Signals:
         return f"CASE{''.join(cases)} END" if cases else "NULL::VARCHAR"
 
     @property
-    def silent(self) -> Iterator[str]:
-        """Return SQL that is true where a row as nearly all are says nothing; never null.
-
-        What clinical codes say is looked for with the void values (`coded`).
-        """
-        for name, words, expected in self.silence:
-            column = identifier(name)
-            found = is_one_of(column, words)
-            yield f"coalesce({'' if expected else 'NOT '}{found}, true)"
-
-    @property
     def silence(self) -> Iterator[tuple[str, tuple[str, ...], bool]]:
         """Give columns, words, and whether a value that says nothing is one of them or none."""
         for when in self._whens():

@@ -36,7 +36,9 @@ from pseudonymisation.intake.adapters.landing.judged.derivations import (
     UPPER_REASON,
     Derivations,
     Letter,
+    as_day_number,
     at_place,
+    day_number,
     home_of,
     month_of,
     normalised_postcode,
@@ -389,6 +391,8 @@ class Statement:
         if self.masking.fields:
             looked_at = ", ".join([*self._own, *map(_looked_at, self.masking.fields)])
             worked.append(f"{Masking.NAME}({looked_at}) AS {MASKED}")
+        days = self.derivations.days
+        worked += [f"{as_day_number(name)} AS {identifier(day_number(name))}" for name in days]
         return f"SELECT *, {', '.join(worked)} FROM ({self._normalised()})"
 
     def _sealed_values(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Placeholders for "unknown" as SQL: what stands in a cell and is no value (ruling 22).
+"""Placeholders for "unknown": what stands in a cell and is no value (ruling 22).
 
 Case does not count, nor what stands between letters and digits: `N/A`, `n.a.` and `Not known` are
 words of the list, `0000-00-00` and `yyy` are one character again and again.
@@ -6,18 +6,27 @@ words of the list, `0000-00-00` and `yyy` are one character again and again.
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import date
+from functools import cached_property
 from typing import Final
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from catalogue import CatalogueField, Check, ColumnType, Void
-from pseudonymisation.engine.session import identifier, literal
+from pseudonymisation.engine.session import literal
+from pseudonymisation.intake.adapters.landing.quotes import Mask
 
 BLANK: Final = r"[[:punct:][:space:]\x{a0}]"
 """Of which a cell that holds nothing else says nothing."""
-NEVER: Final = "false"
+NUMBER_DIGITS: Final = 10
 PIVOT: Final = date(1970, 1, 1)
 """Void dates lie before all usual ones, or behind them."""
+
+Test = Callable[[pa.Array], Mask]
+"""Says of texts that are there which are something."""
 
 
 class Voids:
@@ -35,61 +44,81 @@ class Voids:
         is_shaped = field.codes is not None or field.pattern is not None
         return field.class_ in self._void.classes or not is_shaped
 
-    def flags(self, columns: Sequence[str]) -> str:
-        """SQL of a list that says of each column whether a placeholder stands there, or null.
+    @cached_property
+    def _candidate(self) -> str:
+        # In upper case some letters outside ASCII are those of a word.
+        days = "|".join(day.isoformat() for day in self._void.dates) if self._void else ""
+        return rf"\A(?i:{self.among}|{days})\z|[^\x00-\x7f]"
 
-        One function over a list: an expression a column would take the engine a vector for each
-        of its parts, and be compiled as often.
+    def candidates(self, values: pa.Array) -> Mask:
+        """Say which values may be placeholders, whatever their column. Null is none.
+
+        The expression is long, and made again by each call: one call for many columns.
         """
-        words = self._void.words if self._void else ()
-        again = self._void.repeated_from if self._void else 0
-        bare = f"upper(regexp_replace(x, {literal(f'{BLANK}+')}, '', 'g'))"
-        test = (
-            f"y = '' OR {is_one_of('y', words)} OR (replace(y, left(y, 1), '') = ''"
-            f" AND (left(y, 1) = '0' OR length(y) >= {again}))"
-        )
-        values = ", ".join(map(identifier, columns))
-        return f"list_transform(list_transform([{values}], lambda x: {bare}), lambda y: {test})"
+        if self._void is None:
+            return np.zeros(len(values), dtype=np.bool_)
+        return mask_of(pc.match_substring_regex(values, self._candidate).fill_null(False))
 
-    def holds(self, field: CatalogueField, flag: str, shape: str | None) -> str:
-        """Return SQL that says whether a value is a placeholder, with `flag` of `flags`.
+    def test(self, field: CatalogueField, shape: str | None) -> Test | None:
+        """Give what says which candidates are placeholders; None of a column in which none can be.
 
-        Null where there is no value.
+        They are in normal form. `shape` is that of the column's values, where it has one.
         """
         if self._void is None or is_free(field):
-            return NEVER
-        column = identifier(field.name)
+            return None
         if field.check is Check.NHS_NUMBER:
-            # Ten times one digit is no word, but a wrong number; noughts are.
-            told = f"length({column}) < 10 OR regexp_full_match({column}, '[^0-9]*')"
-            return f"({flag} AND ({told} OR {is_one_of(column, self._numbers)}))"
+            return self._no_number
         if field.type is ColumnType.DATE:
-            dates = tuple(day.isoformat() for day in self._void.dates)
-            return f"({flag} OR {is_one_of(column, dates)})"
+            listed = pa.array([day.isoformat() for day in self._void.dates], pa.string())
+            return lambda values: (
+                self._placeholders(values) | mask_of(pc.is_in(values, value_set=listed))
+            )
         if self.is_key(field) or shape is None:
-            spoilt = [f"regexp_full_match({column}, {literal(f'(?i){p}')})" for p in self._patterns]
-            return f"({' OR '.join([flag, *spoilt])}{self._spared(field)})"
+            return lambda values: self._spoilt(values) & ~self._spared(values, field)
         # What fits a format is a value: NA is an ethnic category.
-        return f"({flag} AND NOT regexp_full_match({column}, {literal(shape)}))"
+        whole = rf"\A(?:{shape})\z"
+        return lambda values: (
+            self._placeholders(values) & ~mask_of(pc.match_substring_regex(values, whole))
+        )
 
-    def _spared(self, field: CatalogueField) -> str:
-        """SQL that takes a word out again that is a value in a column of this class."""
+    def _placeholders(self, values: pa.Array) -> Mask:
+        """Say which are a word of the list, noughts, or one character again and again."""
+        words = frozenset(self._void.words if self._void else ())
+        again = self._void.repeated_from if self._void else 0
+        bare = pc.utf8_upper(pc.replace_substring_regex(values, f"{BLANK}+", ""))
+        found = (
+            not text or text in words or _is_repeated(text, again) for text in bare.to_pylist()
+        )
+        return np.fromiter(found, np.bool_, len(values))
+
+    def _no_number(self, values: pa.Array) -> Mask:
+        """Ten times one digit is no word, but a wrong number; noughts are."""
+        told = mask_of(pc.less(pc.utf8_length(values), NUMBER_DIGITS))
+        told |= mask_of(pc.match_substring_regex(values, r"\A[^0-9]*\z"))
+        numbers = self._void.numbers if self._void else ()
+        told |= mask_of(pc.is_in(values, value_set=pa.array(numbers, pa.string())))
+        return told & self._placeholders(values)
+
+    def _spoilt(self, values: pa.Array) -> Mask:
+        found = self._placeholders(values)
+        for pattern in self._patterns:
+            found |= mask_of(pc.match_substring_regex(values, rf"(?i)\A(?:{pattern})\z"))
+        return found
+
+    def _spared(self, values: pa.Array, field: CatalogueField) -> Mask:
+        """Say which are words that are values in a column of this class."""
         words = self._void.spared.get(field.class_, ()) if self._void else ()
-        listed = ", ".join(map(literal, words))
-        return f") AND (upper({identifier(field.name)}) NOT IN ({listed})" if words else ""
+        return mask_of(pc.is_in(pc.utf8_upper(values), value_set=pa.array(words, pa.string())))
 
     @property
     def _patterns(self) -> tuple[str, ...]:
         return self._void.patterns if self._void else ()
 
     @property
-    def _numbers(self) -> tuple[str, ...]:
-        return self._void.numbers if self._void else ()
+    def among(self) -> str:
+        """An expression that a placeholder matches, whatever its case, if it is all of ASCII.
 
-    def among(self, unit: str) -> str:
-        """An expression that finds a placeholder among values, each between two units.
-
-        It may find more, and never less: whatever it finds is looked at closely.
+        Others may match it too: whatever does is looked at closely.
         """
         if self._void is None:
             return ""
@@ -100,20 +129,23 @@ class Voids:
             for character in string.digits[1:] + string.ascii_uppercase
         ]
         found = "|".join([*spaced, *repeated, *(f"(?:{p})" for p in self._patterns)])
-        return f"{unit}(?:{BLANK}+|{BLANK}*(?:{found}){BLANK}*){unit}"
-
-    def usual(self, column: str) -> str:
-        """SQL that is true for a date that is near none of the void ones, and for no date."""
-        early, late = self.around()
-        tests = [f"{column} > DATE {literal(early.isoformat())}"] if early else []
-        tests += [f"{column} < DATE {literal(late.isoformat())}"] if late else []
-        return f"coalesce({' AND '.join(tests)}, true)" if tests else "true"
+        return f"{BLANK}+|{BLANK}*(?:{found}){BLANK}*"
 
     def around(self) -> tuple[date | None, date | None]:
         """Give the last void date before all usual ones, and the first behind them."""
         listed = sorted(self._void.dates) if self._void else []
         before, behind = [d for d in listed if d < PIVOT], [d for d in listed if d >= PIVOT]
         return (before[-1] if before else None), (behind[0] if behind else None)
+
+
+def _is_repeated(text: str, again: int) -> bool:
+    return len(set(text)) == 1 and (text[0] == "0" or len(text) >= again)
+
+
+def mask_of(values: pa.Array) -> Mask:
+    """Give booleans without nulls as a mask."""
+    mask: Mask = values.to_numpy(zero_copy_only=False).astype(np.bool_)
+    return mask
 
 
 def is_free(field: CatalogueField) -> bool:

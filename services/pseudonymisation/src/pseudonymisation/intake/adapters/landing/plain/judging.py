@@ -4,7 +4,7 @@ A row is plain where nothing has to be asked of it. The judgement may be too str
 too lenient: what is not plain here is judged by the statement, rule by rule.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import Final
 
@@ -24,13 +24,9 @@ from catalogue import (
 )
 from pseudonymisation.engine.nhs_numbers import valid_numbers
 from pseudonymisation.intake.adapters.landing.judged.checks import has_shape, shape_of
-from pseudonymisation.intake.adapters.landing.judged.reading import (
-    DASHES,
-    SPACES,
-    TODAY,
-    Reading,
-    may_have_edges,
-)
+from pseudonymisation.intake.adapters.landing.judged.reading import TODAY, Reading
+from pseudonymisation.intake.adapters.landing.judged.values import DASHES, SPACES, normals_of
+from pseudonymisation.intake.adapters.landing.judged.voids import Test, mask_of
 from pseudonymisation.intake.adapters.landing.plain.forms import FIRST_DAY, LAST_DAY
 from pseudonymisation.intake.adapters.landing.quotes import Mask
 
@@ -39,9 +35,6 @@ EPOCH: Final = date(1970, 1, 1).toordinal()
 JUDGED: Final = frozenset({ColumnType.TEXT, ColumnType.DATE, ColumnType.TIME, *NUMBERS})
 COMPARED: Final = frozenset({ColumnType.DATE, *NUMBERS})
 
-Test = Callable[[pa.Array], Mask]
-"""Says of texts that are there which are not plain."""
-
 
 class NotPlain(Exception):
     """The rules of this file say something that is judged by the statement only."""
@@ -49,11 +42,11 @@ class NotPlain(Exception):
 
 def matches(pattern: str) -> Test:
     whole = rf"\A(?:{pattern})\z"
-    return lambda values: ~_mask(pc.match_substring_regex(values, whole))
+    return lambda values: ~mask_of(pc.match_substring_regex(values, whole))
 
 
 def finds(pattern: str) -> Test:
-    return lambda values: _mask(pc.match_substring_regex(values, pattern))
+    return lambda values: mask_of(pc.match_substring_regex(values, pattern))
 
 
 def one_of(words: Sequence[str], *, expected: bool) -> Test:
@@ -76,7 +69,7 @@ def among(codes: frozenset[str], *, expected: bool) -> Test:
 
 
 NOT_NORMAL: Final[Mapping[Normal, Test]] = {
-    Normal.UPPER: lambda values: _mask(pc.not_equal(pc.utf8_upper(values), values)),
+    Normal.UPPER: lambda values: mask_of(pc.not_equal(pc.utf8_upper(values), values)),
     Normal.NO_SPACES: finds(" "),
     Normal.NO_DOTS: finds(r"\."),
     Normal.NO_DASHES: finds(DASHES),
@@ -105,11 +98,6 @@ class Remembered:
 def _longer_than(length: int) -> Test:
     """Bytes are characters, or more."""
     return lambda values: pc.binary_length(values).to_numpy(zero_copy_only=False) > length
-
-
-def _mask(values: pa.Array) -> Mask:
-    mask: Mask = values.to_numpy(zero_copy_only=False).astype(np.bool_)
-    return mask
 
 
 class TextColumn:
@@ -194,12 +182,13 @@ class Judge:
         if field.codes is None or field.separator is not None:
             tests.append(_longer_than(field.length_max))
         looked_for = [f"\\A[{SPACES}]|[{SPACES}]\\z"] if may_have_edges(field) else []
-        if reading.is_key(field) and (spoilt := reading.voids.among("")):
-            looked_for.append(rf"(?i:\A(?:{spoilt})\z)")
+        if reading.is_key(field) and (spoilt := reading.voids.among):
+            # In upper case some other letters are those of a word.
+            looked_for += [rf"(?i:\A(?:{spoilt})\z)", r"[^\x00-\x7f]"]
         if looked_for:
             tests.append(finds("|".join(looked_for)))
         if may_have_edges(field):
-            tests += [NOT_NORMAL[normal] for normal in reading.normals_of(field)]
+            tests += [NOT_NORMAL[normal] for normal in normals_of(field, reading.rules)]
         coded, codes = reading.signals.coded
         if name in coded:
             tests.append(finds(rf"(?i)(?:\A|[^A-Z0-9]){codes}"))
@@ -240,9 +229,9 @@ class Judge:
         kind = pa.int64() if field.type is ColumnType.INTEGER else pa.float64()
         known = pc.if_else(pa.array(wrong), None, texts).cast(kind)
         if field.minimum is not None:
-            wrong |= _mask(pc.less(known, field.minimum).fill_null(False))
+            wrong |= mask_of(pc.less(known, field.minimum).fill_null(False))
         if field.maximum is not None:
-            wrong |= _mask(pc.greater(known, field.maximum).fill_null(False))
+            wrong |= mask_of(pc.greater(known, field.maximum).fill_null(False))
         return known.take(encoded.indices), _spread(wrong, encoded)
 
     @staticmethod
@@ -273,7 +262,7 @@ class Judge:
                     holds = pc.greater(value, than)
                 case Comparison.DIFFERS:
                     holds = pc.not_equal(value, than)
-            yield _mask(holds.fill_null(False))
+            yield mask_of(holds.fill_null(False))
 
     def _can_be_held(self, rule: Validity) -> bool:
         """Say whether the file has the columns of a rule.
@@ -307,6 +296,12 @@ class Judge:
                 return pa.scalar(self._reading.today)
             case name:
                 return typed[str(name)]
+
+
+def may_have_edges(field: CatalogueField) -> bool:
+    """Say whether what a value may be is open: of codes, numbers and postcodes it is listed."""
+    is_listed = field.codes is not None or field.check is not None
+    return field.type is ColumnType.TEXT and not is_listed
 
 
 def _is_text(field: CatalogueField) -> bool:

@@ -30,8 +30,10 @@ from pseudonymisation.intake.adapters.landing.judged.derivations import (
     Letter,
     at_place,
 )
-from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, SPACES, WITHHELD
+from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, WITHHELD
 from pseudonymisation.intake.adapters.landing.judged.statement import Statement
+from pseudonymisation.intake.adapters.landing.judged.values import SPACES
+from pseudonymisation.intake.adapters.landing.judged.voids import Test
 from pseudonymisation.intake.adapters.landing.organisations import MAP_ENTITY, TABLE
 from pseudonymisation.intake.adapters.landing.plain import forms
 from pseudonymisation.intake.adapters.landing.plain.judging import (
@@ -39,7 +41,6 @@ from pseudonymisation.intake.adapters.landing.plain.judging import (
     Judge,
     NotPlain,
     Remembered,
-    Test,
     among,
 )
 from pseudonymisation.intake.adapters.landing.plain.lines import LineReader
