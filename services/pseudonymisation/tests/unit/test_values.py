@@ -8,7 +8,7 @@ import pytest
 
 import catalogue
 from pseudonymisation.intake.adapters.landing.judged.signals import Signals
-from pseudonymisation.intake.adapters.landing.judged.values import REMEMBERED_MAX, Values
+from pseudonymisation.intake.adapters.landing.judged.values import REMEMBERED_MAX, ValueReader
 
 RULES, SUS = catalogue.load().intake_of(catalogue.load().get("SUS_APC"), date(2018, 6, 1))
 COLUMNS = [field.name for field in SUS.fields if field.name not in RULES.controls]
@@ -19,11 +19,11 @@ ODD = [
 ]
 
 
-def values() -> Values:
-    return Values(SUS, RULES, COLUMNS, Signals(RULES, SUS, COLUMNS).read)
+def values() -> ValueReader:
+    return ValueReader(SUS, RULES, COLUMNS, Signals(RULES, SUS, COLUMNS).read)
 
 
-def read(made: Values, rows) -> list[dict]:
+def read(made: ValueReader, rows) -> list[dict]:
     columns = [pa.array(list(column), pa.string()) for column in zip(*rows, strict=True)]
     return made(*columns).to_pylist()
 
@@ -32,7 +32,9 @@ def one(column: str, value: str) -> tuple[str | None, str | None]:
     """What becomes of a value, and what is said of it."""
     place = COLUMNS.index(column)
     (row,) = read(values(), [[value if name == column else None for name in COLUMNS]])
-    return row[Values.value(place)], row[Values.VOIDS] and row[Values.VOIDS].split(":")[1]
+    return row[ValueReader.value(place)], row[ValueReader.VOIDS] and row[ValueReader.VOIDS].split(
+        ":"
+    )[1]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ from pseudonymisation.intake.adapters.landing.judged.statement import (
     Statement,
     parquet_key_name,
 )
-from pseudonymisation.intake.adapters.landing.judged.values import Values
+from pseudonymisation.intake.adapters.landing.judged.values import ValueReader
 from pseudonymisation.intake.adapters.landing.merging import Merge
 from pseudonymisation.intake.adapters.landing.organisations import Organisations
 from pseudonymisation.intake.adapters.landing.plain.judging import NotPlain
@@ -329,7 +329,7 @@ def _register(
     text = "VARCHAR"
     cells, values = len(statement.sealing.cells), statement.reading.values
     functions: list[tuple[str, Callable[..., pa.Array], list[Any], str]] = [
-        (Values.NAME, values, [text] * len(statement.columns), values.returns),
+        (ValueReader.NAME, values, [text] * len(statement.columns), values.returns),
         (Sealing.NAME, statement.sealing, [text] * (cells + 2), statement.sealing.returns),
         (
             Quarantine.NAME,

@@ -33,7 +33,7 @@ from pseudonymisation.intake.adapters.landing.judged.checks import (
     valid_of,
 )
 from pseudonymisation.intake.adapters.landing.judged.signals import LEFT_IN, UNKNOWN, Signals
-from pseudonymisation.intake.adapters.landing.judged.values import Values
+from pseudonymisation.intake.adapters.landing.judged.values import ValueReader
 from pseudonymisation.intake.adapters.landing.judged.voids import Voids
 
 READ: Final = "read__values"
@@ -100,7 +100,7 @@ class Reading:
             today=today,
         )
         self.signals = Signals(rules, data_set, columns)
-        self.values = Values(data_set, rules, columns, self.signals.read)
+        self.values = ValueReader(data_set, rules, columns, self.signals.read)
 
     def rows(self, records: str) -> str:
         """Return the kept rows: values in normal form, dates, `identity_withheld`, findings.
@@ -118,20 +118,22 @@ class Reading:
     def _read(self, records: str) -> str:
         """Bring values into their normal form, without placeholders, and read dates."""
         came = [f"{identifier(name)} AS {identifier(_as_came(name))}" for name in self._columns]
-        call = f"{Values.NAME}({', '.join(map(identifier, self._columns))})"
+        call = f"{ValueReader.NAME}({', '.join(map(identifier, self._columns))})"
         called = f"SELECT line, {', '.join(came)}, {call} AS {READ} FROM {records}"
         made = [
             *(identifier(_as_came(name)) for name in self._columns),
             *(
-                f"{READ}.{Values.value(place)} AS {identifier(name)}"
+                f"{READ}.{ValueReader.value(place)} AS {identifier(name)}"
                 for place, name in enumerate(self._columns)
             ),
             *(
-                f"{READ}.{Values.valid(place)} AS {identifier(valid_of(self._columns[place]))}"
+                f"{READ}.{ValueReader.valid(place)} AS {identifier(valid_of(self._columns[place]))}"
                 for place in self.values.numbers
             ),
         ]
-        values = f"SELECT line, {', '.join(made)}, {READ}.{Values.VOIDS} AS {VOIDS} FROM ({called})"
+        values = (
+            f"SELECT line, {', '.join(made)}, {READ}.{ValueReader.VOIDS} AS {VOIDS} FROM ({called})"
+        )
         typed = [f"{self._as_date(name)} AS {identifier(date_of(name))}" for name in self._dates]
         typed += [f"{_as_moment(f)} AS {identifier(moment_of(f.name))}" for f in self._moments]
         return f"SELECT {', '.join(['*', *typed])} FROM ({values})"

@@ -56,7 +56,7 @@ class _Read(NamedTuple):
     void: Mask
 
 
-class Values:
+class ValueReader:
     """The function `read_values(column, …)` of a landing session; called from several threads."""
 
     NAME: Final = "read_values"
