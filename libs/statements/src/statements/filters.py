@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.texts import Scanned
 from statements.form import CLOSED, Form
 
-COLUMN = r"^[0-9_]*[A-Za-z][A-Za-z0-9_]*$"
+COLUMN = r"^(?:[A-Z][A-Za-z0-9_]*\.)?[0-9_]*[A-Za-z][A-Za-z0-9_]*$"
+"""A column of a group is read, with its group before it, so that its filter is refused by name."""
 VALUE = r"^[^\x00-\x1f\x7f]+$"
 FILTERS_MAX, VALUES_MAX = 20, 1000
 NUMBER_MAX = 1_000_000_000

@@ -736,6 +736,8 @@ class Evaluation:
             tells = {"as_is", "derived"} & set(column.get("treatments", []))
             if name not in known:
                 found.add(("FILTER_COLUMN_UNKNOWN", name))
+            elif entry["joined"]:
+                found.add(("FILTER_OVER_GROUPS", name))
             elif (
                 listed.get(name) not in ("as_is", "derived")
                 or not tells

@@ -479,6 +479,15 @@ BREAKS = [
         f"{LINE}/filters/0/column",
         lambda: with_filters({"column": "Local_Patient_ID", "any_of": ["L1"]}),
     ),
+    (
+        "FILTER_OVER_GROUPS",
+        f"{LINE}/filters/0/column",
+        lambda: edited(
+            [7, "lines", 0, "filters"],
+            [{"column": "Referrals.Gender", "any_of": ["1"]}],
+            with_groups(),
+        ),
+    ),
     ("FILTER_EMPTY", f"{LINE}/filters/0", lambda: with_filters({"column": "Sex"})),
     (
         "FILTER_UNSUITABLE",

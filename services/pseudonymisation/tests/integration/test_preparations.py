@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
+import catalogue
 from common.audit import RecordNotAsLogged
 from common.errors import NoEdition, Refused
 from common.ids import digest_of, new_id
@@ -21,6 +22,7 @@ from common.replacement import State as Replacement
 from common.security.keys import PERMIT, Signer, generate_jwk, issue
 from pseudonymisation.engine.errors import KeyDestroyed
 from pseudonymisation.preparations.adapters import preparation
+from pseudonymisation.preparations.domain import permit as permits
 from pseudonymisation.preparations.domain.errors import (
     CatalogueUnknown,
     DomainClosed,
@@ -247,6 +249,22 @@ def test_what_identifies_is_not_filtered_by_whatever_the_permit_says(sqlite_have
         put(sqlite_haven, request, claims)
 
     assert [(r.code, r.subject) for r in refused.value.refusals] == [(code, one["column"])]
+
+
+def test_rows_of_several_groups_are_not_filtered(sqlite_haven):
+    named = "Referrals.Priority_Type"
+    claims = sqlite_haven.claims(
+        sqlite_haven.request(),
+        fields=[{"name": named, "treatment": "as_is"}],
+        filters=[{"column": named, "any_of": ["1"]}],
+    )
+
+    with pytest.raises(Refused) as refused:
+        permits.require_releasable(
+            permits.read(claims), catalogue.load().get("CSDS"), on=sqlite_haven.clock.now().date()
+        )
+
+    assert [(r.code, r.subject) for r in refused.value.refusals] == [("FILTER_NOT_ALLOWED", named)]
 
 
 def test_a_filter_that_is_not_in_the_request_is_not_permitted_and_the_other_way_round(sqlite_haven):

@@ -425,6 +425,20 @@ def test_a_row_of_a_group_is_counted_once(world, in_groups, measure, column, exp
     assert codes(world, asked((column,), measure=measure)) == expected
 
 
+def test_rows_of_a_data_set_of_groups_are_not_filtered(world, line, in_groups):
+    """Of the line and of a request alike, and before it is asked whether the line lists it."""
+    one = {"column": "People.Town", "any_of": ["X"]}
+    question = asked(("People.Town",), measure="Visits.records") | {"filters": [one]}
+
+    assert codes(world, question) == {("FILTER_OVER_GROUPS", "People.Town")}
+
+    line["filters"] = [one]
+
+    assert codes(world, asked(("People.Town",), measure="Visits.records")) == {
+        ("FILTER_OVER_GROUPS", "People.Town")
+    }
+
+
 def test_measures_of_one_table_are_of_one_group(world, in_groups):
     question = asked(("People.Town",), measure="Visits.records")
     question["table"]["further_measures"] = ["People.records"]

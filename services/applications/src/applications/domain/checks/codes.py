@@ -59,6 +59,7 @@ CODES: Mapping[str, str] = {
     "FILTER_COLUMN_NOT_LISTED": "a filter is on a column that the line lists as it is or derived",
     "FILTER_COLUMN_UNKNOWN": "a filter is on a column of the data set",
     "FILTER_EMPTY": "a filter asks for a value, or for a range that is not empty",
+    "FILTER_OVER_GROUPS": "no filter is on a data set that is supplied as several groups",
     "FILTER_TWICE": "a column has one filter in a line",
     "FILTER_UNSUITABLE": "a number is filtered by bounds, everything else by a list",
     "FLOW_NOT_BETWEEN_PARTIES": "every flow is between parties, or with the Body",

@@ -5,7 +5,7 @@ what the permit says and nothing besides, and refuses what its own catalogue nev
 whatever a permit says (domain.md R03).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -75,16 +75,22 @@ def require_releasable(permit: Permit, data_set: DataSet, *, on: date) -> None:
         elif field.treatment not in column.treatments:
             detail = f"The catalogue does not allow the field as {field.treatment}."
             refusals.append(Refusal("FORM_NOT_ALLOWED", detail, field.name))
-    for one in permit.filters:
-        allowed = filterable(data_set, one.column)
-        if allowed is None:
-            detail = "Rows are not filtered by this column."
-            refusals.append(Refusal("FORM_NOT_ALLOWED", detail, one.column))
-        elif allowed.problem(one.any_of, one.at_least, one.at_most) is not None:
-            detail = "The column has no such values."
-            refusals.append(Refusal("FILTER_NOT_ALLOWED", detail, one.column))
+    refusals += _of_filters(permit, data_set)
     if refusals:
         raise Refused("The catalogue does not allow all requested fields.", refusals)
+
+
+def _of_filters(permit: Permit, data_set: DataSet) -> Iterator[Refusal]:
+    for one in permit.filters:
+        allowed = filterable(data_set, one.column)
+        if data_set.groups:
+            detail = "Rows of several groups are not filtered."
+            yield Refusal("FILTER_NOT_ALLOWED", detail, one.column)
+        elif allowed is None:
+            detail = "Rows are not filtered by this column."
+            yield Refusal("FORM_NOT_ALLOWED", detail, one.column)
+        elif allowed.problem(one.any_of, one.at_least, one.at_most) is not None:
+            yield Refusal("FILTER_NOT_ALLOWED", "The column has no such values.", one.column)
 
 
 def _has_route(permit: Permit, data_set: DataSet, on: date) -> bool:

@@ -55,6 +55,9 @@ def _misplaced(one: RowFilter, case: LineCase, data_set: DataSetFacts) -> Iterat
     column, listed = data_set.columns.get(one.column), case.line.fields.get(one.column)
     if column is None:
         yield refusal(Code.FILTER_COLUMN_UNKNOWN, "The data set has no such column.", one.column)
+    elif data_set.joined:
+        detail = "Rows of several groups are not filtered: those of one say nothing of another's."
+        yield refusal(Code.FILTER_OVER_GROUPS, detail, one.column)
     elif listed is None:
         detail = "The line does not list the column that rows are to be filtered by."
         yield refusal(Code.FILTER_COLUMN_NOT_IN_DSA, detail, one.column)

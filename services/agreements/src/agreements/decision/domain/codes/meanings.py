@@ -128,6 +128,11 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Name a column that the catalogue has, or leave the filter out.",
         "DARS Standard 3, Data Minimisation: filters are geographic, demographic and clinical",
     ),
+    Code.FILTER_OVER_GROUPS: Meaning(
+        "No filter is on a data set that is supplied as several groups",
+        "Leave the filter out, and ask for fewer groups, columns or months.",
+        "A row of one group says nothing of the rows of another",
+    ),
     Code.FILTER_COLUMN_NOT_IN_DSA: Meaning(
         "Every filter is on a column that the line lists as it is or derived",
         "Filter by a column that the line lists in such a form, or amend the line.",

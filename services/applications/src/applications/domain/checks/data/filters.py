@@ -40,6 +40,12 @@ def _of(line: LineAnswer, one: WantedFilter, data_set: DataSet, at: str) -> Iter
     if one.column not in data_set.releasables:
         detail = f"{data_set.data_set} {data_set.version} has no column {one.column}."
         yield refuse("FILTER_COLUMN_UNKNOWN", 7, f"{at}/column", detail)
+    elif data_set.groups:
+        detail = (
+            f"{data_set.data_set} is supplied as several groups, and a row of one says nothing of"
+            " the rows of another. Leave the filter out, or ask for fewer groups or columns."
+        )
+        yield refuse("FILTER_OVER_GROUPS", 7, f"{at}/column", detail)
     elif allowed is None or listed.get(one.column) not in TELLING:
         detail = (
             f"Line {line.number} does not list {one.column} in a form that rows can be filtered by;"
