@@ -69,7 +69,7 @@ def test_a_newer_list_takes_the_place_of_an_older_and_an_older_says_nothing(seed
     assert imported(seeded, older, "2023-12-01").json()["changed"] == 1
     [item] = assurance(seeded, CSU)["items"]
     assert (item["status"], item["seen_on"]) == ("APPROACHING_STANDARDS", "2023-12-01")
-    assert len(seeded.pauses) == 5
+    assert len(seeded.pauses) == 4
 
 
 def test_what_the_body_reviewed_stays_reviewed_when_a_list_comes(seeded):
@@ -256,7 +256,7 @@ def test_a_publication_may_be_corrected(seeded):
     assert seeded.get(path, Role.SERVICE_DISSEMINATION).json()["items"] == [
         corrected.json() | {"not_as_sealed": []}
     ]
-    assert len(seeded.pauses) == 4
+    assert len(seeded.pauses) == 3
 
 
 def test_every_recording_is_answered_after_the_longest_lease(seeded):
