@@ -13,6 +13,7 @@ from sqlmodel import Session
 from common.ids import digest_of, new_id
 from pseudonymisation.preparations.use_cases.preparations import get
 from services.pseudonymisation.tests.haven import world
+from services.pseudonymisation.tests.integration.test_tables import SEX, ask, cells_of
 from services.pseudonymisation.tests.landed import day
 
 UPHELD = {"opt_out": {"applied": True, "list_age_days_max": 7}}
@@ -180,3 +181,43 @@ def test_by_a_check_who_left_and_came_hides_the_rest(haven):
     haven.check([BEN, DAN], editions=[second])
 
     assert beside(haven, haven.prepare(**BY_CHECK)) == []
+
+
+KINDS = {
+    "table and table": (True, True),
+    "extract and table": (False, True),
+    "table and extract": (True, False),
+}
+
+
+def made(haven, *, is_table, **more):
+    if is_table:
+        return ask(haven, SEX, disclosure="exact", **UPHELD, **more)
+    return haven.prepare(**UPHELD, **more)
+
+
+@pytest.mark.scenario("R13")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("after", "tells"),
+    [((ANN, BEN, CAT), True), ((ANN, BEN, CAT, DAN), True), ((ANN, BEN, DAN), False)],
+)
+def test_a_table_is_held_against_what_was_made_of_other_editions_too(haven, kind, after, tells):
+    """Whoever knows that a month was only corrected or added to subtracts the two.
+
+    Guard: `TableEngine._files`, `SqlPreparations.beside`.
+    """
+    one, other = KINDS[kind]
+    edition = haven.land(rows(ANN, BEN, CAT))
+    haven.opt_out([FAY], on=date(2018, 5, 27), digest=OLDER)
+    earlier = made(haven, is_table=one)
+    haven.opt_out([FAY, ANN], on=date(2018, 5, 28), digest=NEWER)
+    land_anew(haven, rows(*after))
+
+    later = made(haven, is_table=other)
+
+    assert beside(haven, later) == ([("2018-04", str(edition))] if tells else [])
+    if one and other and after == (ANN, BEN, CAT):
+        # The attack: the records of the month are the same, and one person is gone.
+        assert cells_of(haven, earlier)[("Total",)] == "3"
+        assert cells_of(haven, later)[("Total",)] == "2"

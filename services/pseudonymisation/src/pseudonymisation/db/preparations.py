@@ -89,8 +89,7 @@ class SqlPreparations:
         return [
             one
             for one in found
-            if one.permit.table is None
-            and one.permit.bridge is None
+            if one.permit.bridge is None
             and one.permit.opt_out.applied
             and one.permit.line.data_set == permit.line.data_set
             and not set(one.permit.periods).isdisjoint(permit.periods)

@@ -150,11 +150,17 @@ class DuckDbExtractEngine:
                         limits=self._limits,
                     )
                 )
-                beside = tuple(self._standing_beside(work, landed, Workspace(spill, self._limits)))
+                beside = self.standing_beside(work, landed, spill)
                 outcome = replace(outcome, standing_beside=beside)
             if CSV in work.permit.formats:
                 write_csv(parquet, target=csv, scratch=spill, limits=self._limits)
         return PreparedFiles(outcome, {PARQUET: parquet, CSV: csv})
+
+    def standing_beside(
+        self, work: ExtractOrder, landed: AtHand, spill: Path
+    ) -> tuple[StandingEdition, ...]:
+        """Name the editions of others beside which this file, of records or a table, betrays."""
+        return tuple(self._standing_beside(work, landed, Workspace(spill, self._limits)))
 
     def _standing_beside(
         self, work: ExtractOrder, landed: AtHand, place: Workspace
@@ -173,7 +179,10 @@ class DuckDbExtractEngine:
                     )
                     if not current:
                         continue  # the provider's rows are gone, all of them
-                    is_known = key is not None and other.upheld is not None
+                    # Rows of a group that are cut by what they belong to are not compared.
+                    is_known = (
+                        key is not None and other.upheld is not None and not _is_joined(work, other)
+                    )
                     if not is_known or self._stands_still(
                         other,
                         (edition, key or b""),
@@ -278,6 +287,13 @@ class DuckDbExtractEngine:
                 and treatments[f.name] is not Treatment.PSEUDONYM
             ),
         )
+
+
+def _is_joined(work: ExtractOrder, other: OtherExtract) -> bool:
+    """Say whether either is a table of a group, whose rows other groups' columns may choose."""
+    return work.whole is not None and (
+        work.permit.table is not None or other.permit.table is not None
+    )
 
 
 def other_of(data_set: DataSet, linked: Sequence[str]) -> Other | None:

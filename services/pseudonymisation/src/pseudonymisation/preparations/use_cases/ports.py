@@ -63,9 +63,9 @@ class Preparations(Protocol):
         """Say whether a bridging file between two domains was made, or is being made."""
 
     def beside(self, permit: Permit) -> Sequence[Preparation]:
-        """Return those of records, opt-outs upheld, that lie in its environment or may come to.
+        """Return those, opt-outs upheld, that lie in its environment or may come to.
 
-        Of the same data set, in whatever agreement, and of none of its own extract.
+        Records and tables of the same data set, in whatever agreement, and none of its own extract.
         """
 
     def named_objects(self) -> set[str]: ...

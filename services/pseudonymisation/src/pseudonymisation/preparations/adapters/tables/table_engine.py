@@ -158,6 +158,7 @@ class TableEngine:
                     )
                     outcomes.append(of_one)
                 _require_nothing_across(work, table, measures, made, rule)
+                beside_others = self._records.standing_beside(work, landed, place / "spill")
             own, done = work.permit.extract_id, made[table.measure]
             done = together(made, title=title, own=own) if len(made) > 1 else done
             done = noted(work, table, done)
@@ -179,6 +180,7 @@ class TableEngine:
             rows=done.rows,
             table=attested(work, table, rule, done),
             assumed={} if table.disclosure == "exact" else assumed_of(rule),
+            standing_beside=beside_others,
         )
         return PreparedFiles(said, files, shown=done.shown)
 
