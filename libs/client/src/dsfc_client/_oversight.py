@@ -64,6 +64,19 @@ class OptOutWaiver(Wire):
     state: str
 
 
+class InternalInstruction(Wire):
+    """What two roles of the Body sign in place of a contract, for one agreement of its own."""
+
+    id: UUID
+    reference: str
+    agreement: str
+    valid_from: date
+    valid_to: date
+    missing: tuple[str, ...]
+    """Roles that have not signed."""
+    withdrawn_at: datetime | None = None
+
+
 class Collected(Wire):
     """Whether a data set may be taken in on a day."""
 
@@ -177,3 +190,23 @@ class Oversight(Service):
     def opt_out_waivers(self) -> Iterator[OptOutWaiver]:
         """List the letters that are on record."""
         return self.pages("/v1/opt-out-waivers", OptOutWaiver)
+
+    def record_internal_instruction(self, body: Json) -> InternalInstruction:
+        """Record an instruction of the Body, for two people of two roles to sign."""
+        return InternalInstruction.model_validate(self.post("/v1/internal-instructions", body))
+
+    def sign_internal_instruction(self, instruction_id: UUID | str) -> InternalInstruction:
+        """Sign it in the role of one's token; the other role is another person's."""
+        path = f"/v1/internal-instructions/{instruction_id}/signature"
+        return InternalInstruction.model_validate(self.post(path))
+
+    def withdraw_internal_instruction(
+        self, instruction_id: UUID | str, reason: str
+    ) -> InternalInstruction:
+        """Withdraw it: nothing is given by it any more."""
+        path = f"/v1/internal-instructions/{instruction_id}/withdrawal"
+        return InternalInstruction.model_validate(self.post(path, {"reason": reason}))
+
+    def internal_instructions(self) -> Iterator[InternalInstruction]:
+        """List the internal instructions that are on record."""
+        return self.pages("/v1/internal-instructions", InternalInstruction)

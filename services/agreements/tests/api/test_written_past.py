@@ -71,6 +71,7 @@ SHOWN = {
     "/v1/directions": {"direction"},
     "/v1/directions/data-sets/{data_set}": {"direction"},
     "/v1/opt-out-waivers": {"opt_out_waiver"},
+    "/v1/internal-instructions": {"internal_instruction"},
     "/v1/staff-records": {"staff_record"},
     "/v1/staff-records/{subject}/clearance": {"staff_record"},
     "/v1/audits": {"audit"},

@@ -16,11 +16,7 @@ from sqlmodel import Session, col
 from agreements.db import written
 from agreements.db.agreements import SqlAgreements, party_to
 from agreements.db.decisions.holdings import AsSealed, SqlHoldings, none_is_known
-from agreements.db.destruction.tables import (
-    DestroyedFileRow,
-    DestructionAcceptanceRow,
-    DestructionCertificateRow,
-)
+from agreements.db.destruction import tables as destruction
 from agreements.db.epoch import await_others, instant, stamp
 from agreements.db.events import enqueue
 from agreements.db.flows.files import SqlDataSetFiles, SqlFlowFiles, SqlLocalFlows
@@ -68,6 +64,7 @@ from agreements.records.domain.issuing.batch import AgreementBatch
 from agreements.records.domain.issuing.template import AgreementTemplate
 from agreements.records.domain.oversight.audits import Audit
 from agreements.records.domain.oversight.directions import Direction
+from agreements.records.domain.oversight.instructions import InternalInstruction
 from agreements.records.domain.oversight.lapses import LapseWarning
 from agreements.records.domain.oversight.staff import StaffRecord
 from agreements.records.domain.oversight.waivers import OptOutWaiver
@@ -392,15 +389,15 @@ class SqlTransaction:
 
     @cached_property
     def certificates(self) -> SqlFacts[Certificate]:
-        return SqlFacts(self.session, DestructionCertificateRow, Certificate)
+        return SqlFacts(self.session, destruction.DestructionCertificateRow, Certificate)
 
     @cached_property
     def acceptances(self) -> SqlFacts[Acceptance]:
-        return SqlFacts(self.session, DestructionAcceptanceRow, Acceptance)
+        return SqlFacts(self.session, destruction.DestructionAcceptanceRow, Acceptance)
 
     @cached_property
     def destroyed_files(self) -> SqlFacts[DestroyedFile]:
-        return SqlFacts(self.session, DestroyedFileRow, DestroyedFile)
+        return SqlFacts(self.session, destruction.DestroyedFileRow, DestroyedFile)
 
     @cached_property
     def templates(self) -> SqlFacts[AgreementTemplate]:
@@ -425,6 +422,10 @@ class SqlTransaction:
     @cached_property
     def directions(self) -> SqlFacts[Direction]:
         return SqlFacts(self.session, oversight.DirectionRow, Direction)
+
+    @cached_property
+    def internal_instructions(self) -> SqlFacts[InternalInstruction]:
+        return SqlFacts(self.session, oversight.InternalInstructionRow, InternalInstruction)
 
     @cached_property
     def opt_out_waivers(self) -> SqlFacts[OptOutWaiver]:

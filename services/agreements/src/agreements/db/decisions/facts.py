@@ -22,7 +22,7 @@ from agreements.db.flows import files as flow_files
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
 from agreements.db.imports import import_of
 from agreements.db.maps import map_of
-from agreements.db.oversight.tables import OptOutWaiverRow
+from agreements.db.oversight.tables import InternalInstructionRow, OptOutWaiverRow
 from agreements.db.parties.tables import (
     DomainTransferRow,
     ListedEnvironmentRow,
@@ -70,6 +70,7 @@ from agreements.records.domain.hold import HeldLine, Hold
 from agreements.records.domain.lists.imports import Import, ImportKind
 from agreements.records.domain.lists.layouts.maps import MapKind
 from agreements.records.domain.lists.undoing import Undo
+from agreements.records.domain.oversight.instructions import InternalInstruction
 from agreements.records.domain.oversight.waivers import OptOutWaiver
 from agreements.records.domain.parties.assurance import Assurance
 from agreements.records.domain.parties.codes import OF_ANOTHER
@@ -265,6 +266,7 @@ class _Loader:
             ),
             catalogue=flow_files.with_flows(catalogue.load(), lines, self._about, self),
             recalls=tuple(to_fact(Recall, row) for row in self._rows(RecallRow)),
+            instructions=self._about(InternalInstructionRow, InternalInstruction, [name]),
             waivers=tuple(to_fact(OptOutWaiver, row) for row in self._rows(OptOutWaiverRow)),
             domain_transfers=()
             if agreement is None

@@ -106,9 +106,31 @@ class OptOutWaiverRow(Versioned, table=True):
     reason: str | None = None
 
 
+class InternalInstructionRow(Versioned, table=True):
+    """What two roles of the Body sign in place of a contract, for one agreement."""
+
+    __tablename__ = "internal_instruction"
+    __table_args__ = (one_current("uq_internal_instruction_current", "reference"),)
+
+    reference: str = Field(index=True)
+    agreement: str = Field(index=True)
+    valid_from: date
+    valid_to: date
+    document_digest: str
+    recorded_by: str
+    manager_signed_by: str | None = None
+    manager_signed_at: datetime | None = None
+    approver_signed_by: str | None = None
+    approver_signed_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str | None = None
+    reason: str | None = None
+
+
 __all__ = [
     "AuditRow",
     "DirectionRow",
+    "InternalInstructionRow",
     "LapseWarningRow",
     "OptOutWaiverRow",
     "StaffRecordRow",

@@ -30,6 +30,7 @@ from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
 from agreements.db.oversight.tables import (
     AuditRow,
     DirectionRow,
+    InternalInstructionRow,
     LapseWarningRow,
     OptOutWaiverRow,
     StaffRecordRow,
@@ -140,6 +141,7 @@ SEALED: Mapping[type[t.Row], Sealed] = {
         Sealed(AuditRow, "reference"),
         Sealed(DirectionRow, None),
         Sealed(OptOutWaiverRow, None),
+        Sealed(InternalInstructionRow, "agreement"),
         Sealed(LapseWarningRow, "subject_id"),
     )
 }

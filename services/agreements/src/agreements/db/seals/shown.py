@@ -24,6 +24,7 @@ from agreements.records.domain.lists.maps import MapSnapshot
 from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.oversight.audits import Audit
 from agreements.records.domain.oversight.directions import CollectedUnder, Direction
+from agreements.records.domain.oversight.instructions import InternalInstruction
 from agreements.records.domain.oversight.lapses import LapseWarning
 from agreements.records.domain.oversight.staff import StaffRecord
 from agreements.records.domain.oversight.waivers import OptOutWaiver
@@ -125,6 +126,7 @@ REGISTERS: Mapping[type[object], Registers] = {
     Direction: lambda _: [SealedRegister("direction")],
     CollectedUnder: lambda _: [SealedRegister("direction")],
     OptOutWaiver: lambda _: [SealedRegister("opt_out_waiver")],
+    InternalInstruction: lambda one: [SealedRegister("internal_instruction", one.agreement)],
     Audit: lambda audit: [SealedRegister("audit", audit.reference)],
     LapseWarning: lambda warning: [SealedRegister("lapse_warning", warning.subject_id)],
     LocalFlow: lambda flow: [SealedRegister("local_flow", flow.digest)],

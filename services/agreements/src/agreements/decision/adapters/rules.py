@@ -105,6 +105,10 @@ class RegisterRow(RuleRow):
     kind: EnvironmentKind
 
 
+class InstructionRow(RuleRow):
+    organisation: str
+
+
 class ScanRow(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -137,7 +141,7 @@ def load() -> domain.Rules:
     """Read all rules once. Raises pydantic.ValidationError where a file is not what it must be."""
     names = (
         "vocabulary", "ceilings", "opt_outs", "list_ages", "powers", "section_251",
-        "publications", "leases", "standing_orders", "registers",
+        "publications", "leases", "standing_orders", "registers", "instructions",
     )  # fmt: skip
     content = {name: _read(name) for name in names}
     bases = legal_bases.load()
@@ -157,6 +161,7 @@ def load() -> domain.Rules:
         leases=_rows(content["leases"], LeaseRow, domain.LeaseRule),
         orders=_rows(content["standing_orders"], OrderRow, domain.OrderRule),
         registers=_rows(content["registers"], RegisterRow, domain.RegisterRule),
+        instructed=_rows(content["instructions"], InstructionRow, domain.InstructionRule),
         bases=bases,
         caps=caps,
         uses=uses,

@@ -16,6 +16,7 @@ from agreements.decision.domain.organisations_on_day import OrganisationsOnDay
 from agreements.decision.domain.rules import Rules
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
+from agreements.records.domain.oversight.instructions import InternalInstruction
 from agreements.records.domain.oversight.waivers import OptOutWaiver
 from agreements.records.domain.parties.assurance import Assurance, AssuranceRules
 from agreements.records.domain.parties.codes import NO_RULES, CodeRules
@@ -89,6 +90,8 @@ class AgreementFacts:
     """What the haven took back: what was made with it is void."""
     waivers: tuple[OptOutWaiver, ...] = ()
     """Letters that are on record, whatever became of them: by which opt-outs are not upheld."""
+    instructions: tuple[InternalInstruction, ...] = ()
+    """Of the Body, where it is a controller: for this agreement, whatever became of them."""
     domain_transfers: tuple[DomainTransfer, ...] = ()
     """Of the agreement's pseudonym domains: which go on in which environment (docs/adr/0163)."""
     alternatives: tuple["Alternative", ...] = ()

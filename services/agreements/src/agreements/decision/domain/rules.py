@@ -133,6 +133,13 @@ class RegisterRule(Dated):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionRule(Dated):
+    """Who has an internal instruction in place of a contract with itself (ruling 14)."""
+
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanRule:
     """A way of looking for personal data in texts and codes (domain.md 8.6)."""
 
@@ -176,6 +183,7 @@ class Rules:
     leases: tuple[LeaseRule, ...]
     orders: tuple[OrderRule, ...]
     registers: tuple[RegisterRule, ...]
+    instructed: tuple[InstructionRule, ...]
     bases: LegalBases
     caps: Caps
     """What columns of a line may not tell together (domain.md 8.3)."""
@@ -238,6 +246,10 @@ class Rules:
     def is_registered(self, day: date, kind: str) -> bool:
         """Say whether an environment of the kind has to be listed on the day."""
         return any(r.kind == kind and r.holds_on(day) for r in self.registers)
+
+    def is_instructed(self, day: date, organisation: str) -> bool:
+        """Say whether a controller has an internal instruction in place of a contract."""
+        return any(r.organisation == organisation and r.holds_on(day) for r in self.instructed)
 
     def longest_lease_seconds(self) -> float:
         """Return the longest of any day: what a command that removes permission waits for."""

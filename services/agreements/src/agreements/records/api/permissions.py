@@ -163,6 +163,11 @@ PUBLISH_REGISTER = Permission(
     frozenset({Role.REGISTER_PUBLISHER}),
     "Publish an edition of the relationships, and the days on which data sets were published",
 )
+SIGN_INSTRUCTION = Permission(
+    "internal-instructions:sign",
+    frozenset({Role.CONTRACT_MANAGER, Role.DARS_APPROVER}),
+    "Record, sign or withdraw an internal instruction of the Body; two people of two roles sign",
+)
 READ_FACTS = Permission(
     "facts:read",
     BODY_STAFF | SERVICES | PARTIES,

@@ -33,6 +33,7 @@ from agreements.records.domain.lists.register import RelationshipEdition
 from agreements.records.domain.lists.undoing import Undo
 from agreements.records.domain.oversight.audits import Audit
 from agreements.records.domain.oversight.directions import Direction
+from agreements.records.domain.oversight.instructions import InternalInstruction
 from agreements.records.domain.oversight.lapses import LapseWarning, WarningRule, YearlyAuditRule
 from agreements.records.domain.oversight.staff import StaffRecord, StaffRequirement
 from agreements.records.domain.oversight.waivers import OptOutWaiver
@@ -358,6 +359,9 @@ class Transaction(Protocol):
     def audits(self) -> FactStore[Audit]: ...
     @property
     def directions(self) -> FactStore[Direction]: ...
+
+    @property
+    def internal_instructions(self) -> FactStore[InternalInstruction]: ...
 
     @property
     def opt_out_waivers(self) -> FactStore[OptOutWaiver]: ...

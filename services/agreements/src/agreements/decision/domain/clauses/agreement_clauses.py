@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from agreements.decision.domain.case import Case
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.question import Fetch
+from agreements.records.domain.oversight.instructions import in_force
 from agreements.records.domain.parties.assurance import judge
 from common.clock import end_of
 from common.errors import Refusal
@@ -31,13 +32,22 @@ def term(case: Case) -> Iterator[Refusal]:
 
 
 def contract(case: Case) -> Iterator[Refusal]:
-    """Every controller has a framework contract in force, as a legal entity (R04)."""
+    """Every controller has a framework contract in force, as a legal entity (R04).
+
+    The Body, where it is the commissioner, has an instruction of its own instead (ruling 14).
+    """
     if case.key.classification in case.facts.rules.vocabulary.contract_free:
         return
     for controller in case.controllers:
         if not case.organisations.is_known(controller):
             detail = f"{controller} is not in the loaded list of organisations."
             yield refusal(Code.FACT_MISSING, detail, controller)
+        elif case.facts.rules.is_instructed(case.day, controller):
+            if in_force(case.facts.instructions, case.agreement.reference, case.day) is None:
+                detail = (
+                    f"No internal instruction of {controller} is signed by two roles for today."
+                )
+                yield refusal(Code.INSTRUCTION_NOT_SIGNED, detail, controller)
         elif (entity := case.organisations.entity(controller)) != controller:
             what = "is closed" if entity is None else f"is a part of {entity}"
             detail = f"{controller} {what}, and nothing was transferred to a successor."

@@ -58,6 +58,14 @@ MEANINGS: Mapping[Code, Meaning] = {
         "DSfC programme page: no release without contract and agreement; DARS Standard 1b, "
         "Data Controllers: the exact legal entity",
     ),
+    Code.INSTRUCTION_NOT_SIGNED: Meaning(
+        "Where the Body is the commissioner itself, two people of it, of two roles, signed an"
+        " internal instruction that is in force today",
+        "A contract manager and an approver of the Body, two people, sign an internal instruction"
+        " for the agreement (`/v1/internal-instructions`).",
+        "NHS England is the commissioner and the Body at once since 2023-02-01, and makes no"
+        " contract with itself",
+    ),
     Code.DSA_NOT_ACTIVE: Meaning(
         "The agreement is active today, and everybody it names has signed",
         "The named party signs; or a renewal comes into force.",

@@ -2,11 +2,18 @@
 
 from fastapi import APIRouter
 
-from agreements.records.api.routes.oversight import audits, directions, lapses, staff, waivers
+from agreements.records.api.routes.oversight import (
+    audits,
+    directions,
+    instructions,
+    lapses,
+    staff,
+    waivers,
+)
 
 router = APIRouter()
 for part in (
     *(staff.router, audits.router, audits.register, directions.router, lapses.router),
-    *(waivers.router, waivers.removing),
+    *(waivers.router, waivers.removing, instructions.router, instructions.removing),
 ):
     router.include_router(part)
