@@ -1,8 +1,8 @@
 """Tokens of one person in two pseudonym domains have nothing in common that can be measured (S5).
 
 Everything here is fixed: people, keys and limits, so that it passes always or never. The limits are
-six standard deviations of what chance alone gives, over as many comparisons as are made; beside each
-stands a way of making tokens that shares something, and is found out by it.
+six standard deviations of what chance alone gives, over as many comparisons as are made; beside
+each stands a way of making tokens that shares something, and is found out by it.
 """
 
 import base64

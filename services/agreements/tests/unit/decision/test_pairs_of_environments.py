@@ -11,14 +11,11 @@ from catalogue import uses
 from statements.vocabulary import Classification, EnvironmentKind, Purpose
 
 FINANCE = frozenset({(Purpose.IV, EnvironmentKind.CEFF), (Purpose.IV, EnvironmentKind.ASH)})
-REGISTRATIONS = frozenset((Purpose.OTHER, kind) for kind in EnvironmentKind)
-STATED = {
-    **dict.fromkeys(
-        ("SUS_APC", "SUS_APCS", "SUS_OP", "SUS_AE", "ECDS", "PLCM", "DRPLCM", "DEPLCM"), FINANCE
-    ),
-    **dict.fromkeys(("CIVIL_DEATHS", "CIVIL_BIRTHS"), REGISTRATIONS),
-}
-"""By data set: for which purpose, and in which kinds of environments, people are known."""
+OF_CARE_AND_PAYMENT = frozenset(
+    {"SUS_APC", "SUS_APCS", "SUS_OP", "SUS_AE", "ECDS", "PLCM", "DRPLCM", "DEPLCM"}
+)
+OTHERS = frozenset({"CIVIL_DEATHS", "CIVIL_BIRTHS", "RISK_SCORES"})
+"""By statute, consent or section 251; and what each practice is given of its own patients."""
 
 
 def known_in(data_set):
@@ -40,13 +37,5 @@ def test_people_are_known_where_it_is_stated_and_nowhere_else():
     newest = {one.data_set: one for one in catalogue.load()}
     found = {name: known_in(one) for name, one in newest.items() if one.identified_by}
 
-    assert {name: places for name, places in found.items() if places} == STATED
-
-
-def test_of_hospital_care_one_purpose_knows_people():
-    """Two purposes have two rules of opt-outs: of one there is one treatment, but for a letter."""
-    assert {purpose for places in STATED.values() for purpose, _ in places} == {
-        Purpose.IV,
-        Purpose.OTHER,
-    }
-    assert len({purpose for purpose, _ in STATED["SUS_APC"]}) == 1
+    assert {name for name, places in found.items() if places} == OF_CARE_AND_PAYMENT | OTHERS
+    assert {found[name] for name in OF_CARE_AND_PAYMENT} == {FINANCE}
