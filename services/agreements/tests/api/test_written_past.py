@@ -10,6 +10,7 @@ from agreements.records.use_cases.oversight import lapses
 from common.security.roles import Role
 from services.agreements.tests.api.test_breaches import REPORT
 from services.agreements.tests.api.test_directions import DIRECTION
+from services.agreements.tests.api.test_internal_instructions import instruction
 from services.agreements.tests.api.test_local_flows import seconded
 from services.agreements.tests.api.test_opt_out_waivers import LETTER
 from services.agreements.tests.api.test_organisations import TRANSFER, imported
@@ -134,6 +135,7 @@ LISTS = {
     "/v1/staff-records": "staff_record",
     "/v1/directions": "direction",
     "/v1/opt-out-waivers": "opt_out_waiver",
+    "/v1/internal-instructions": "internal_instruction",
     "/v1/audits": "audit",
     "/v1/submission-rights/recorded": "submission_right",
 }
@@ -229,6 +231,7 @@ def whole(seeded):
     for reference in ("DIR-1", "DIR-2"):
         done(seeded.post("/v1/directions", data, DIRECTION | {"reference": reference}))
         done(seeded.post("/v1/opt-out-waivers", data, LETTER | {"reference": reference}))
+    _instructed(seeded)
     for organisation in (CSU, OTHER_CSU):
         audit = done(
             seeded.post("/v1/audits", Role.CONTRACT_MANAGER, PLAN | {"organisation": organisation})
@@ -263,6 +266,16 @@ def whole(seeded):
         "data_set": "SUS_APC",
     }
     return seeded
+
+
+def _instructed(service):
+    """Two instructions, as of an agreement of which the Body is a controller: here is none."""
+    ctx = service.parts.context(Role.CONTRACT_MANAGER)
+    with ctx.uow.writing() as tx:
+        tx.internal_instructions.save(
+            *(instruction(reference=one, agreement=REFERENCE) for one in ("II-1", "II-2")),
+            audit=ctx.entry("internal-instruction-recorded", "internal-instructions", at=tx.at),
+        )
 
 
 def _domains_transferred(service, done):
