@@ -12,7 +12,9 @@ from agreements.decision.domain.question import Asker, Request
 from agreements.decision.use_cases import dry_run
 from agreements.decision.use_cases.decider import Decider
 from agreements.records.domain.agreement import Circumstances
+from agreements.records.domain.destruction.certificate import DestroyedFile
 from agreements.records.domain.hold import Hold
+from agreements.records.use_cases.destruction.ledgers import destroyed_of
 from common.ids import new_id
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
@@ -267,3 +269,28 @@ def test_where_opt_outs_are_upheld_only_what_is_held_is_paired(house):
     other_edition = give(decider, permit, made_with="list-1", editions=["edition-2"])
     assert codes(other_edition) == months | of_the_other
     assert give(decider, permit, made_with="list-1").permitted
+
+
+@pytest.mark.parametrize("accepted_of", [plain.REFERENCE, OTHER])
+def test_it_is_destroyed_with_either_agreement_and_then_for_both(house, clock, accepted_of):
+    """Guard: `ledgers.destroyed_of`; else the other one could never say that nothing is held."""
+    decider, uow = house()
+    released = give(decider, ask(decider).permit)
+    with uow.writing() as tx:
+        agreement = tx.agreements.get(accepted_of, scope=None)
+        tx.destroyed_files.save(
+            DestroyedFile(
+                id=released.holding_id,
+                agreement_id=agreement.id,
+                file_id=str(new_id()),
+                destroyed_at=clock.now(),
+            ),
+            audit=entry(clock.now()),
+        )
+
+    with uow.reading() as tx:
+        for reference in (plain.REFERENCE, OTHER):
+            one, held = tx.agreements.get(reference, scope=None), tx.holdings.of(reference)
+            assert [file.id for file in held] == [released.holding_id]
+            assert destroyed_of(tx, one, held).keys() == {released.holding_id}
+            assert not tx.holdings.has_files_out(reference)

@@ -1,6 +1,6 @@
 """What recipients hold, and by when it must go: read out of holdings, agreements and breaches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -125,16 +125,24 @@ def grounds(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -
     )
 
 
+def destroyed_of(
+    tx: Transaction, agreement: Agreement, found: Sequence[RecordedHolding]
+) -> Mapping[UUID, datetime]:
+    """Say which of an agreement's files are destroyed, and when that was accepted.
+
+    A bridging file is destroyed with either of its agreements, whichever had it accepted.
+    """
+    known = tx.destroyed_files.find(agreement_id=agreement.id)
+    bridging = [one.id for one in found if one.bridges is not None]
+    others = tx.destroyed_files.among("id", bridging)
+    return {one.id: one.destroyed_at for one in (*known, *others)}
+
+
 def _held(
-    tx: Transaction, agreement: Agreement, found: Iterable[RecordedHolding]
+    tx: Transaction, agreement: Agreement, found: Sequence[RecordedHolding]
 ) -> list[LedgerFile]:
     """Return what may be held: a file that gave way before anybody fetched it is nobody's."""
-    known = tx.destroyed_files.find(agreement_id=agreement.id)
-    # A bridging file is destroyed with either agreement, whichever had it accepted.
-    bridging = [one.id for one in found if one.bridges is not None]
-    destroyed = {
-        one.id: one.destroyed_at for one in (*known, *tx.destroyed_files.among("id", bridging))
-    }
+    destroyed = destroyed_of(tx, agreement, found)
     return [
         LedgerFile(
             holding_id=one.id,

@@ -16,6 +16,7 @@ from agreements.records.domain.parties.environment import RecipientEnvironment
 from agreements.records.domain.parties.relationship import Relationship, Step
 from agreements.records.domain.version import AgreementVersion
 from agreements.records.use_cases.context import Context
+from agreements.records.use_cases.destruction.ledgers import destroyed_of
 from agreements.records.use_cases.organisations import require_known
 from agreements.records.use_cases.ports import Transaction
 from common.clock import legal_day, start_of
@@ -301,8 +302,6 @@ def _domains(agreement: Agreement, former: str, at: datetime) -> set[tuple[str, 
 
 
 def _files(tx: Transaction, agreement: Agreement, former: str) -> int:
-    gone = {one.id for one in tx.destroyed_files.find(agreement_id=agreement.id)}
-    return sum(
-        one.holder == former and not one.is_void and one.id not in gone
-        for one in tx.holdings.of(agreement.reference)
-    )
+    held = tx.holdings.of(agreement.reference)
+    gone = destroyed_of(tx, agreement, held)
+    return sum(one.holder == former and not one.is_void and one.id not in gone for one in held)

@@ -35,7 +35,7 @@ from agreements.records.use_cases.context import (
     require_as_sealed,
     scope,
 )
-from agreements.records.use_cases.destruction.ledgers import destruction_of
+from agreements.records.use_cases.destruction.ledgers import destroyed_of, destruction_of
 from agreements.records.use_cases.ports import Slice, Transaction
 from common.clock import legal_day
 from common.ids import new_id
@@ -225,12 +225,9 @@ def _lands(version: AgreementVersion, environment: RecipientEnvironment) -> bool
 
 def _held_in(tx: Transaction, agreement: Agreement) -> frozenset[UUID]:
     """Return the environments that hold files of the agreement: not void, and not destroyed."""
-    gone = {one.id for one in tx.destroyed_files.find(agreement_id=agreement.id)}
-    return frozenset(
-        one.environment_id
-        for one in tx.holdings.of(agreement.reference)
-        if not one.is_void and one.id not in gone
-    )
+    held = tx.holdings.of(agreement.reference)
+    gone = destroyed_of(tx, agreement, held)
+    return frozenset(one.environment_id for one in held if not one.is_void and one.id not in gone)
 
 
 def _require_not_early(

@@ -7,6 +7,7 @@ from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import ContractState
 from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Context
+from agreements.records.use_cases.destruction.ledgers import destroyed_of
 from agreements.records.use_cases.organisations import require_possible_transfer
 from agreements.records.use_cases.ports import Slice
 from common.clock import start_of
@@ -60,11 +61,12 @@ def preview_transfer(
             for one in tx.relationships.find(commissioner=predecessor)
             if one.valid_to is None or one.valid_to >= valid_from
         ]
-        gone = {
-            file.id for one in agreements for file in tx.destroyed_files.find(agreement_id=one.id)
-        }
-        held = [file for one in agreements for file in tx.holdings.of(one.reference)]
-        files = sum(not file.is_void and file.id not in gone for file in held)
+        by_agreement = [(one, tx.holdings.of(one.reference)) for one in agreements]
+        gone = {id_ for one, held in by_agreement for id_ in destroyed_of(tx, one, held)}
+        # A bridging file that two of them have is one file.
+        files = len(
+            {file.id for _, held in by_agreement for file in held if not file.is_void} - gone
+        )
     [unlike] = ctx.uow.not_as_sealed([*contracts, *agreements, *relationships])
     return TransferPreview(
         contracts=len(contracts),
