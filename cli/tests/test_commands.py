@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+import typer
 from cryptography import x509
 from sqlmodel import Session
 from typer.testing import CliRunner
@@ -23,6 +24,7 @@ from common.clock import SystemClock
 from common.db import engine as engines
 from common.db.tables import metadata
 from common.security import keys
+from dsfc_cli import extracting
 from dsfc_cli.downloading import opt_outs_in
 from dsfc_cli.identities import Identities
 from dsfc_cli.linking import rows_of
@@ -168,6 +170,23 @@ def test_what_makes_no_table_is_said_in_a_line(
     assert told.exit_code == code
     assert said in " ".join(told.output.split())
     assert "Traceback" not in told.output
+
+
+def test_an_extract_is_previewed_and_asked_for_by_the_same_options() -> None:
+    """One body of both; `preview` has `--json`, `ask` has `--yes`."""
+    commands = typer.main.get_group(extracting.app).commands
+    options = {
+        name: {of.name: of.to_info_dict() for of in commands[name].params}
+        for name in ("preview", "ask")
+    }
+    asked = options["ask"].keys() & options["preview"].keys()
+
+    assert {name: options["ask"][name] for name in asked} == {
+        name: options["preview"][name] for name in asked
+    }
+    assert options["ask"].keys() - asked == {"is_accepted"}
+    assert options["preview"].keys() - asked == {"as_json"}
+    assert len(asked) == 9 + 1  # and `--help`
 
 
 def test_columns_and_rows_of_a_table_are_written_as_the_body_has_them() -> None:

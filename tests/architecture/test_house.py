@@ -85,6 +85,13 @@ def test_every_command_has_help_with_an_example_or_says_what_it_does() -> None:
         "audit",
         "contracts",
         "waiting",
+        "inbox",
+        "lapses",
+        "templates",
+        "holdings",
+        "audits",
+        "staff",
+        "directions",
     ):
         result = CliRunner().invoke(cli, [command, "--help"])
         assert result.exit_code == 0

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from typer.testing import CliRunner
 
 from common.clock import SystemClock, legal_day
 from common.ids import new_id
@@ -17,7 +19,8 @@ from common.messaging.embedded import EmbeddedLog
 from common.messaging.envelope import Message
 from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.demo.stage import identity_of
-from dsfc_client import Extract, Problem, Refused
+from dsfc_cli.main import app
+from dsfc_client import Agreements, Extract, Problem, Refused
 from dsfc_client.models import Destruction, HeldCopy
 from tests.forking import ForkingSuite
 from tests.running import CSU, HEARD, OTHER_CSU, Scene, scene, until, wanted
@@ -310,6 +313,95 @@ def test_the_end_of_an_agreement_is_heard_by_all_whom_it_concerns(
     with pytest.raises(Refused) as refused:
         played.csu.dissemination.download(extract.files[0].id, played.state / "too-late")
     assert refused.value.has("DSA_NOT_ACTIVE")
+
+
+def commanded(played: Scene, who: str, *arguments: str, code: int = 0) -> Any:
+    """What a `dsfc` command says; JSON where it was asked for."""
+    name, *rest = arguments
+    where = ["--as", who, "--directory", str(played.state)]
+    if who.endswith("-signatory"):
+        where += ["--role", "controller-signatory"]
+    for service in ("issuer", "agreements"):
+        where += [f"--{service}", played.suite.urls[service]]
+    told = CliRunner().invoke(app, [name, *where, *rest])
+    assert told.exit_code == code, told.output
+    return json.loads(told.output) if "--json" in rest else told.output
+
+
+def test_what_waits_is_held_and_must_be_kept_in_date_is_told_by_commands(
+    played: Scene, over: Extract, tmp_path: Path
+) -> None:
+    """`inbox`, `lapses`, `holdings`, `templates`, `audits`, `staff`, `directions`: what they list
+    and record is what the service has, and a refusal is one line with its code."""
+    agreements = played.stage.actor("body-contracts").agreements
+    signatory = identity_of(COMMISSIONER, "signatory")
+
+    held = commanded(played, signatory, "holdings", "list", "--due", "--json")
+    assert {one["agreement"] for one in held["files"]} == {played.reference}
+    assert str(over.files[0].id) in {one["file_id"] for one in held["files"]}
+    assert "0 overdue" in commanded(played, signatory, "holdings", "list")
+    written = tmp_path / "certificate.json"
+    commanded(played, signatory, "holdings", "certificate", played.reference, "--to", str(written))
+    copies = json.loads(written.read_text("ascii"))
+    assert {one["file_id"] for one in copies} >= {str(file.id) for file in over.files}
+    written.write_text(json.dumps({"name_of_role": "SIRO", "copies": []}), "ascii")
+    certify = ("holdings", "certify", played.reference, str(written))
+    assert "INVALID_REQUEST" in commanded(played, signatory, *certify, code=1)
+
+    made = ("templates", "make", "as-the-other", "--agreement", played.other_reference)
+    why = ("--version", "v0.0", "--reason", "All commission alike.")
+    assert commanded(played, "body-contracts", *made, *why).strip() == "1"
+    assert "as-the-other" in commanded(played, "body-contracts", "templates", "list")
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("controller,title,start,end,reference\n!,No code,2018-04-01,2019-03-31,\n")
+    issue = ("templates", "issue", "as-the-other", str(sheet), "--version", "1", "--dry-run")
+    assert "IMPORT_REFUSED" in commanded(played, "body-contracts", *issue, code=1)
+    assert commanded(played, "body-contracts", "templates", "batches", "--json") == []
+
+    planned = tmp_path / "audit.json"
+    planned.write_text(
+        json.dumps(
+            {
+                "kind": "recipient",
+                "organisation": CSU,
+                "planned_for": legal_day(SystemClock().now()).isoformat(),
+                "auditor": "Audit South LLP",
+                "areas": ["access_control"],
+            }
+        )
+    )
+    audit = commanded(played, "body-governance-1", "audits", "plan", str(planned)).strip()
+    [listed] = commanded(played, "body-auditor", "audits", "list", "--organisation", CSU, "--json")
+    assert (listed["id"], listed["state"]) == (audit, "PLANNED")
+    assert "TRANSITION_REFUSED" in commanded(
+        played, "body-register", "audits", "publish", audit, code=1
+    )
+
+    clearance = ("staff", "clearance", "dscro-approver", "--organisation", "X26")
+    assert "is cleared" in commanded(played, "body-governance-1", *clearance)
+    stranger = ("staff", "clearance", "nobody-at-all", "--organisation", "X26", "--json")
+    missing = commanded(played, "body-governance-1", *stranger, code=1)["missing"]
+    assert {one["kind"] for one in missing} == {"policy", "training"}
+    assert "dscro-approver" in commanded(played, "body-governance-1", "staff", "list")
+
+    collected = commanded(
+        played, "body-reference-data", "directions", "collected", "SUS_APC", "--json"
+    )
+    assert collected["is_allowed"]
+    inbox = commanded(played, "body-breach-1", "inbox", "--json")
+    assert inbox["counts"] == agreements_of(played, "body-breach-1").inbox()["counts"]
+    lapses = commanded(played, "body-contracts", "lapses", "--last", far(), "--json")
+    assert [one["reference"] for one in lapses] == [
+        one.reference for one in agreements.lapses(last=far())
+    ]
+
+
+def agreements_of(played: Scene, who: str) -> Agreements:
+    return played.stage.actor(who).agreements
+
+
+def far() -> str:
+    return (legal_day(SystemClock().now()) + timedelta(days=700)).isoformat()
 
 
 @pytest.mark.scenario("X01")

@@ -131,7 +131,6 @@ def calls(
         _, *own = inspect.signature(command).parameters.values()
         parameters = [*(one.replace(kind=KEYWORD) for one in own), *options]
 
-        @wraps(command)
         def called(**values: Any) -> None:
             caller = Caller(
                 urls={**URLS, **{name: values.pop(name) for name in asked}},
@@ -139,11 +138,21 @@ def calls(
             )
             command(caller, **values)  # type: ignore[call-arg]
 
-        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        called.__annotations__ = {one.name: one.annotation for one in parameters}
-        return called
+        return declared(command, parameters, called)
 
     return given
+
+
+def declared(
+    command: Callable[..., None],
+    parameters: Sequence[inspect.Parameter],
+    called: Callable[..., None],
+) -> Callable[..., None]:
+    """Return what typer calls for a command: it reads these parameters, in place of its own."""
+    shown = wraps(command)(called)
+    shown.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    shown.__annotations__ = {one.name: one.annotation for one in parameters}
+    return shown
 
 
 def _option(name: str, type_: Any, said: Any, default: Any) -> inspect.Parameter:

@@ -1,41 +1,76 @@
 """`dsfc extracts`: previews, asks for and shows extracts, and what was released from an edition."""
 
+import inspect
 import json
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, Concatenate, ParamSpec
 from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table
+from dsfc_cli.calling import KEYWORD, AsJson, Caller, caller_of, calls, declared, print_table
 from dsfc_cli.tabulating import filter_of
 from dsfc_client import ExtractPreview
 
 app = typer.Typer(no_args_is_help=True)
 
-Agreement = Annotated[str, typer.Argument(metavar="AGREEMENT", help="Its reference.")]
-DataSet = Annotated[str, typer.Argument(metavar="DATA_SET", help="One of its lines'.")]
-Periods = Annotated[
-    list[str],
-    typer.Option("--period", help="A month, cumulative quarter, year or edition. Again for each."),
-]
-Fields = Annotated[
-    list[str] | None,
-    typer.Option("--field", help="A column; all of the line if none is named. Again for each."),
-]
-Only = Annotated[
-    list[str] | None,
-    typer.Option(help="Which rows: `Sex=1,2`, or `Age=18..64`. Again for each column."),
-]
-Formats = Annotated[
-    list[str] | None, typer.Option("--format", help="parquet or csv; again for both.")
-]
-Since = Annotated[
-    UUID | None,
-    typer.Option(help="An earlier extract that is held: with a change set since that one."),
-]
-Purpose = Annotated[str, typer.Option(help="Of the agreement's line.")]
-Classification = Annotated[str, typer.Option(help="Of the line.")]
+Body = dict[str, Any]
+P = ParamSpec("P")
 Id = Annotated[UUID, typer.Argument(metavar="ID", help="Of the extract.")]
+
+
+def _asked_for(
+    agreement: Annotated[str, typer.Argument(metavar="AGREEMENT", help="Its reference.")],
+    data_set: Annotated[str, typer.Argument(metavar="DATA_SET", help="One of its lines'.")],
+    period: Annotated[
+        list[str],
+        typer.Option(help="A month, cumulative quarter, year or edition. Again for each."),
+    ],
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="A column; all of the line if none is named. Again for each."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Which rows: `Sex=1,2`, or `Age=18..64`. Again for each column."),
+    ] = None,
+    form: Annotated[
+        list[str] | None, typer.Option("--format", help="parquet or csv; again for both.")
+    ] = None,
+    since: Annotated[
+        UUID | None,
+        typer.Option(help="An earlier extract that is held: with a change set since that one."),
+    ] = None,
+    purpose: Annotated[str, typer.Option(help="Of the agreement's line.")] = "COM",
+    classification: Annotated[str, typer.Option(help="Of the line.")] = "PSEUDO_ANONYMISED",
+) -> Body:
+    """Return the body of a request; its parameters are those of each command that asks."""
+    return {
+        "agreement": agreement,
+        "purpose": purpose,
+        "data_set": data_set,
+        "classification": classification,
+        "periods": list(period),
+        "fields": list(field) if field else None,
+        "formats": form or ["parquet"],
+        "filters": [filter_of(one) for one in only or ()],
+        "changes_since": None if since is None else str(since),
+    }
+
+
+def _asks(
+    command: Callable[Concatenate[typer.Context, Body, P], None],
+) -> Callable[..., None]:
+    """Give a command the parameters of what is asked for; it is handed them as a body."""
+    context, _, *own = inspect.signature(command).parameters.values()
+    asked = inspect.signature(_asked_for).parameters
+    parameters = [one.replace(kind=KEYWORD) for one in (context, *asked.values(), *own)]
+
+    def called(**values: Any) -> None:
+        body = _asked_for(**{name: values.pop(name) for name in asked})
+        command(values.pop(context.name), body, **values)  # type: ignore[call-arg]
+
+    return declared(command, parameters, called)
 
 
 @app.callback()
@@ -52,17 +87,10 @@ def extracts(
 
 
 @app.command("preview")
+@_asks
 def preview(
     context: typer.Context,
-    agreement: Agreement,
-    data_set: DataSet,
-    period: Periods,
-    field: Fields = None,
-    only: Only = None,
-    form: Formats = None,
-    since: Since = None,
-    purpose: Purpose = "COM",
-    classification: Classification = "PSEUDO_ANONYMISED",
+    body: Body,
     as_json: AsJson = False,
 ) -> None:
     """Say what asking would be answered now, and what it is warned of. Nothing is asked for.
@@ -71,7 +99,6 @@ def preview(
 
     Example: dsfc extracts --as csu preview DARS-NIC-… CSDS --period 2018-04
     """
-    body = _body(agreement, data_set, period, field, only, form, since, purpose, classification)
     with caller_of(context).connected() as dsfc:
         found = dsfc.dissemination.preview(body)
     if as_json:
@@ -83,17 +110,10 @@ def preview(
 
 
 @app.command("ask")
+@_asks
 def ask(
     context: typer.Context,
-    agreement: Agreement,
-    data_set: DataSet,
-    period: Periods,
-    field: Fields = None,
-    only: Only = None,
-    form: Formats = None,
-    since: Since = None,
-    purpose: Purpose = "COM",
-    classification: Classification = "PSEUDO_ANONYMISED",
+    body: Body,
     is_accepted: Annotated[
         bool, typer.Option("--yes", help="Ask without being asked about warnings.")
     ] = False,
@@ -104,7 +124,6 @@ def ask(
 
     Example: dsfc extracts --as csu ask DARS-NIC-… CSDS --period 2018-04
     """
-    body = _body(agreement, data_set, period, field, only, form, since, purpose, classification)
     with caller_of(context).connected() as dsfc:
         found = dsfc.dissemination.preview(body)
         _warned(found)
@@ -164,30 +183,6 @@ def show_extract(context: typer.Context, extract_id: Id, as_json: AsJson = False
     )
     for file in found.files:
         typer.echo(f"{file.id} {file.format} {file.rows} rows")
-
-
-def _body(
-    agreement: str,
-    data_set: str,
-    periods: list[str],
-    fields: list[str] | None,
-    only: list[str] | None,
-    formats: list[str] | None,
-    since: UUID | None,
-    purpose: str,
-    classification: str,
-) -> dict[str, Any]:
-    return {
-        "agreement": agreement,
-        "purpose": purpose,
-        "data_set": data_set,
-        "classification": classification,
-        "periods": list(periods),
-        "fields": list(fields) if fields else None,
-        "formats": formats or ["parquet"],
-        "filters": [filter_of(one) for one in only or ()],
-        "changes_since": None if since is None else str(since),
-    }
 
 
 def _told(found: ExtractPreview) -> None:

@@ -105,6 +105,35 @@ LAZY = {
         "dsfc_cli.domain_transfers:app",
         "Transfers of pseudonym domains: tokens that go on with a commissioner's next CSU.",
     ),
+    "inbox": Lazy(
+        "dsfc_cli.agreements.waiting_for_me:inbox",
+        "Say what waits for one's role and organisation: to sign, confirm, agree; the soonest"
+        " first.",
+    ),
+    "lapses": Lazy(
+        "dsfc_cli.agreements.waiting_for_me:lapses",
+        "List what of one's own affairs ends between two days, or the warnings that were given.",
+    ),
+    "templates": Lazy(
+        "dsfc_cli.agreements.templates:app",
+        "Templates of agreements: made, issued from to many at once, confirmed by a second person.",
+    ),
+    "holdings": Lazy(
+        "dsfc_cli.agreements.holdings:app",
+        "What is held, and what of it must go by when; its destruction, certified and accepted.",
+    ),
+    "audits": Lazy(
+        "dsfc_cli.agreements.audits:app",
+        "Audits of recipients and of the service; `dsfc audit` is of the audit logs.",
+    ),
+    "staff": Lazy(
+        "dsfc_cli.agreements.staff:app",
+        "Staff in DSCRO roles: policies signed, training done, secondments; who is cleared.",
+    ),
+    "directions": Lazy(
+        "dsfc_cli.agreements.directions:app",
+        "Directions and provision notices: recorded with their days, and what may be collected.",
+    ),
     "audit": Lazy("dsfc_cli.audit:app", "The audit logs."),
     "waiting": Lazy(
         "dsfc_cli.waiting:app",

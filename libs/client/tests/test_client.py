@@ -375,3 +375,21 @@ def test_whom_the_public_trusts_is_read_once_for_all_clients(
     assert len(read) == 1
     context = dsfc_client._public()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_a_problem_says_of_each_error_where_it_is_and_how_many_there_are() -> None:
+    row = {"line": 3, "column": "valid_from", "detail": "not a date"}
+    members: dict[str, Any] = {
+        "code": "IMPORT_REFUSED",
+        "errors": [row, {"line": 4, "detail": "x"}],
+    }
+
+    assert str(Problem(422, members)) == (
+        "422 IMPORT_REFUSED: line 3, valid_from: not a date; line 4: x"
+    )
+    many = {"code": "IMPORT_REFUSED", "errors": [row] * 100, "errors_total": 5_000}
+    assert str(Problem(422, many)).endswith("; and 4980 more, of 5000")
+    of_a_body = {"pointer": "#/body/start", "detail": "Field required", "kind": "missing"}
+    assert str(Problem(422, {"errors": [of_a_body]})) == "422 422: #/body/start Field required"
+    unsigned = {"reference": "DARS-NIC-123456-A1B2C", "code": "NOT_A_PARTY", "detail": "No."}
+    assert "DARS-NIC-123456-A1B2C NOT_A_PARTY No." in str(Problem(422, {"errors": [unsigned]}))

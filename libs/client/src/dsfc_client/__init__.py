@@ -36,6 +36,7 @@ from dsfc_client._errors import (
 )
 from dsfc_client._http import Wire
 from dsfc_client._local_flows import LocalFlow
+from dsfc_client._oversight import Audit, Lapse
 from dsfc_client._profile import Profile, ProfileClient, ProfileInvalid
 from dsfc_client._tokens import Credentials, TokenSource
 from dsfc_client._uploads import media_type_of
@@ -181,6 +182,7 @@ __all__ = [
     "Agreements",
     "Application",
     "Applications",
+    "Audit",
     "Availability",
     "Breach",
     "BridgingFile",
@@ -202,6 +204,7 @@ __all__ = [
     "Finding",
     "Hold",
     "LandingLine",
+    "Lapse",
     "Linkage",
     "LocalFlow",
     "Manifest",

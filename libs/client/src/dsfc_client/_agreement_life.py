@@ -99,6 +99,29 @@ class Linkage(Wire):
     apart: tuple[LineApart, ...] = ()
 
 
+class AgreementTemplate(Wire):
+    """A version of a template, and the agreement that it was made of."""
+
+    id: UUID
+    name: str
+    number: int
+    agreement: str
+    agreement_version: str
+    made_by: str
+    reason: str
+
+
+class AgreementBatch(Wire):
+    """Agreements that were handed in together, and how they stand."""
+
+    id: UUID
+    kind: str
+    source: str
+    agreements: int
+    state: str
+    proposed_by: str
+
+
 class AgreementLife(Service):
     """What happens to an agreement between its signatures and its closing."""
 
@@ -133,9 +156,21 @@ class AgreementLife(Service):
         path = f"/v1/agreement-templates/{name}/issues"
         return self.call("POST", path, content=sheet, headers=headers, params=params).json()
 
-    def import_in_force(self, body: Json, *, key: str | None = None) -> Any:
+    def templates(self) -> Iterator[AgreementTemplate]:
+        """List the templates, each version of them."""
+        return self.pages("/v1/agreement-templates", AgreementTemplate)
+
+    def import_in_force(self, body: Json, *, dry_run: bool = False, key: str | None = None) -> Any:
         """Hand in agreements that were signed elsewhere and are in force."""
-        return self.post("/v1/agreements-in-force", body, key=key)
+        return self.post("/v1/agreements-in-force", body, key=key, dry_run=dry_run)
+
+    def batches(self, *, state: str | None = None) -> Iterator[AgreementBatch]:
+        """List what was handed in together."""
+        return self.pages("/v1/agreement-batches", AgreementBatch, state=state)
+
+    def withdraw_batch(self, batch_id: str, reason: str) -> Any:
+        """Take back a batch that waits."""
+        return self.post(f"/v1/agreement-batches/{batch_id}/withdrawal", {"reason": reason})
 
     def confirm_batch(self, batch_id: str, reason: str) -> Any:
         """Let a batch of agreements be drafted, as the second person."""

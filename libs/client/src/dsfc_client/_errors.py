@@ -37,6 +37,10 @@ class Refusal:
     subject: str | None = None
 
 
+SAID_MAX = 20
+"""Of what is wrong, in the text of an error; `members` has all."""
+
+
 class Problem(DsfcError):
     """A problem+json answer. `code` names the kind of problem; `members` holds all of it.
 
@@ -50,7 +54,11 @@ class Problem(DsfcError):
         self.code = str(code or status)
         self.title = str(members.get("title") or "")
         self.detail = str(members.get("detail") or members.get("error_description") or "")
-        what = "; ".join(_in_words(e) for e in members.get("errors", ()))
+        errors = members.get("errors", ())
+        what = "; ".join(_in_words(error) for error in errors[:SAID_MAX])
+        total = max(len(errors), int(members.get("errors_total") or 0))
+        if what and total > SAID_MAX:
+            what = f"{what}; and {total - SAID_MAX} more, of {total}"
         super().__init__(f"{status} {self.code}: {what or self.detail or self.title}")
 
     @classmethod
@@ -127,4 +135,14 @@ def _refusals(found: Sequence[Mapping[str, Any]]) -> Sequence[Refusal]:
 
 
 def _in_words(error: Mapping[str, Any]) -> str:
-    return f"{error.get('pointer', '')} {error.get('detail', '')}".strip()
+    """Say where it is, in a body, a file or among many documents, and what is wrong there."""
+    line, column = error.get("line"), error.get("column")
+    where = [
+        str(error.get("pointer") or ""),
+        "" if line is None else f"line {line}{',' if column else ':'}",
+        f"{column}:" if column else "",
+        str(error.get("reference") or ""),
+        str(error.get("code") or ""),
+        str(error.get("detail") or ""),
+    ]
+    return " ".join(word for word in where if word)

@@ -28,6 +28,8 @@ class Clearance(Wire):
     day: date
     is_cleared: bool
     until: date | None = None
+    missing: tuple[dict[str, Any], ...] = ()
+    """Each policy, training or secondment that is missing or has lapsed."""
 
 
 class Audit(Wire):
@@ -38,6 +40,9 @@ class Audit(Wire):
     kind: str
     organisation: str
     state: str
+    planned_for: date
+    actions: tuple[dict[str, Any], ...] = ()
+    """What is to be done by when; `done_on` where it is."""
 
 
 class Direction(Wire):

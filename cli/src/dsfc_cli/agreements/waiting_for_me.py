@@ -1,0 +1,74 @@
+"""`dsfc inbox` and `dsfc lapses`: what waits for whom, and what ends when."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from dsfc_cli.calling import AsJson, Caller, calls, print_table
+from dsfc_client import Lapse
+
+
+@calls("agreements")
+def inbox(
+    caller: Caller,
+    limit: Annotated[int | None, typer.Option(help="At most so many; all are counted.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what waits for one's role and organisation: to sign, confirm, agree; the soonest first.
+
+    Example: dsfc inbox --as ccg-02p-signatory --role controller-signatory
+    """
+    with caller.connected() as dsfc:
+        found = dsfc.agreements.inbox(limit=limit)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for duty, number in sorted(found["counts"].items()):
+        typer.echo(f"{duty}: {number}")
+    if not found["counts"]:
+        typer.echo("Nothing waits.")
+    print_table(
+        ("duty", "reference", "by", "what", "route"),
+        (
+            (one["duty"], one["reference"], one["by"] or "", one["said"], one["path"])
+            for one in found["items"]
+        ),
+        whole=("duty", "reference"),
+    )
+    for where in (*found["incomplete"], *found["unreadable"]):
+        typer.echo(f"not all of it is shown: {json.dumps(where)}", err=True)
+
+
+@calls("agreements")
+def lapses(
+    caller: Caller,
+    first: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD; today.")] = None,
+    last: Annotated[str | None, typer.Option(help="Last day; 90 days from today.")] = None,
+    is_warned: Annotated[
+        bool, typer.Option("--warned", help="The warnings that were given, in place of it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what of one's own affairs ends between two days, or the warnings that were given.
+
+    Example: dsfc lapses --as body-contracts --last 2018-12-31
+    """
+    with caller.connected() as dsfc:
+        found: Sequence[Lapse] = (
+            list(dsfc.agreements.lapse_warnings())
+            if is_warned
+            else dsfc.agreements.lapses(first=first, last=last)
+        )
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        return
+    if not found:
+        typer.echo("Nothing ends in that time.")
+        return
+    print_table(
+        ("ends on", "what", "reference", "of"),
+        ((str(one.ends_on), one.kind, one.reference, " ".join(one.organisations)) for one in found),
+        whole=("ends on", "reference"),
+    )
