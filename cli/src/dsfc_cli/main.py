@@ -60,7 +60,7 @@ LAZY = {
     ),
     "bridging-file": Lazy(
         "dsfc_cli.bridging:command",
-        "Ask for the pairs of pseudonyms of two lines of one recipient, and fetch them.",
+        "Ask for the pairs of pseudonyms of people who are in two lines, and fetch them.",
     ),
     "linkage": Lazy(
         "dsfc_cli.linking:command",
