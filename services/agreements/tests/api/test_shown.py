@@ -45,6 +45,7 @@ def test_what_is_as_it_was_sealed_says_so(held):
         ("UPDATE agreement SET termination_reason = 'Nobody said so.'", "agreement"),
         ("UPDATE agreement_version SET valid_to = '2099-01-01'", "agreement_version"),
         ("DELETE FROM agreement_party", "agreement_version"),
+        ("UPDATE agreement_line SET content = '{}'", "agreement_version"),
         ("UPDATE signature SET name_of_role = 'somebody'", "signature"),
         ("DELETE FROM hold", "hold"),
         ("DELETE FROM hold_line", "hold"),

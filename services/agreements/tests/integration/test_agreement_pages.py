@@ -6,9 +6,18 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event, text
+from sqlmodel import Session
 
 from agreements import main
 from agreements.db.repository import SqlUnitOfWork
+from agreements.db.seals.sealed import (
+    SEALED,
+    digest_as_read,
+    digest_of_rows,
+    read,
+    read_as_stored,
+)
+from agreements.db.tables import AgreementVersionRow
 from agreements.records.domain.agreement import Circumstances, Renewal
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import Task, TaskKind
@@ -120,6 +129,27 @@ def test_a_page_is_each_agreement_as_it_is_by_itself(uow):
     assert [len(a.holds) for a in alone] == [len(a.renewals) for a in alone] == [1, 0, 0] * 3
     assert [h.reason for a in alone for h in a.holds] == ["reason 0", "reason 3", "reason 6"]
     assert [len(a.versions[0].signatures) for a in alone] == [3, 3, 0] * 3
+
+
+@pytest.mark.parametrize(
+    "database_kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+)
+def test_rows_with_json_as_it_is_stored_have_the_digests_that_were_sealed(engine, uow):
+    sealed = SEALED[AgreementVersionRow]
+    kept = saved(uow, several(3))
+
+    with Session(engine) as session:
+        ids = [agreement.id for agreement in kept]
+        stored, whole = read_as_stored(session, sealed, ids), read(session, sealed, ids)
+        contents = [
+            row.content for rows in stored.values() for row in rows[0].rows["agreement_line"]
+        ]
+
+    assert contents
+    assert {type(content) for content in contents} == {str}
+    for id_ in ids:
+        expected = digest_of_rows(one.record() for one in whole[id_])
+        assert digest_as_read(stored[id_]) == digest_as_read(whole[id_]) == expected
 
 
 def test_a_longer_page_is_read_by_as_many_statements(engine, uow):

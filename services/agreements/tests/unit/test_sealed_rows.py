@@ -8,8 +8,16 @@ from uuid import UUID
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sqlalchemy import create_engine, literal, select
 
-from agreements.db.seals.sealed import record, text_of_row
+from agreements.db.seals.sealed import (
+    OWN,
+    RowWithParts,
+    digest_as_read,
+    digest_of_rows,
+    record,
+    text_of_row,
+)
 from common.ids import canonical
 
 PARIS = timezone(timedelta(hours=1))
@@ -58,3 +66,19 @@ def test_a_row_is_written_in_one_step_as_its_record_is(columns):
 @pytest.mark.parametrize("other", [NOON + timedelta(microseconds=1), "2026-11-28T12:00:00+00:00x"])
 def test_another_value_is_another_text(other):
     assert text_of_row({"at": NOON}) != text_of_row({"at": other})
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_text_of_json_is_told_apart_from_json_that_is_that_text(first):
+    """Else who wrote the one past the service would have the digest of the other."""
+    with create_engine("sqlite://").connect() as connection:
+        row = connection.execute(select(literal(f'{{"a":{first}}}').label("content"))).one()
+    both = [RowWithParts(row, {}, {OWN: ("content",)}), RowWithParts(row, {})]
+    as_stored, whole = both
+
+    found = [digest_as_read([one]) for one in both[:: 1 if first else -1]]
+
+    assert as_stored.record() == {"content": {"a": first}}
+    assert whole.record() == {"content": row.content}
+    assert set(found) == {digest_of_rows([one.record()]) for one in both}
+    assert len(set(found)) == 2

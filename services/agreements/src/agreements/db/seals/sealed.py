@@ -5,6 +5,7 @@ of an organisation, the holds of an agreement. Its digest is over every row that
 over their parts, so that what was inserted, changed or deleted past the service shows.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from uuid import UUID
 
 import orjson
 from pydantic import JsonValue
-from sqlalchemy import Row, Select, Table, select
+from sqlalchemy import JSON, Row, Select, Table, Text, cast, select
 from sqlmodel import Session
 
 from agreements.db import tables as t
@@ -52,6 +53,9 @@ from common.db.tables import table_of
 from common.ids import canonical, digest_of
 
 Record = Mapping[str, JsonValue]
+Json = Mapping[str, Sequence[str]]
+OWN = ""
+"""Stands for the table of the row itself, where its parts have theirs."""
 Key = tuple[UUID, int]
 """A row's id and version; 0 where it is said once and never changed."""
 
@@ -239,14 +243,18 @@ class RowWithParts:
     row: Row[Any]
     rows: Mapping[str, Sequence[Row[Any]]]
     """Its parts, by their table."""
+    texts: Json | None = None
+    """By table the columns whose JSON is there as its text; None: it was read already."""
 
     @property
     def parts(self) -> Mapping[str, Sequence[Record]]:
-        return {name: [record(columns_of(r)) for r in rows] for name, rows in self.rows.items()}
+        return {
+            name: [record(self._read(name, r)) for r in rows] for name, rows in self.rows.items()
+        }
 
     def record(self, **instead: object) -> dict[str, JsonValue]:
         """Write it down; `instead` are columns as they were before."""
-        own = record({**columns_of(self.row), **instead})
+        own = record({**self._read(OWN, self.row), **instead})
         for name, records in self.parts.items():
             own[f"parts of {name}"] = [dict(r) for r in sorted(records, key=_sorting)]
         return own
@@ -254,8 +262,17 @@ class RowWithParts:
     def as_read(self) -> bytes:
         """Return a digest of every value as it was read, under the name of its column."""
         parts = {name: [columns_of(row) for row in rows] for name, rows in self.rows.items()}
-        told = repr((columns_of(self.row), parts))
+        # A text that is one of JSON is told apart from JSON that is a text.
+        told = repr((columns_of(self.row), parts, self.texts is not None))
         return sha256(told.encode(errors="surrogatepass")).digest()
+
+    def _read(self, table: str, row: Row[Any]) -> dict[str, Any]:
+        """Return the values of a row, JSON read."""
+        columns = columns_of(row)
+        for name in () if self.texts is None else self.texts.get(table, ()):
+            if columns[name] is not None:
+                columns[name] = json.loads(columns[name])
+        return columns
 
 
 class _Digests:
@@ -290,21 +307,56 @@ def read(
     return _gathered(session, sealed, _queries(sealed, values))
 
 
+def read_as_stored(
+    session: Session, sealed: Sealed, values: Collection[object]
+) -> Mapping[object, list[RowWithParts]]:
+    """Return the same with JSON as its text: most of it is known without being read."""
+    return _gathered(session, sealed, _queries(sealed, values, as_stored=True), as_stored=True)
+
+
 def _gathered(
-    session: Session, sealed: Sealed, queries: Iterable[Select[Any]]
+    session: Session,
+    sealed: Sealed,
+    queries: Iterable[Select[Any]],
+    *,
+    as_stored: bool = False,
 ) -> Mapping[object, list[RowWithParts]]:
     rows: list[Row[Any]] = []
     for query in queries:
         rows.extend(session.execute(query))
-    parts = _parts(session, sealed, [row.id for row in rows])
+    parts = _parts(session, sealed, [row.id for row in rows], as_stored=as_stored)
+    texts = _json_of(sealed) if as_stored else None
     found: defaultdict[object, list[RowWithParts]] = defaultdict(list)
     for row in rows:
-        found[sealed.value(columns_of(row))].append(RowWithParts(row, parts.get(row.id, {})))
+        one = RowWithParts(row, parts.get(row.id, {}), texts)
+        found[sealed.value(columns_of(row))].append(one)
     return found
 
 
-def _queries(sealed: Sealed, values: Collection[object]) -> Iterator[Select[Any]]:
-    query = select(*sealed.table.c)
+def _json_of(sealed: Sealed) -> Json:
+    tables = {OWN: sealed.table, **{t.name: t for t in map(_table_of, sealed.parts)}}
+    return {
+        name: tuple(c.name for c in table.c if isinstance(c.type, JSON))
+        for name, table in tables.items()
+    }
+
+
+def _selected(table: Table, *, as_stored: bool) -> Select[Any]:
+    if not as_stored:
+        return select(*table.c)
+    return select(
+        *(cast(c, Text).label(c.name) if isinstance(c.type, JSON) else c for c in table.c)
+    )
+
+
+def _table_of(part: Part) -> Table:
+    return table_of(part.row)
+
+
+def _queries(
+    sealed: Sealed, values: Collection[object], *, as_stored: bool = False
+) -> Iterator[Select[Any]]:
+    query = _selected(sealed.table, as_stored=as_stored)
     if sealed.by is None:
         yield query
         return
@@ -313,13 +365,13 @@ def _queries(sealed: Sealed, values: Collection[object]) -> Iterator[Select[Any]
 
 
 def _parts(
-    session: Session, sealed: Sealed, ids: Collection[UUID]
+    session: Session, sealed: Sealed, ids: Collection[UUID], *, as_stored: bool
 ) -> Mapping[UUID, Mapping[str, Sequence[Row[Any]]]]:
     found: defaultdict[UUID, dict[str, list[Row[Any]]]] = defaultdict(dict)
     for part in sealed.parts:
         table = table_of(part.row)
         for some in _some(set(ids)):
-            query = select(*table.c).where(table.c[part.column].in_(some))
+            query = _selected(table, as_stored=as_stored).where(table.c[part.column].in_(some))
             for row in session.execute(query):
                 found[getattr(row, part.column)].setdefault(table.name, []).append(row)
     return found

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from agreements.db.errors import SealBroken
 from agreements.db.seals.chain import Book
-from agreements.db.seals.sealed import SEALED, Sealed, digest_as_read, read
+from agreements.db.seals.sealed import SEALED, Sealed, digest_as_read, read, read_as_stored
 from agreements.flows.domain.local_flow import LocalFlow
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.breach import Breach
@@ -204,7 +204,7 @@ def _unlike_seals(
 def _unlike(session: Session, book: Book, table: str, values: set[object]) -> Iterable[object]:
     sealed = BY_NAME[table]
     try:
-        found = read(session, sealed, values)
+        found = read_as_stored(session, sealed, values)
         unlike = {
             value
             for value in values
