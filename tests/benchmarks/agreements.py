@@ -2,7 +2,8 @@
 
 The real app with its real routes, in this process, on SQLite; what is asked takes turns with a
 probe, which touches no record. All agreements are in force and of one controller, so that a party
-sees as many as staff do. The goal is 50 ms: a ratio of 1.
+sees as many as staff do; one in 34 ends each month, so that the calendar of the next 90 days has a
+tenth of them. The goal is 50 ms: a ratio of 1.
 """
 
 import logging
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -37,6 +39,8 @@ DATA_SETS = (
     *("SUS_APC", "DIDS", "SUS_OP", "SUS_AE", "MHSDS"),
     *("CSDS", "MSDS", "IAPT", "ECDS", "NCDR"),
 )
+MONTHS = 34
+"""In as many of them agreements end, from the first quarter of the year on."""
 PROBE = "/livez"
 
 
@@ -54,6 +58,8 @@ def asked(count: int) -> Sequence[Asked]:
         Asked("list of a party", "/v1/agreements", Role.CSU_ADVISER),
         Asked("read", f"/v1/agreements/{middle}"),
         Asked("public register", "/v1/registers/agreements"),
+        Asked("calendar", "/v1/lapses"),
+        Asked("inbox", "/v1/inbox"),
     )
 
 
@@ -131,6 +137,7 @@ def seed(served: Service, count: int) -> None:
                 agreement = facts.active(
                     reference=reference(number),
                     application_id=str(UUID(int=10**9 + number)),
+                    end=(facts.START + timedelta(days=90 + 30 * (number % MONTHS))).isoformat(),
                     lines=[facts.line(n, name) for n, name in enumerate(DATA_SETS, start=1)],
                 )
                 stored = agreement.settle(tx.at, of_state(agreement))
