@@ -1,15 +1,18 @@
 """A commissioner passes to its successor: nothing by itself, all by the instrument (ruling 4)."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dsfc_cli.demo.stage import identity_of
+from dsfc_cli.demo.answers import sections_of
+from dsfc_cli.demo.stage import ORGANISATIONS, identity_of
 from dsfc_client import Extract, Problem, Refused
-from tests.running import APRIL, Scene, scene
+from tests.running import APRIL, CSU, Scene, scene, until, wanted
 
 pytestmark = [
     pytest.mark.long,
@@ -46,6 +49,40 @@ def closed_yesterday(played: Scene) -> None:
     assert sent["standing"]["state"] == "accepted"
 
 
+def amended_by_the_successor(played: Scene) -> None:
+    """The successor names itself in its predecessor's place, and all sign it."""
+    stage = played.stage
+    new = replace(
+        wanted(stage.today, CSU),
+        controller=SUCCESSOR,
+        controller_name=ORGANISATIONS[SUCCESSOR][0],
+    )
+    applicant = stage.applicant(SUCCESSOR)
+    drafted = applicant.draft(
+        {"kind": "amendment", "title": "Of the successor", "amends": played.reference}
+    )
+    for number, answers in sections_of(new).items():
+        applicant.answer(drafted.id, number, answers)
+    applicant.act(drafted.id, "submission")
+    stage.decide(str(drafted.id), new.approval)
+    body = stage.actor("body-contracts").agreements
+
+    def versions() -> Sequence[Mapping[str, Any]]:
+        return body.get(f"/v1/agreements/{played.reference}")["versions"]
+
+    until(lambda: len(versions()) > 1, what="the amendment is drafted")
+    drafted_version = versions()[-1]
+    for identity, party in stage.signers(new):
+        role = "controller-signatory" if identity.endswith("-signatory") else None
+        signature = {
+            "party": party,
+            "document_hash": drafted_version["document_hash"],
+            "name_of_role": "SIRO",
+        }
+        stage.actor(identity, role).agreements.sign(played.reference, signature)
+    assert versions()[-1]["missing_signatures"] == []
+
+
 @pytest.mark.scenario("A03")
 def test_the_successor_gets_the_predecessors_rows_with_the_former_tokens_by_the_instrument_alone(
     played: Scene, tmp_path: Path
@@ -76,6 +113,10 @@ def test_the_successor_gets_the_predecessors_rows_with_the_former_tokens_by_the_
     assert after == before, "the same rows under the same tokens"
     successor = played.stage.actor(identity_of(SUCCESSOR, "signatory"), "controller-signatory")
     assert played.reference in {one.reference for one in successor.agreements.list()}
+    amended_by_the_successor(played)
+    again = rows_of(played, played.released(periods=[APRIL]), tmp_path)
+    assert again == before, "and under its own amendment too"
+
     with pytest.raises(Problem) as late:
         keeps.withdraw_transfer(str(instrument.id), "It was put off.")
     assert late.value.code == "TRANSFER_TOOK_EFFECT"

@@ -48,6 +48,19 @@ def test_what_is_recorded_takes_effect_at_its_day_and_not_before(with_agreement)
     assert of_successor(with_agreement) == [REFERENCE]
 
 
+def test_who_stands_in_for_the_controllers_is_told_as_at_today(with_agreement):
+    def told():
+        shown = with_agreement.get(f"/v1/agreements/{REFERENCE}", Role.AUDITOR).json()
+        return shown["controllers"][0]["ods"], shown["controllers_today"]
+
+    recorded(with_agreement)
+    assert told() == (CCG, [CCG])
+
+    moves_to(with_agreement, ITS_DAY)
+
+    assert told() == (CCG, ["QF7"])
+
+
 def test_what_is_taken_back_before_its_day_passes_nothing(with_agreement):
     instrument = recorded(with_agreement).json()
 

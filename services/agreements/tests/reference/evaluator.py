@@ -1754,13 +1754,45 @@ class Evaluation:
 
     def domain(self, line: Json, environment: Json) -> Json:
         return {
-            "controllers": sorted(self.version["controllers"]),
+            "controllers": self.whose_tokens(),
             "agreement": self.world["agreement"]["reference"],
             "purpose": self.purpose,
             "environment": self.where_tokens_began(environment["id"]),
             "opt_out": "applied" if line["opt_out"]["applied"] else "not_applied",
             "data_sets": sorted(self.linked()),
         }
+
+    def whose_tokens(self) -> list[str]:
+        """[ruling 4] Tokens pass with the standing: whoever a version names in a predecessor's
+        place has the tokens that the predecessor was given."""
+        in_turn = []
+        for version in self.world["agreement"]["versions"]:
+            since = self.effective_from(version)
+            if since is not None and since <= self.now:
+                in_turn.append((since, version["sequence"], version))
+        first_named: dict[str, set[str]] = {}
+        ended = False
+        for since, _, version in sorted(in_turn, key=lambda v: v[:2]):
+            if not ended:
+                first_named |= self.first_named(version, since, first_named)
+            ended = ended or version is self.version
+        if not ended:
+            first_named |= self.first_named(self.version, self.now, first_named)
+        return sorted(set().union(*(first_named[c] for c in self.version["controllers"])))
+
+    def first_named(
+        self, version: Json, since: datetime, before: dict[str, set[str]]
+    ) -> dict[str, set[str]]:
+        day = since.astimezone(LONDON).date()
+        passed = [i for i in self.world["instruments"] if i["from"] <= day]
+        found = {}
+        for code in version["controllers"]:
+            line = {self.own(code)}
+            while more := {i["predecessor"] for i in passed if i["successor"] in line} - line:
+                line |= more
+            former = [names for c, names in before.items() if self.own(c) in line]
+            found[code] = set().union(*former) if former else {code}
+        return found
 
     def in_effect(self) -> list[Json]:
         """[7.1 of the design] Transfers of domains by which tokens go on, the first one first."""

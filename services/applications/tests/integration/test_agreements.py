@@ -251,6 +251,15 @@ def test_what_an_agreement_says_is_had_from_agreements_wherever_it_was_approved(
     assert document.url.params["version"] == "v1.0"
 
 
+def test_a_successor_by_transfer_stands_in_for_the_controller_and_the_former_does_not(
+    agreements, wire
+):
+    in_force(wire)
+    wire.answers[f"/v1/agreements/{AMENDED}"]["controllers_today"] = ["QF7"]
+
+    assert agreements.facts(asked(agreement=AMENDED)).agreement.controllers == ("QF7",)
+
+
 def test_the_next_number_is_after_a_version_that_still_waits_for_signatures(agreements, wire):
     in_force(wire)
     versions = [{"version": number} for number in ("v1.0", "v1.9", "v1.10")]

@@ -119,6 +119,8 @@ class AgreementAnswer(VersionAnswer):
     start: date
     end: date
     controllers: tuple[str | PartyCode, ...] = ()
+    controllers_today: tuple[str, ...] = ()
+    """With those to whom the standing of a controller passed (ruling 4)."""
     versions: tuple[VersionAnswer, ...] = ()
     may_be_amended: bool = True
     """Of agreements of before December 2026, which do not say so, it is found when drafted."""
@@ -251,7 +253,8 @@ class HttpAgreements:
             is_under_way=answer.may_be_amended,
             start=answer.start,
             end=answer.end,
-            controllers=tuple(c if isinstance(c, str) else c.ods for c in answer.controllers),
+            controllers=answer.controllers_today
+            or tuple(c if isinstance(c, str) else c.ods for c in answer.controllers),
             snapshot=None if document is None else _read(DocumentAnswer, document).snapshot,
         )
 

@@ -22,12 +22,13 @@ from agreements.decision.domain.question import (
 from agreements.decision.domain.rules import Ceiling, OptOutRule, waived
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
-from agreements.records.domain.parties.organisation import OrganisationKind
+from agreements.records.domain.parties.organisation import OrganisationKind, predecessors
 from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.terms.capping import caps_of
 from agreements.records.domain.terms.data_sets import DataSetFacts
 from agreements.records.domain.version import AgreementVersion, Capacity
 from catalogue import Capped
+from common.clock import legal_day
 from statements.attestation import CHANGE, Attestation
 from statements.bridging import OTHER_TOKEN
 from statements.document import Document, Terms
@@ -352,13 +353,37 @@ class LineCase(Case):
         """Return the pseudonym domain: of the environment in which it began (docs/adr/0163)."""
         environment, began = self.environment, self.facts.domain_succession
         return DomainFacts.of(
-            controllers=tuple(sorted(self.version.controllers())),
+            controllers=self._whose_domain,
             agreement=self.facts.reference,
             purpose=self.key.purpose,
             environment="" if environment is None else str(began.origin(environment.id)),
             opt_out=treatment_of(self.line.opt_outs_applied),
             data_sets=self.document.linked_with(self.key.data_set),
         )
+
+    @property
+    def _whose_domain(self) -> tuple[str, ...]:
+        """Return the controllers with whom the domain began: it passes with their standing.
+
+        A successor that an amendment names is no other controller (ruling 4), so that its tokens
+        are those that its predecessor was given.
+        """
+        named = tuple(sorted(self.version.controllers()))
+        agreement, instruments = self.facts.agreement, self.facts.instruments
+        if agreement is None or not instruments:
+            return named
+        own = self.organisations.own
+        began: dict[str, frozenset[str]] = {}
+        governed = [*agreement.governed(self.present.at), (self.present.at, self.version)]
+        for begin, version in governed:
+            day, known = legal_day(begin), dict(began)
+            for code in version.controllers():
+                passed = {own(code), *predecessors(own(code), day, instruments)}
+                former = [with_whom for name, with_whom in known.items() if own(name) in passed]
+                began[code] = frozenset().union(*former) if former else frozenset({code})
+            if version.id == self.version.id:
+                break
+        return tuple(sorted({code for name in named for code in began[name]}))
 
     @property
     def goes_on(self) -> DomainGoesOn | None:

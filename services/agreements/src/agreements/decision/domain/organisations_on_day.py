@@ -11,6 +11,7 @@ from agreements.records.domain.parties.codes import NO_RULES, CodeRules, Codes
 from agreements.records.domain.parties.organisation import (
     Organisation,
     TransferInstrument,
+    holders,
     on,
     predecessors,
 )
@@ -73,15 +74,8 @@ class OrganisationsOnDay:
     def holders(self, code: str) -> tuple[str, ...]:
         """Return who holds what was the code's: itself, or those to whom it was transferred."""
         if code not in self._holders:
-            self._holders[code] = tuple(sorted(self._last_of(code, frozenset())))
+            self._holders[code] = holders(code, self._day, self._effective)
         return self._holders[code]
-
-    def _last_of(self, code: str, passed: frozenset[str]) -> frozenset[str]:
-        """Follow the instruments to their ends; a circle of them ends where it began."""
-        successors = {i.successor for i in self._effective if i.predecessor == code} - {code}
-        if code in passed or not successors:
-            return frozenset({code})
-        return frozenset().union(*(self._last_of(s, passed | {code}) for s in successors))
 
     def family(self, code: str) -> frozenset[str]:
         """Return the codes that count for this one: itself and its predecessors by transfer."""

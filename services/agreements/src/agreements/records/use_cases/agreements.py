@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from agreements.records.domain.drafting import (
 )
 from agreements.records.domain.errors import NotAParty
 from agreements.records.domain.hold import Hold
+from agreements.records.domain.parties.organisation import holders
 from agreements.records.domain.task import Task
 from agreements.records.domain.terms.differences import TermChange, differences
 from agreements.records.domain.version import AgreementVersion
@@ -32,6 +33,7 @@ from agreements.records.use_cases.context import (
 )
 from agreements.records.use_cases.contracts import FactsAbout
 from agreements.records.use_cases.drafting import require_true, use_files
+from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.ports import Slice, Transaction
 from common import unreadable
 from common.audit.entries import Entry
@@ -55,6 +57,8 @@ class AgreementWithState:
     state: AgreementState
     at: datetime
     tasks: tuple[Task, ...]
+    controllers_today: tuple[str, ...] = ()
+    """Who stands in for the version's controllers by transfer instruments; shown of one alone."""
 
 
 # What applications says
@@ -420,7 +424,14 @@ def save(tx: Transaction, agreement: Agreement, entry: Entry, ctx: Context) -> A
 def show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> AgreementWithState:
     """Return an agreement as it stands at an instant."""
     tasks = _tasks(tx, [agreement]).get(agreement.id, ())
-    return _shown(agreement, at, facts_about(tx, agreement, at, ctx), tasks)
+    shown = _shown(agreement, at, facts_about(tx, agreement, at, ctx), tasks)
+    day, instruments = legal_day(at), tx.instruments.all()
+    now = {
+        holder
+        for controller in shown.version.controllers()
+        for holder in holders(codes.own(tx, controller, day, ctx.reference), day, instruments)
+    }
+    return replace(shown, controllers_today=tuple(sorted(now)))
 
 
 def _tasks(tx: Transaction, agreements: Sequence[Agreement]) -> Mapping[UUID, Sequence[Task]]:

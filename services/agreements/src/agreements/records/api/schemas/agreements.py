@@ -169,6 +169,14 @@ class AgreementView(AgreementSummary):
             " `number` and the `snapshot_hash` of its content. Null: it was not."
         ),
     ]
+    controllers_today: Annotated[
+        list[str],
+        Field(
+            description="Who stands in for the controllers today: each itself, or the successors to"
+            " whom its standing passed by a transfer instrument. They may amend it.",
+            examples=[["QF7"]],
+        ),
+    ]
     may_be_amended: Annotated[
         bool,
         Field(
@@ -196,6 +204,7 @@ class AgreementView(AgreementSummary):
                 "conditions": [ConditionView.of(c, shown.at) for c in shown.version.conditions],
                 "imported": content.get("imported"),
                 "issued_from": content.get("issued_from"),
+                "controllers_today": list(shown.controllers_today),
                 "may_be_amended": shown.agreement.is_under_way,
                 "versions": [VersionView.of(v) for v in shown.agreement.versions],
                 "holds": [HoldView.of(h, shown.at) for h in shown.agreement.holds],

@@ -189,6 +189,22 @@ def predecessors(ods: str, day: date, instruments: Iterable[TransferInstrument])
     return tuple(sorted(found))
 
 
+def holders(ods: str, day: date, instruments: Iterable[TransferInstrument]) -> tuple[str, ...]:
+    """Return who holds what was a code's on a day: itself, or those to whom it passed, sorted.
+
+    The instruments are followed to their ends; a circle of them ends where it began.
+    """
+    effective = [i for i in instruments if i.valid_from <= day]
+
+    def last_of(code: str, passed: frozenset[str]) -> frozenset[str]:
+        successors = {i.successor for i in effective if i.predecessor == code} - {code}
+        if code in passed or not successors:
+            return frozenset({code})
+        return frozenset().union(*(last_of(s, passed | {code}) for s in successors))
+
+    return tuple(sorted(last_of(ods, frozenset())))
+
+
 def related(codes: Iterable[str], instruments: Sequence[TransferInstrument]) -> set[str]:
     """Add all who come before or after these by transfer, on whatever day."""
     found = set(codes)
