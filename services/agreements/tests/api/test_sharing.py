@@ -1,9 +1,13 @@
 """Data passed on, places that an audit found, versions compared, over HTTP."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
+from common.ids import digest_of
+from common.security.keys import REGISTER_STATEMENT, SignedVerifier
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, CSU, OTHER_CSU, REFERENCE, snapshot
 
@@ -79,11 +83,62 @@ def test_what_a_clause_lets_go_on_is_no_breach_and_has_its_line(seeded):
         (REFERENCE, TRUST, "sub_licence"),
     ]
     assert rest["next"] is None
+    assert public["as_of"] == "2018-06-01T09:00:00Z"
+    one = seeded.client.get(f"{register}/{lines[0]['id']}")
+    assert one.json() == lines[0]
+    breach = next(
+        s["id"]
+        for s in seeded.get(f"{PATH}/onward-shares", Role.AUDITOR).json()["items"]
+        if s["ground"] is None
+    )
+    for unpublished in (breach, str(UUID(int=1))):
+        answer = seeded.client.get(f"{register}/{unpublished}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "ONWARD_SHARE_NOT_FOUND")
     sheet = seeded.client.get(register, params={"format": "csv"}).text.splitlines()
     assert sheet[0].startswith("reference,version,line,level,recipient,shared_on")
     assert len(sheet) == 3
     book = seeded.client.get(register, params={"format": "xlsx"})
     assert book.content[:2] == b"PK"
+
+
+def stated(service):
+    answer = service.client.get("/v1/registers/statements/onward-shares")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.parametrize(
+    ("written", "missing", "unlike", "rows"),
+    [
+        ("DELETE FROM onward_share", [REFERENCE], [], 0),
+        ("UPDATE onward_share SET ground = NULL", [], [REFERENCE], 0),
+        ("UPDATE onward_share SET recipient = 'RJE'", [], [REFERENCE], 2),
+    ],
+    ids=["deleted", "hidden", "altered"],
+)
+def test_the_register_of_what_went_on_says_signed_whether_it_is_complete(
+    seeded, written, missing, unlike, rows
+):
+    assert (stated(seeded)["rows"], stated(seeded)["is_complete"]) == (0, True)
+    seeded.active(**LICENSED)
+    shared(seeded, CCG), shared(seeded, TRUST)
+    lines = seeded.client.get("/v1/registers/onward-shares").json()["items"]
+    before = stated(seeded)
+    assert before["is_complete"] is True
+    without = [{k: v for k, v in line.items() if k != "not_as_sealed"} for line in lines]
+    assert (before["rows"], before["digest"]) == (2, digest_of(without))
+
+    with seeded.parts.engine.begin() as connection:
+        connection.execute(text(written))
+
+    after = stated(seeded)
+    assert after["rows"] == rows
+    assert after["is_complete"] is False
+    assert (after["missing"], after["not_as_sealed"]) == (missing, unlike)
+    claims = SignedVerifier(
+        REGISTER_STATEMENT, seeded.parts.signer.jwks, clock=seeded.clock
+    ).verify(after["statement"])
+    assert claims["missing"] == missing
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import structlog
-from sqlalchemy import Integer
 from sqlmodel import Session
 
 from agreements.db.errors import SealBroken
@@ -171,13 +171,17 @@ def recorded(session: Session, book: Book, table: str) -> TableAgainstSeals:
     )
 
 
+READ_AS: Mapping[type, Callable[[str], object]] = {int: int, UUID: UUID}
+"""What stands in the name of a register, as its column has it; else it is a text."""
+
+
 def _sealed_values(book: Book, sealed: Sealed) -> Iterator[object]:
     """Return the values that a table's registers are named by, as their column has them."""
     column = sealed.table.c[str(sealed.by)]
     for name in book.registers():
         table, _, value = name.partition("/")
         if table == sealed.table.name:
-            yield int(value) if isinstance(column.type, Integer) else value
+            yield READ_AS.get(column.type.python_type, str)(value)
 
 
 def _unlike_seals(

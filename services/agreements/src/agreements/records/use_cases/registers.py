@@ -4,7 +4,7 @@ Each can be read whole, line by line by a link that stays, and with a statement 
 what this service sealed: whether a line is gone, altered, or cannot be read.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -31,6 +31,7 @@ from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Compared, World, compared, require_as_sealed
 from agreements.records.use_cases.contracts import ContractWithState, FactsAbout
 from agreements.records.use_cases.lists import codes
+from agreements.records.use_cases.passing import onward
 from agreements.records.use_cases.ports import Slice, TableAgainstSeals, Transaction
 from common import texts, unreadable
 from common.clock import legal_day
@@ -59,14 +60,17 @@ class PublicRegister(StrEnum):
     CONTRACTS = "contracts"
     AGREEMENTS = "agreements"
     RELATIONSHIPS = "relationships"
+    ONWARD_SHARES = "onward-shares"
 
 
 SEALED_TABLE: Mapping[PublicRegister, str] = {
     PublicRegister.CONTRACTS: "contract",
     PublicRegister.AGREEMENTS: "agreement",
     PublicRegister.RELATIONSHIPS: "relationship_edition",
+    PublicRegister.ONWARD_SHARES: "onward_share",
 }
-"""Where the seals name what a register has: organisation, reference, number of the edition."""
+"""Where the seals name what a register has: organisation, reference, number of the edition; of
+what went on the agreement, which is told by its reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +313,8 @@ def _entries(register: PublicRegister, ctx: World) -> Iterator[RegisterEntry]:
             return _of_agreements(ctx)
         case PublicRegister.RELATIONSHIPS:
             return _of_relationships(ctx)
+        case PublicRegister.ONWARD_SHARES:
+            return _of_onward_shares(ctx)
 
 
 def _of_contracts(ctx: World) -> Iterator[RegisterEntry]:
@@ -342,6 +348,17 @@ def _of_relationships(ctx: World) -> Iterator[RegisterEntry]:
         yield _entry(str(found.one.number), found.one.shown(), found.not_as_sealed)
 
 
+def _of_onward_shares(ctx: World) -> Iterator[RegisterEntry]:
+    after: UUID | None = None
+    while True:
+        page = onward.published(Slice(after=after, rows=LINES_AT_ONCE), ctx=ctx)
+        for shown in page.rows:
+            line = shown.one.line
+            yield _entry(line.reference, [line], shown.not_as_sealed)
+        if (after := page.next) is None:
+            return
+
+
 def _entry(name: str, lines: Sequence[object], unlike: Sequence[str]) -> RegisterEntry:
     rows: list[Row] = orjson.loads(orjson.dumps([*lines]))
     return RegisterEntry(name=name, rows=tuple(map(texts.shown_in, rows)), is_as_sealed=not unlike)
@@ -354,16 +371,24 @@ def statement(register: PublicRegister, *, ctx: World) -> RegisterStatement:
     unread = unreadable.noted()
     rows: list[JsonValue] = [row for entry in entries for row in entry.rows]
     altered = {entry.name for entry in entries if not entry.is_as_sealed}
+    named = _named(register, ctx)
     return RegisterStatement(
         register=register,
         as_of=ctx.clock.now(),
         rows=len(rows),
         digest=digest_of(rows),
-        missing=tuple(sorted(recorded.gone)),
-        not_as_sealed=tuple(sorted(altered | recorded.altered)),
+        missing=tuple(sorted(map(named, recorded.gone))),
+        not_as_sealed=tuple(sorted({*altered, *map(named, recorded.altered)})),
         unreadable=unread,
         recorded=recorded,
     )
+
+
+def _named(register: PublicRegister, ctx: World) -> Callable[[str], str]:
+    """Return how what the seals name is told: by what the register's own lines are named by."""
+    if register is PublicRegister.ONWARD_SHARES:
+        return lambda name: onward.reference_of(UUID(name), ctx=ctx)
+    return str
 
 
 # Notices

@@ -1,4 +1,4 @@
-"""The public registers of contracts, agreements and relationships (domain.md 5.3, 9)."""
+"""The public registers of contracts, agreements, relationships and shares (domain.md 5.3, 9)."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -16,6 +16,7 @@ from agreements.records.api.dependencies import (
     once_key,
 )
 from agreements.records.api.schemas.contracts import RegisteredContractView
+from agreements.records.api.schemas.passing import onward_shares
 from agreements.records.api.schemas.registers import (
     AgreementRegisterPage,
     ChangedRelationshipView,
@@ -90,6 +91,7 @@ COLUMNS = {
     PublicRegister.CONTRACTS: CONTRACT_COLUMNS,
     PublicRegister.AGREEMENTS: agreement_register.COLUMNS,
     PublicRegister.RELATIONSHIPS: NAMES,
+    PublicRegister.ONWARD_SHARES: onward_shares.COLUMNS,
 }
 
 
@@ -106,11 +108,12 @@ def register_of_contracts(
 ) -> ContractRegisterPage | Response:
     """List the signed framework contracts. No signatory is named."""
     if format is not RegisterFormat.JSON:
-        return _sheet(PublicRegister.CONTRACTS, format, ctx=ctx)
+        return sheet(PublicRegister.CONTRACTS, format, ctx=ctx)
+    at = ctx.clock.now()
     found = use_cases.contracts(Slice(after=page.after, rows=page.limit), ctx=ctx)
     items = [told(RegisteredContractView.of)(shown) for shown in found.rows]
     hidden = [HiddenView.model_validate(one) for one in found.hidden]
-    return ContractRegisterPage(items=items, next=found.next, hidden=hidden)
+    return ContractRegisterPage(as_of=at, items=items, next=found.next, hidden=hidden)
 
 
 @router.get(
@@ -140,7 +143,7 @@ def register_of_agreements(
     may have more lines than `limit`, or fewer.
     """
     if format is not RegisterFormat.JSON:
-        return _sheet(PublicRegister.AGREEMENTS, format, ctx=ctx)
+        return sheet(PublicRegister.AGREEMENTS, format, ctx=ctx)
     at = ctx.clock.now()
     found = use_cases.agreements(Slice(after=page.after, rows=page.limit), ctx=ctx)
     return AgreementRegisterPage(
@@ -324,7 +327,8 @@ def _published(edition: RelationshipEdition) -> EditionView:
     )
 
 
-def _sheet(register: PublicRegister, format_: RegisterFormat, *, ctx: World) -> Response:
+def sheet(register: PublicRegister, format_: RegisterFormat, *, ctx: World) -> Response:
+    """Return the whole register as a spreadsheet; its name says of which day it is."""
     day = legal_day(ctx.clock.now())
     rows = list(use_cases.whole(register, ctx=ctx))
     return _file(register, format_, rows, name=f"{register.value}-{day.isoformat()}")

@@ -103,6 +103,8 @@ class ContractRegisterPage(Page[RegisteredContractView]):
 
     hidden: HiddenOnes
 
+    as_of: Annotated[datetime, Field(description="To when its statuses apply, in UTC.")]
+
 
 class AgreementRegisterPage(Page[RegisteredAgreementView]):
     """A part of the register."""
@@ -140,7 +142,8 @@ class StatementView(Outgoing):
         list[str],
         Field(
             description="What was sealed and is not there any more: of contracts the organisation,"
-            " of agreements the reference, of relationships the edition's number."
+            " of agreements and of what went on the reference, of relationships the edition's"
+            " number."
         ),
     ]
     not_as_sealed: Annotated[

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.version import AgreementVersion
@@ -39,6 +40,35 @@ class OnwardShare:
     ground: Ground | None = None
     breach_id: UUID | None = None
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredShare:
+    """What went on by a clause, as the public may read it: who logged it is not named."""
+
+    id: UUID
+    reference: str
+    version: str
+    line: int
+    level: str
+    recipient: str
+    shared_on: date
+    shared_by: str
+    ground: Ground | None
+
+    @classmethod
+    def of(cls, share: OnwardShare, *, reference: str) -> Self:
+        return cls(
+            id=share.id,
+            reference=reference,
+            version=share.version_number,
+            line=share.line,
+            level=share.level,
+            recipient=share.recipient,
+            shared_on=share.shared_on,
+            shared_by=share.logged_by,
+            ground=share.ground,
+        )
 
 
 def ground_of(version: AgreementVersion, recipient: str, level: str) -> Ground | None:

@@ -1,6 +1,6 @@
 """Passing data on, and places where data are found: asked, logged, a breach by the fact itself."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -9,9 +9,20 @@ import structlog
 
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.breach import Breach, Cause, Stopped
-from agreements.records.domain.errors import NotAParty, SharedInFuture, SharedWithOneself
+from agreements.records.domain.errors import (
+    NotAParty,
+    OnwardShareNotFound,
+    SharedInFuture,
+    SharedWithOneself,
+)
 from agreements.records.domain.task import Task, TaskKind
-from agreements.records.domain.terms.onward import Ground, OnwardShare, ground_of, unnamed_places
+from agreements.records.domain.terms.onward import (
+    Ground,
+    OnwardShare,
+    RegisteredShare,
+    ground_of,
+    unnamed_places,
+)
 from agreements.records.domain.version import AgreementVersion
 from agreements.records.use_cases.breaches import open_by_facts
 from agreements.records.use_cases.context import (
@@ -27,6 +38,7 @@ from agreements.records.use_cases.context import (
 )
 from agreements.records.use_cases.ports import Slice, Transaction
 from common.clock import end_of, legal_day
+from common.errors import AgreementNotFound
 from common.ids import new_id
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -112,9 +124,9 @@ def shares(reference: str, part: Slice, *, ctx: Context) -> Sequence[Compared[On
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicShare:
-    """What was passed on by a clause, as the public may read it."""
+    """A line of the register, with what it is compared by."""
 
-    reference: str
+    line: RegisteredShare
     share: OnwardShare
 
 
@@ -122,9 +134,6 @@ class PublicShare:
 class PublicShares:
     rows: Sequence[Compared[PublicShare]]
     next: UUID | None
-
-
-LINES_AT_ONCE = 200
 
 
 def published(part: Slice, *, ctx: World) -> PublicShares:
@@ -135,26 +144,44 @@ def published(part: Slice, *, ctx: World) -> PublicShares:
     with ctx.uow.reading() as tx:
         found = tx.onward_shares.page(Slice(after=part.after, rows=part.rows + 1))
         looked_at = found[: part.rows]
-        shown = [
-            PublicShare(reference=tx.agreements.by_id(one.agreement_id).reference, share=one)
-            for one in looked_at
-            if one.ground is not None
-        ]
+        shown = [_public(tx, one) for one in looked_at if one.ground is not None]
     return PublicShares(
         rows=compared(shown, by=lambda one: [one.share], ctx=ctx),
         next=looked_at[-1].id if len(found) > part.rows else None,
     )
 
 
-def all_published(*, ctx: World) -> Iterator[PublicShare]:
-    """Yield the whole register, in the order in which it was logged."""
-    after: UUID | None = None
-    while True:
-        page = published(Slice(after=after, rows=LINES_AT_ONCE), ctx=ctx)
-        yield from (one.one for one in page.rows)
-        if page.next is None:
-            return
-        after = page.next
+def published_one(share_id: UUID, *, ctx: World) -> Compared[PublicShare]:
+    """Return the line of one.
+
+    Raises:
+        OnwardShareNotFound: the register has none of that id.
+
+    """
+    with ctx.uow.reading() as tx:
+        found = tx.onward_shares.one(id=share_id)
+        shown = None if found is None or found.ground is None else _public(tx, found)
+    if shown is None:
+        raise OnwardShareNotFound(f"The register has no onward share {share_id}.")
+    return compared([shown], by=lambda one: [one.share], ctx=ctx)[0]
+
+
+def _public(tx: Transaction, share: OnwardShare) -> PublicShare:
+    reference = _reference(tx, share.agreement_id)
+    return PublicShare(line=RegisteredShare.of(share, reference=reference), share=share)
+
+
+def reference_of(agreement_id: UUID, *, ctx: World) -> str:
+    """Return an agreement's reference; its id, where it is not there any more."""
+    with ctx.uow.reading() as tx:
+        return _reference(tx, agreement_id)
+
+
+def _reference(tx: Transaction, agreement_id: UUID) -> str:
+    try:
+        return tx.agreements.by_id(agreement_id).reference
+    except AgreementNotFound:  # deleted past the service: the register's statement says so
+        return str(agreement_id)
 
 
 def find_places(

@@ -1,6 +1,7 @@
 """The public register of what was passed on, as it crosses the wire."""
 
-from datetime import date
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from agreements.records.use_cases.passing.onward import PublicShare
 class RegisteredShareView(SealedView):
     """Data that went on to another organisation by a clause of the agreement."""
 
+    id: Annotated[UUID, Field(description="Names the line; a link by it stays.")]
     reference: Annotated[str, Field(description="The agreement's, without a version.")]
     version: Annotated[str, Field(description="The version whose clause allowed it.")]
     line: Annotated[int, Field(description="The number of the line in that version.")]
@@ -25,20 +27,11 @@ class RegisteredShareView(SealedView):
 
     @classmethod
     def of(cls, one: PublicShare) -> Self:
-        share = one.share
-        return cls(
-            reference=one.reference,
-            version=share.version_number,
-            line=share.line,
-            level=share.level,
-            recipient=share.recipient,
-            shared_on=share.shared_on,
-            shared_by=share.logged_by,
-            ground=share.ground,
-        )
+        return cls.model_validate(asdict(one.line))
 
 
 class RegisteredSharePage(Outgoing):
+    as_of: Annotated[datetime, Field(description="When it was read, in UTC.")]
     items: Annotated[list[RegisteredShareView], Field(description="In the order of logging.")]
     next: Annotated[
         UUID | None, Field(description="Pass as `after` for the next page; null on the last.")
@@ -54,5 +47,6 @@ COLUMNS = (
     ("shared_on", "On"),
     ("shared_by", "Passed on by"),
     ("ground", "By"),
+    ("id", "Line in the register"),
 )
 """The names of a line in JSON and CSV, and over its columns in XLSX."""
