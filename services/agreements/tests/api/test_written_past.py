@@ -85,6 +85,7 @@ SHOWN = {
     "/v1/submission-rights/recorded": {"submission_right"},
     "/v1/registers/contracts": {"contract"},
     "/v1/registers/onward-shares": {"onward_share"},
+    "/v1/registers/onward-shares/{share_id}": {"onward_share"},
     "/v1/registers/relationships": {"relationship_edition"},
     "/v1/registers/contracts/{reference}": {"contract"},
     "/v1/registers/agreements": OF_AGREEMENTS,
@@ -195,7 +196,7 @@ def whole(seeded):
     lift = f"/v1/holds/{breach['holds'][0]['id']}/lift-approvals"
     done(seeded.post(lift, Role.BREACH_HANDLER, {"reason": "It was found."}))
     shared = {"recipient": CCG, "line": 1, "shared_on": "2018-06-01", "activity_stopped": "yes"}
-    done(seeded.post(f"{AGREEMENT}/onward-shares", Role.CSU_ADVISER, shared))
+    share = done(seeded.post(f"{AGREEMENT}/onward-shares", Role.CSU_ADVISER, shared))
     relationship = seeded.relationship()
     consent(seeded, relationship, Role.CONTROLLER_SIGNATORY, CCG)
     consent(seeded, relationship, Role.CSU_ADVISER, CSU)
@@ -262,6 +263,7 @@ def whole(seeded):
         "digest": layout["digest"],
         "kind": "ceff",
         "audit_id": audit["id"],
+        "share_id": share["id"],
         "subject": APPROVER,
         "data_set": "SUS_APC",
     }
