@@ -88,11 +88,6 @@ class TransferRecorded(Conflict):
     title = "The same transfer is recorded already"
 
 
-class OnwardShareNotFound(NotFound):
-    code = "ONWARD_SHARE_NOT_FOUND"
-    title = "The register has no such onward share"
-
-
 class TransferNotFound(NotFound):
     code = "TRANSFER_NOT_FOUND"
     title = "No such transfer instrument"

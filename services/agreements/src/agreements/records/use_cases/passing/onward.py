@@ -11,11 +11,11 @@ from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.breach import Breach, Cause, Stopped
 from agreements.records.domain.errors import (
     NotAParty,
-    OnwardShareNotFound,
     SharedInFuture,
     SharedWithOneself,
 )
 from agreements.records.domain.task import Task, TaskKind
+from agreements.records.domain.terms.errors import OnwardShareNotFound
 from agreements.records.domain.terms.onward import (
     Ground,
     OnwardShare,

@@ -12,7 +12,7 @@ from agreements.records.api.schemas.passing.onward_shares import (
     RegisteredShareView,
 )
 from agreements.records.api.schemas.shared import told
-from agreements.records.domain.errors import OnwardShareNotFound
+from agreements.records.domain.terms.errors import OnwardShareNotFound
 from agreements.records.use_cases.passing import onward
 from agreements.records.use_cases.ports import Slice
 from agreements.records.use_cases.registers import PublicRegister
