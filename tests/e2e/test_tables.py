@@ -65,7 +65,7 @@ def _community(directory: Path) -> dict[str, Path]:
             status = {"AttendanceStatus": "5" if at < attended else "3"}
             said["CYP201"].append(referred | met | status | {"Contact_Date": f"{APRIL}-20"})
             said["CYP202"].append(met | {"Unique_CareActivityID": f"{unit}A{at}"})
-    return _tables("CSDS", said, "RP_StartDate", directory)
+    return tables_of("CSDS", said, "RP_StartDate", directory)
 
 
 def _mental_health(directory: Path) -> dict[str, Path]:
@@ -81,10 +81,10 @@ def _mental_health(directory: Path) -> dict[str, Path]:
             said["MHS101Referral"].append(
                 who | referred | {"ReferralRequestReceivedDate": f"{APRIL}-02"}
             )
-    return _tables("MHSDS", said, "ReportingPeriodStartDate", directory)
+    return tables_of("MHSDS", said, "ReportingPeriodStartDate", directory)
 
 
-def _tables(
+def tables_of(
     data_set: str, said: Mapping[str, Sequence[Mapping[str, str]]], dated: str, directory: Path
 ) -> dict[str, Path]:
     """Write each table with all its columns; what is not said is empty."""

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
-from dsfc_client import DsfcError
+from dsfc_cli.demo.answers import Flow
+from dsfc_cli.demo.material import COMMISSIONER
+from dsfc_client import DsfcError, Extract
 from tests.books import released_once
+from tests.e2e.test_tables import tables_of
 from tests.faults.test_kill_points import restart, wait_killed
-from tests.running import APRIL, MAY, Scene, scene, until
+from tests.running import APRIL, CSU, MAY, Scene, scene, until
 
 pytestmark = [
     pytest.mark.xdist_group("kills-of-orders"),
@@ -103,24 +106,90 @@ def test_a_kill_between_edition_and_supersession_marks_what_was_released_once(
     assert played.submit(shortened(played, tmp_path)).state.lower() == "accepted"
     wait_killed(played, "dissemination")
 
-    def state() -> str:
-        query = "SELECT state FROM extract WHERE id = ?"
-        ((found,),) = played.rows("dissemination", query, str(extract.id).replace("-", ""))
-        return str(found)
-
-    assert state() == "released"
+    assert state_of(played, extract) == "released"
     restart(played, "dissemination")
-    until(lambda: state() == "superseded", what="it was never marked")
-    leaves = [
-        leaf
-        for leaf in played.leaves("dissemination")
-        if (leaf["action"], leaf["resource"]) == ("extract-superseded", f"extracts/{extract.id}")
-    ]
-    assert len(leaves) == 1
+    until(lambda: state_of(played, extract) == "superseded", what="it was never marked")
+    assert times_superseded(played, extract) == 1
     assert played.csu.dissemination.extract(other.id).state.lower() == "released"
     target = tmp_path / "as-it-was.csv"
     played.csu.dissemination.download(extract.files[0].id, target)  # by the manifest's digest
     assert target.stat().st_size == extract.files[0].bytes
+
+
+def test_a_kill_between_edition_and_supersession_of_several_groups_marks_all_their_files_once(
+    played: Scene, tmp_path: Path
+) -> None:
+    """An edition of several tables is one, and so is the extract of its groups, a file each."""
+    provider = played.stage.actor("provider-r0a").pseudonymisation
+
+    def sent(people: int) -> None:
+        tables = seen_by_mental_health(tmp_path / str(people), people)
+        submission = provider.submit_tables("MHSDS", APRIL, tables)
+        done = provider.wait(submission.id, timeout_seconds=120)
+        assert done.state.lower() == "accepted", done
+
+    sent(20)
+    flow = Flow(
+        data_set="MHSDS",
+        fields={
+            "Referrals.ReferralRequestReceivedDate": "month",
+            "Care_Contacts.ConsType": "as_is",
+        },
+        first_month=APRIL,
+        last_month=APRIL,
+        reasons=("C",),
+        sensitivity="SENSITIVE",
+    )
+    wanted = played.wanted(COMMISSIONER, CSU, flow)
+    extract = played.released(
+        agreement=played.stage.in_force(wanted, "Several groups"),
+        data_set="MHSDS",
+        fields=list(flow.fields),
+        formats=["csv"],
+    )
+    assert [file.rows for file in extract.files] == [20, 20]
+    until(played.all_heard, what="something was not heard")
+    restart(played, "dissemination", KILL_AT="S1")
+
+    sent(19)
+    wait_killed(played, "dissemination")
+    assert state_of(played, extract) == "released"
+    restart(played, "dissemination")
+    until(lambda: state_of(played, extract) == "superseded", what="it was never marked")
+
+    assert times_superseded(played, extract) == 1
+    for file in extract.files:
+        target = tmp_path / str(file.id)
+        played.csu.dissemination.download(file.id, target)  # by the manifest's digest
+        assert target.stat().st_size == file.bytes
+
+
+def state_of(played: Scene, extract: Extract) -> str:
+    query = "SELECT state FROM extract WHERE id = ?"
+    ((found,),) = played.rows("dissemination", query, str(extract.id).replace("-", ""))
+    return str(found)
+
+
+def times_superseded(played: Scene, extract: Extract) -> int:
+    said = ("extract-superseded", f"extracts/{extract.id}")
+    leaves = played.leaves("dissemination")
+    return sum((leaf["action"], leaf["resource"]) == said for leaf in leaves)
+
+
+def seen_by_mental_health(directory: Path, people: int) -> dict[str, Path]:
+    """So many people, each referred and seen once, as three tables."""
+    directory.mkdir()
+    said: dict[str, list[dict[str, str]]] = {
+        name: [] for name in ("MHS001MPI", "MHS101Referral", "MHS201CareContact")
+    }
+    for number in range(people):
+        who, referral = {"LocalPatientID": f"P{number}"}, {"UniqServReqID": f"R{number}"}
+        said["MHS001MPI"].append(who | {"OrgIDProv": "R0A", "NHSNumberStatus": "07"})
+        referred = {"OrgIDComm": COMMISSIONER, "ReferralRequestReceivedDate": f"{APRIL}-02"}
+        said["MHS101Referral"].append(who | referral | referred)
+        met = {"UniqCareContID": f"C{number}", "CareContDate": f"{APRIL}-20", "ConsType": "01"}
+        said["MHS201CareContact"].append(referral | met)
+    return tables_of("MHSDS", said, "ReportingPeriodStartDate", directory)
 
 
 def shortened(played: Scene, directory: Path) -> Path:

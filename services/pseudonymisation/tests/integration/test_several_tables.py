@@ -248,6 +248,7 @@ def test_a_table_that_comes_again_takes_the_place_of_the_first(intake) -> None:
     ("table", "content", "status", "code"),
     [
         ("CYP999", b"A\n1\n", 404, "TABLE_UNKNOWN"),
+        ("MHS101Referral", written(tables()["CYP101"]), 404, "TABLE_UNKNOWN"),  # of another
         ("CYP202", written(tables()["CYP201"]), 422, "COLUMNS_WRONG"),
         ("CYP202", b"", 422, "FILE_EMPTY"),
     ],
