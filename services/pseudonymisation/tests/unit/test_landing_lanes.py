@@ -60,14 +60,6 @@ def test_all_lanes_together_take_no_more_than_one_may(memory, threads, lanes) ->
     assert found * each.threads <= threads
 
 
-@pytest.mark.parametrize(
-    ("sizes", "threads", "lanes"),
-    [([1, 1, 1], 2, 2), ([3, 1, 1], 2, 1), ([2, 1, 1], 2, 2), ([1], 2, 1), ([1, 1, 1], 1, 1)],
-)
-def test_a_table_that_is_most_of_all_has_the_engine_for_itself(sizes, threads, lanes) -> None:
-    assert landing._lanes_of_groups(EngineLimits(threads=threads), sizes) == lanes
-
-
 def test_records_of_tables_that_are_landed_beside_one_another_are_added_up() -> None:
     told: list[int] = []
     progress = landing._Told(told.append)

@@ -3,8 +3,8 @@
 Nothing of a table is an object: it lies sealed in the attempt's own directory, under the key of the
 edition that it is to be, until the groups are made of it. Memory is that of the session, whatever a
 table holds: joins and keys spill, and lines that are lost are written down one by one. Two tables
-are landed at a time, each with half of what one may take, and two groups are made at a time: the
-engine gives a thread to a row group, and most tables are one or two.
+are landed at a time, each with half of what one may take: the engine gives a thread to a row group,
+and most tables are one or two.
 """
 
 import shutil
@@ -47,7 +47,7 @@ from pseudonymisation.intake.domain.written import RELATED
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LANES_MAX: Final = 2
-"""So many tables, or groups, at a time."""
+"""So many tables at a time."""
 ONE_PASS_BYTES: Final = 64_000_000
 """Of tables as they lie sealed: so much is joined for all groups in one pass, each with its rows in
 memory; of more each group is written first, and read again."""
@@ -112,10 +112,8 @@ class _Flattening:
 
     def edition(self) -> tuple[dict[str, Sequence[Lost]], dict[str, CountsOfRows]]:
         """Write it; tell which rows of tables are lost, and what had been counted in them."""
-        sizes = [file.stat().st_size for file in self._landed.values()]
-        at_once = sum(sizes) <= ONE_PASS_BYTES
-        lanes = 1 if at_once else _lanes_of_groups(self.resources.limits, sizes)
-        with self._session(lanes) as engine:
+        size = sum(file.stat().st_size for file in self._landed.values())
+        with self._session() as engine:
             related = Related(engine, self.task.data_set, self._landed, self._key_name)
             lost = {name: found for name, found in related.lose() if found}
             counts = {
@@ -129,29 +127,19 @@ class _Flattening:
             }
             if not groups:
                 raise EngineFailed
-            if at_once:
-                self._write(engine, groups)
-                return lost, counts
-            written = self._each_written(engine, groups, lanes)
-        with self._session(lanes=1) as engine:
-            self._write(engine, written)
+            if size > ONE_PASS_BYTES:
+                groups = dict(self._each_written(engine, groups))
+            engine.execute(sealed_copy(whole(groups), self.path, self._key_name))
         return lost, counts
 
     def _each_written(
-        self, engine: duckdb.DuckDBPyConnection, groups: Mapping[str, str], lanes: int
-    ) -> dict[str, str]:
-        """Write each group by itself, so many at a time; say how each is read."""
-
-        def written(group: str) -> str:
+        self, engine: duckdb.DuckDBPyConnection, groups: Mapping[str, str]
+    ) -> Iterator[tuple[str, str]]:
+        """Write each group by itself; say how each is read."""
+        for group, rows in groups.items():
             file = self.place / f"{group}.group"
-            with engine.cursor() as cursor:
-                cursor.execute(sealed_copy(groups[group], file, self._key_name))
-            return f"SELECT * FROM {sealed_parquet(file, self._key_name)}"
-
-        return dict(zip(groups, _beside(written, list(groups), lanes), strict=True))
-
-    def _write(self, engine: duckdb.DuckDBPyConnection, groups: Mapping[str, str]) -> None:
-        engine.execute(sealed_copy(whole(groups), self.path, self._key_name))
+            engine.execute(sealed_copy(rows, file, self._key_name))
+            yield group, f"SELECT * FROM {sealed_parquet(file, self._key_name)}"
 
     @property
     def _landed(self) -> dict[str, Path]:
@@ -162,9 +150,7 @@ class _Flattening:
         return parquet_key_name(self.task.any.edition_id)
 
     @contextmanager
-    def _session(self, lanes: int) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the engine for so many statements at a time."""
-        limits = self.resources.limits
+    def _session(self) -> Iterator[duckdb.DuckDBPyConnection]:
         key = self.resources.key(f"edition/{self.task.any.edition_id}")
         with (
             translated(),
@@ -172,7 +158,7 @@ class _Flattening:
                 directories=[self.place, self.path.parent],
                 temp_directory=self.place,
                 keys={self._key_name: key},
-                limits=replace(limits, threads=limits.threads // lanes),
+                limits=self.resources.limits,
             ) as engine,
         ):
             yield engine
@@ -202,11 +188,6 @@ def _lanes(limits: EngineLimits) -> tuple[int, EngineLimits]:
         threads=limits.threads // lanes,
         spill_bytes=limits.spill_bytes // lanes,
     )
-
-
-def _lanes_of_groups(limits: EngineLimits, sizes: Sequence[int]) -> int:
-    """Say how many groups are made at a time: one where most rows are of one table."""
-    return 1 if max(sizes) * 2 > sum(sizes) else max(1, min(limits.threads, LANES_MAX))
 
 
 def _beside(make: Callable[[str], Made], names: Sequence[str], lanes: int) -> Iterator[Made]:
