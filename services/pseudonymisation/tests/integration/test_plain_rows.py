@@ -331,6 +331,20 @@ def test_a_failure_of_either_way_is_the_landings(haven, monkeypatch, fails_at):
         haven.land(written([sus_row(), sus_row(Local_Patient_ID=" L7777777")]), "fails")
 
 
+@pytest.mark.parametrize("fails_at", ["_repeated", "_contradictions"])
+def test_a_failure_of_either_half_of_the_report_is_the_landings(haven, monkeypatch, fails_at):
+    """Records are counted in a thread of its own, whose failure is not to be passed over."""
+
+    def fail(connection, *_):
+        connection.execute("SELECT error('told')")
+
+    monkeypatch.setattr(f"{landing.counted.__module__}.{fails_at}", fail)
+
+    with pytest.raises(landing.EngineFailed):
+        haven.land(written([sus_row(), sus_row()]), "fails")
+    assert not list((haven.directory / "scratch").iterdir())
+
+
 def test_lines_are_given_in_blocks_of_a_size(monkeypatch):
     monkeypatch.setattr("pseudonymisation.intake.adapters.landing.feed.BLOCK_BYTES", 10)
     lines = Lines(lambda *_: None)
