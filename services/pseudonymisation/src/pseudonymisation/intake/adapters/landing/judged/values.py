@@ -23,8 +23,8 @@ SPACES: Final = " \t\u00a0\u2007\u200b\u200c\u200d\u200e\u200f\u202f\u2060\u3000
 """What goes at both ends of a value: also what is not seen, as a byte order mark left by `cat`."""
 DASHES: Final = "[-\u2010-\u2015\u2212]"
 """Hyphens, as they are typed and as programs write them."""
-REMEMBERED_MAX: Final = 1 << 14
-"""Values of one column: its normal forms are some megabytes."""
+REMEMBERED_MAX: Final = 1 << 12
+"""Values of one column: with their normal forms half a megabyte."""
 DISTINCT_SHARE_MAX: Final = 4
 """Of a column of which more than a quarter of the values differ, none is remembered."""
 FEW_ROWS: Final = 256
