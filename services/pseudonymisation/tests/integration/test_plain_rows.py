@@ -5,6 +5,7 @@ which any cell may be spoilt.
 """
 
 import random
+import threading
 from collections import Counter
 from contextlib import contextmanager
 from datetime import date
@@ -14,8 +15,10 @@ from uuid import UUID
 import pytest
 
 import catalogue
+from pseudonymisation.engine import repeats
 from pseudonymisation.engine.objects import DirectoryObjects
 from pseudonymisation.engine.session import EngineLimits, literal, session
+from pseudonymisation.intake.adapters.landing import found as counting
 from pseudonymisation.intake.adapters.landing import landing
 from pseudonymisation.intake.adapters.landing.feed import Lines
 from pseudonymisation.intake.adapters.landing.judged.statement import LandingTask, parquet_key_name
@@ -338,11 +341,43 @@ def test_a_failure_of_either_half_of_the_report_is_the_landings(haven, monkeypat
     def fail(connection, *_):
         connection.execute("SELECT error('told')")
 
-    monkeypatch.setattr(f"{landing.counted.__module__}.{fails_at}", fail)
+    monkeypatch.setattr(counting, fails_at, fail)
 
     with pytest.raises(landing.EngineFailed):
         haven.land(written([sus_row(), sus_row()]), "fails")
     assert not list((haven.directory / "scratch").iterdir())
+
+
+def test_both_halves_of_the_report_are_made_at_once_and_share_nothing(haven, monkeypatch):
+    """Guard: `found._contradictions`: its table is its own, whenever it is made."""
+    looked, told = threading.Event(), threading.Event()
+    any_alike, told_differently = repeats._any_alike, counting._told_differently
+    contradictions = counting._contradictions
+
+    def waits_for_the_other(*given):
+        looked.set()
+        assert told.wait(60)
+        return any_alike(*given)
+
+    def after_the_other_has_its_table(*given):
+        assert looked.wait(60)
+        return told_differently(*given)
+
+    def and_says_so(*given):
+        try:
+            return contradictions(*given)
+        finally:
+            told.set()
+
+    monkeypatch.setattr(repeats, "_any_alike", waits_for_the_other)
+    monkeypatch.setattr(counting, "_told_differently", after_the_other_has_its_table)
+    monkeypatch.setattr(counting, "_contradictions", and_says_so)
+    row = {"Local_Patient_ID": "L7", "NHS_Number": "", "Unique_CDS_Identifier": "CDS7"}
+    rows = [sus_row(**row), sus_row(**row), sus_row(**row | {"Sex": "2", "Hospital_Spell_No": "8"})]
+
+    outcome = haven.land(written(rows), "at-once")
+
+    assert (outcome.repeated, outcome.contradictions) == (2, 1)
 
 
 def test_lines_are_given_in_blocks_of_a_size(monkeypatch):

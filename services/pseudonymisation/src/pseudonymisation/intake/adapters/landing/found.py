@@ -181,7 +181,8 @@ def _contradictions(
     if not len(suspected):
         return 0, []
     connection.register("differing", pa.table({"number": suspected}))
-    connection.execute("CREATE OR REPLACE TABLE suspected AS SELECT number FROM differing")
+    # Of this connection alone: records that are there again are looked for at the same time.
+    connection.execute("CREATE OR REPLACE TEMP TABLE told_apart AS SELECT number FROM differing")
     connection.unregister("differing")
     tests = (
         f"coalesce(min({value}) FILTER ({known}) <> max({value}) FILTER ({known}), false)"
@@ -190,7 +191,7 @@ def _contradictions(
     rows = connection.execute(
         "SELECT count(*) OVER () AS number, first_line, last_line FROM ("
         f" SELECT min(line) AS first_line, max(line) AS last_line FROM {known_people}"
-        f" AND (hash({key}) >> {BITS})::UINTEGER IN (SELECT number FROM suspected)"
+        f" AND (hash({key}) >> {BITS})::UINTEGER IN (SELECT number FROM told_apart)"
         f" GROUP BY hash({key})"
         f" HAVING {' OR '.join(tests)}) ORDER BY first_line LIMIT {CONTRADICTIONS_MAX}"
     ).fetchall()
