@@ -61,6 +61,20 @@ def test_who_stands_in_for_the_controllers_is_told_as_at_today(with_agreement):
     assert told() == (CCG, ["QF7"])
 
 
+def test_the_public_notice_of_the_successor_tells_of_what_passed_to_it(with_agreement):
+    def told(ods):
+        notice = with_agreement.client.get(f"/v1/registers/notices/{ods}").json()
+        return {use["reference"] for use in notice["uses"]}
+
+    early = {"successor": OTHER_CCG, "effective_from": "2018-07-01"}
+    assert recorded(with_agreement, **early).status_code == 201
+    assert (told(CCG), told(OTHER_CCG)) == ({REFERENCE}, set())
+
+    moves_to(with_agreement, datetime(2018, 7, 1, tzinfo=UTC))
+
+    assert (told(CCG), told(OTHER_CCG)) == (set(), {REFERENCE})
+
+
 def test_what_is_taken_back_before_its_day_passes_nothing(with_agreement):
     instrument = recorded(with_agreement).json()
 

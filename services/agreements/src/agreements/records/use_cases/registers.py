@@ -6,7 +6,7 @@ what this service sealed: whether a line is gone, altered, or cannot be read.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 from uuid import UUID
@@ -27,6 +27,7 @@ from agreements.records.domain.lists.register import (
     Row,
     difference,
 )
+from agreements.records.domain.parties.organisation import holders, predecessors
 from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Compared, World, compared, require_as_sealed
 from agreements.records.use_cases.contracts import ContractWithState, FactsAbout
@@ -397,6 +398,8 @@ def _named(register: PublicRegister, ctx: World) -> Callable[[str], str]:
 def notice(ods: str, *, ctx: World) -> Notice:
     """Return what a controller's agreements in force let it do with data about people.
 
+    What passed to it by a transfer instrument is told of it, and no more of its predecessor.
+
     Raises:
         OrganisationNotFound: nobody of that code is in the loaded lists.
 
@@ -408,7 +411,7 @@ def notice(ods: str, *, ctx: World) -> Notice:
         listed = tx.organisations.find(ods=ods)
         if not listed:
             raise OrganisationNotFound(f"No organisation {ods} is in the loaded lists.")
-        spelled = codes.spellings(tx, ods, day, ctx.reference)
+        spelled = _standing_with(tx, ods, day, ctx)
         titles = {**_titles(), **tx.data_sets.titles()}
         for one in _agreements_of(tx, spelled):
             version = one.governing(at)
@@ -426,6 +429,22 @@ def notice(ods: str, *, ctx: World) -> Notice:
         uses=tuple(use for one in shown for use in one.one[1]),
         not_as_sealed=tuple(sorted({t for one in shown for t in one.not_as_sealed})),
     )
+
+
+def _standing_with(tx: Transaction, ods: str, day: date, ctx: World) -> frozenset[str]:
+    """Return the names of the controllers whose standing is this one's that day (ruling 4).
+
+    Itself, unless it passed on, and those that passed to it by a transfer instrument.
+    """
+    instruments = tx.instruments.all()
+    own = codes.own(tx, ods, day, ctx.reference)
+    every = [
+        one
+        for one in (own, *predecessors(own, day, instruments))
+        if own in holders(one, day, instruments)
+    ]
+    spelled = (codes.spellings(tx, one, day, ctx.reference) for one in every)
+    return frozenset().union(*spelled)
 
 
 def _agreements_of(tx: Transaction, parties: frozenset[str]) -> Iterator[Agreement]:
