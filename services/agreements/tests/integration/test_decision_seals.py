@@ -79,7 +79,7 @@ COPIED = (
     "INSERT INTO holding SELECT :id, 'x', extract_id, permit_id, :id, agreement, version,"
     " document_hash, line, purpose, data_set, classification, environment_id, holder, client_id,"
     " organisation, format, bytes, digest, periods, file, attestation_digest, released_at,"
-    " row_digest FROM holding"
+    " row_digest, bridged_agreement FROM holding"
 ).replace(":id", f"'{new_id().hex}'")
 TAMPERINGS = [
     (NO_HOLDING, "holding"),

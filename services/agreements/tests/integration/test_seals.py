@@ -45,6 +45,8 @@ from common.ids import digest, new_id
 from common.replacement import Change, ReplacementStatus, State
 from common.security import keys
 from common.security.keys import SIGNATURE_RECEIPT, Signer
+from services.agreements.tests.api.test_internal_instructions import instruction
+from services.agreements.tests.api.test_opt_out_waivers import letter
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.seeding import SEALER, entry, on_the_catalogue, seed
@@ -115,7 +117,7 @@ def uow(engine):
 
 @pytest.fixture
 def with_what_waits(uow):
-    """A map that stands, a list that had to wait, and what the haven took back."""
+    """A map that stands, a list that had to wait, and what the haven took back; and letters."""
     with uow.writing() as tx:
         change = Change(before=0, after=0, added=0, removed=0)
         accepted = ReplacementStatus(
@@ -154,6 +156,8 @@ def with_what_waits(uow):
             ),
             audit=entry(),
         )
+        tx.opt_out_waivers.save(letter(), audit=entry())
+        tx.internal_instructions.save(instruction(), audit=entry())
     return uow
 
 
