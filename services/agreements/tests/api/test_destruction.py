@@ -137,14 +137,15 @@ def test_what_is_held_and_by_when_it_must_go_is_one_call(four):
     assert all(one["is_as_sealed"] for one in held)
 
 
-def shared(recipients, recipient, **changes):
+def shared(recipients, recipient, *, status=201, **changes):
     body = {"recipient": recipient, "line": 1, "shared_on": "2018-06-01"}
     answer = recipients.service.post(
         f"/v1/agreements/{plain.REFERENCE}/onward-shares",
         Role.CSU_ADVISER,
         body | {"activity_stopped": "yes"} | changes,
     )
-    assert answer.status_code == 201, answer.text
+    assert answer.status_code == status, answer.text
+    return answer.json()
 
 
 def test_whoever_data_went_on_to_holds_a_copy_that_a_certificate_must_cover(recipients):
@@ -152,7 +153,7 @@ def test_whoever_data_went_on_to_holds_a_copy_that_a_certificate_must_cover(reci
     shared(recipients, "0CX", shared_on="2018-05-31")
     assert {c["holder"] for c in recipients.prefilled_all()} == {CSU}
     shared(recipients, "0CX")
-    shared(recipients, CSU)
+    assert shared(recipients, CSU, status=422)["code"] == "SHARED_WITH_ONESELF"
     held = [(c["holder"], c["kind"], c["place"]) for c in recipients.prefilled_all()]
 
     assert held.count(("0CX", "live", "where it was passed on to")) == 1

@@ -19,7 +19,7 @@ EXAMPLES = {
     "client_id": "somebody",
     "register": "contracts",
 }
-NAMED = {"reference", "ods"}
+NAMED = {"reference", "ods", "share_id"}
 """What of a public path names something that is not there in an empty service."""
 SOME_ID = "019a0000-0000-7000-8000-000000000000"
 

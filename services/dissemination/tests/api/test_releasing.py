@@ -375,6 +375,9 @@ def test_what_is_destroyed_is_refused_with_its_code_whatever_agreements_would_sa
 
     marked = house.settled(extract["id"], "withdrawn")
     assert marked["availability"]["code"] == "FILE_DESTROYED"
+    (of_extract, *others) = marked["files"]
+    assert datetime.fromisoformat(of_extract["destroyed_at"]) == event.time
+    assert [one["destroyed_at"] for one in others] == [None] * len(others)
     asked = house.agreements.requests(file)
     refused = house.call("GET", file["content"])
     assert (refused.status_code, refused.json()["code"]) == (409, "FILE_DESTROYED")

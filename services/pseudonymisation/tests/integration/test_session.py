@@ -168,6 +168,32 @@ def test_a_session_whose_lock_does_not_hold_is_not_handed_out(places, monkeypatc
         pytest.fail("handed out")
 
 
+def test_two_sessions_at_once_try_to_attach_no_file_of_one_name(places, monkeypatch):
+    """The engine keeps for the whole process what is attached: one would hear of the other."""
+    inside, spill, _ = places
+    tried = []
+
+    class Told:
+        def __init__(self, connection):
+            self._connection = connection
+
+        def execute(self, statement):
+            tried.append(statement)
+            return self._connection.execute(statement)
+
+        def __getattr__(self, name):
+            return getattr(self._connection, name)
+
+    prove = plane.prove_locked
+    monkeypatch.setattr(plane, "prove_locked", lambda con: prove(Told(con)))
+    for _ in range(2):
+        with session(directories=[inside], temp_directory=spill, keys={}):
+            pass
+
+    attached = [statement for statement in tried if statement.startswith("ATTACH ")]
+    assert len(set(attached)) == len(attached) == 2
+
+
 def test_what_spills_is_encrypted(places):
     inside, spill, _ = places
     limits = EngineLimits(memory_bytes=60_000_000, threads=1)

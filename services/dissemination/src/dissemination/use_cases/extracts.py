@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
@@ -68,6 +68,8 @@ class ExtractWithStatus:
     progress: Progress | None = None
     status: Status | None = None
     released_at: datetime | None = None
+    destroyed: Mapping[UUID, datetime] = field(default_factory=dict)
+    """Since when, of those of its files that are."""
 
 
 def ask(
@@ -300,12 +302,14 @@ def withdraw(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> Ex
 def _with_status(extracts: Sequence[Extract], tx: Transaction) -> list[ExtractWithStatus]:
     standings = tx.agreement_statuses.of([extract.request.agreement for extract in extracts])
     released = tx.releases.instants(extracts)
+    destroyed = tx.destroyed.of([file.id for extract in extracts for file in extract.files])
     return [
         ExtractWithStatus(
             extract=extract,
             progress=_progress(extract, tx),
             status=_status(extract, standings.get(extract.request.agreement)),
             released_at=released.get(extract.id),
+            destroyed=destroyed,
         )
         for extract in extracts
     ]

@@ -16,6 +16,7 @@ from importlib.resources import files
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
@@ -210,7 +211,7 @@ FORBIDDEN: Final = (
     "SELECT * FROM read_text('http://127.0.0.1:9/')",
     "SELECT * FROM read_parquet('s3://elsewhere/file.parquet')",
     "COPY (SELECT 1) TO '/dsfc-must-not-be-there.csv'",
-    "ATTACH '/dsfc-must-not-be-there.db'",
+    "ATTACH '/dsfc-must-not-be-there-{name}.db'",
     "INSTALL json",
     "SET allowed_directories = ['/']",
     "SET enable_external_access = true",
@@ -218,7 +219,11 @@ FORBIDDEN: Final = (
     "SET temp_file_encryption = false",
     "SET allow_unsigned_extensions = true",
 )
-"""What a locked session must refuse: other files, the network, and being unlocked."""
+"""What a locked session must refuse: other files, the network, and being unlocked.
+
+Whom a file is attached to is kept for the whole process, before anybody asks whether it may be: two
+sessions that tried one name at the same moment would hear of each other instead.
+"""
 
 
 def prove_locked(connection: duckdb.DuckDBPyConnection) -> None:
@@ -228,7 +233,9 @@ def prove_locked(connection: duckdb.DuckDBPyConnection) -> None:
         Unlocked: where anything of it succeeds, or fails for another reason than the lock
 
     """
-    for statement in FORBIDDEN:
+    name = uuid4().hex
+    for forbidden in FORBIDDEN:
+        statement = forbidden.format(name=name)
         try:
             connection.execute(statement)
         except duckdb.PermissionException:

@@ -1,6 +1,6 @@
 """What is answered. Never a row, never a domain object; the body of a request is a statement."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -18,7 +18,6 @@ from dissemination.domain.attestation import SignedAttestation
 from dissemination.domain.delivery import Delivery, Outcome
 from dissemination.domain.extract import Extract, Permit, PreparedFile, State
 from dissemination.domain.landed import QualitySummary
-from dissemination.domain.release import Release
 from dissemination.use_cases.extracts import ExtractWithStatus, FilesOfExtract
 from dissemination.use_cases.ports import Logged
 from statements.filters import WantedFilter
@@ -77,8 +76,13 @@ class FileView(Outgoing):
     is_as_logged: IsAsLogged
 
     @classmethod
-    def of(cls, release: Release, destroyed_at: datetime | None) -> "FileView":
-        file = release.file
+    def of(
+        cls,
+        file: PreparedFile,
+        *,
+        released_at: datetime | None,
+        destroyed: Mapping[UUID, datetime],
+    ) -> "FileView":
         return cls(
             id=file.id,
             format=file.format,
@@ -87,8 +91,8 @@ class FileView(Outgoing):
             rows=file.rows,
             content=f"/v1/files/{file.id}/content",
             manifest=f"/v1/files/{file.id}/manifest",
-            released_at=release.released_at,
-            destroyed_at=destroyed_at,
+            released_at=released_at,
+            destroyed_at=destroyed.get(file.id),
             changes_since=_since(file),
             is_as_logged=is_as_logged(f"files/{file.id}"),
         )
@@ -117,7 +121,10 @@ class FileList(Outgoing):
     @classmethod
     def of(cls, found: FilesOfExtract) -> "FileList":
         return cls(
-            items=[FileView.of(one, found.destroyed.get(one.file.id)) for one in found.releases],
+            items=[
+                FileView.of(one.file, released_at=one.released_at, destroyed=found.destroyed)
+                for one in found.releases
+            ],
             gone=[*found.gone],
         )
 
@@ -220,18 +227,7 @@ class ExtractStanding(Outgoing):
             if failure is None
             else [RefusalView.model_validate(refusal) for refusal in failure.refusals],
             "files": [
-                FileView(
-                    id=file.id,
-                    format=file.format,
-                    bytes=file.bytes,
-                    digest=file.digest,
-                    rows=file.rows,
-                    content=f"/v1/files/{file.id}/content",
-                    manifest=f"/v1/files/{file.id}/manifest",
-                    released_at=shown.released_at,
-                    changes_since=_since(file),
-                    is_as_logged=is_as_logged(f"files/{file.id}"),
-                )
+                FileView.of(file, released_at=shown.released_at, destroyed=shown.destroyed)
                 for file in files
             ],
             "availability": None
