@@ -14,8 +14,7 @@ from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.question import Fetch, Release, Request
 from common.errors import Refusal
 from statements.bridging import BridgedLine
-from statements.line import Line, MapVersions
-from statements.permit import PermittedBridge, Population
+from statements.permit import PermittedBridge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,32 +94,16 @@ def _between(mine: Permission, theirs: Permission, present: Present) -> Iterator
 
 
 def _both(mine: Permission, theirs: Permission) -> Permission:
-    line = theirs.line
     return replace(
         mine,
         bridge=PermittedBridge(
             agreement=theirs.agreement,
-            line=Line(
-                number=line.number,
-                purpose=line.key.purpose,
-                data_set=line.key.data_set,
-                catalogue_version=line.catalogue_version,
-                catalogue_digest=line.catalogue_digest,
-                classification=line.key.classification,
-                sensitivity=line.sensitivity,
-            ),
-            population=Population(
-                rule=line.population_rule,
-                codes=theirs.codes,
-                reasons=line.reasons,
-                map_versions=MapVersions(
-                    practice=theirs.practice_maps, postcode=theirs.postcode_maps
-                ),
-            ),
+            line=theirs.permitted_line,
+            population=theirs.population,
             domain=theirs.domain,
             goes_on=theirs.goes_on,
             filters=theirs.filters,
-            disclosure_rule=line.disclosure_rule or "",
+            disclosure_rule=theirs.line.disclosure_rule or "",
         ),
         grounds=tuple(sorted({*mine.grounds, *theirs.grounds})),
         turns_at=min(mine.turns_at, theirs.turns_at),

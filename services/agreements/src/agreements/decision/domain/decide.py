@@ -26,13 +26,14 @@ from common.clock import legal_day
 from common.errors import Refusal
 from statements.document import IncompleteTerms, Terms
 from statements.filters import Filters
-from statements.line import AgreementVersion, OptOutGround
+from statements.line import AgreementVersion, Line, MapVersions, OptOutGround
 from statements.permit import (
     DomainFacts,
     DomainGoesOn,
     PermittedBridge,
     PermittedCaps,
     PermittedField,
+    Population,
 )
 from statements.snapshot import Published
 from statements.tables import PermittedTable
@@ -80,6 +81,30 @@ class Permission:
     """The next instant at which any fact may turn; the answer holds until then."""
     bridge: PermittedBridge | None = None
     """Of a bridging file: with whose pseudonyms the domain's are paired, and who allows it."""
+
+    @property
+    def permitted_line(self) -> Line:
+        """Return the line as a permit names it."""
+        line = self.line
+        return Line(
+            number=line.number,
+            purpose=line.key.purpose,
+            data_set=line.key.data_set,
+            catalogue_version=line.catalogue_version,
+            catalogue_digest=line.catalogue_digest,
+            classification=line.key.classification,
+            sensitivity=line.sensitivity,
+        )
+
+    @property
+    def population(self) -> Population:
+        """Return whose records they are, and by which maps."""
+        return Population(
+            rule=self.line.population_rule,
+            codes=self.codes,
+            reasons=self.line.reasons,
+            map_versions=MapVersions(practice=self.practice_maps, postcode=self.postcode_maps),
+        )
 
 
 Decision = Permission | tuple[Refusal, ...]

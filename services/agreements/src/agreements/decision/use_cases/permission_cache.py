@@ -12,8 +12,7 @@ from pydantic import JsonValue
 from agreements.decision.domain.decide import Permission
 from catalogue import Treatment
 from common.ids import canonical
-from statements.line import Line, MapVersions
-from statements.permit import OptOut, Permit, Population
+from statements.permit import OptOut, Permit
 
 Written = Mapping[str, JsonValue | UUID | orjson.Fragment]
 
@@ -47,24 +46,9 @@ class PermissionTexts:
         return partial(
             Permit,
             agreement=allowed.agreement,
-            line=Line(
-                number=line.number,
-                purpose=line.key.purpose,
-                data_set=line.key.data_set,
-                catalogue_version=line.catalogue_version,
-                catalogue_digest=line.catalogue_digest,
-                classification=line.key.classification,
-                sensitivity=line.sensitivity,
-            ),
+            line=allowed.permitted_line,
             fields=allowed.fields,
-            population=Population(
-                rule=line.population_rule,
-                codes=allowed.codes,
-                reasons=line.reasons,
-                map_versions=MapVersions(
-                    practice=allowed.practice_maps, postcode=allowed.postcode_maps
-                ),
-            ),
+            population=allowed.population,
             domain=allowed.domain,
             goes_on=allowed.goes_on,
             opt_out=opt_outs_of(allowed),
