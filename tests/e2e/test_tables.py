@@ -310,9 +310,9 @@ def test_people_of_two_groups_are_held_against_one_another(played: Scene) -> Non
 def test_what_a_table_of_a_group_counts_stands_in_manifest_register_and_catalogue(
     played: Scene,
 ) -> None:
-    table = made(played, OF_PATIENTS[1], data_set="MHSDS", measure="Referrals.people")
+    table = made(played, OF_PATIENTS[0], data_set="MHSDS", measure="Referrals.records")
     (file,) = table.files
-    grain = "person whom rows are about, by the first referral"
+    grain = "referral"
 
     assert table.grains == (grain,)
     assert played.csu.dissemination.manifest(file.id).manifest["table"]["grains"] == [grain]
@@ -321,10 +321,11 @@ def test_what_a_table_of_a_group_counts_stands_in_manifest_register_and_catalogu
         for one in played.csu.dissemination.register()
         if one.model_dump()["file_id"] == str(file.id)
     ]
-    assert told == [f"Referrals.people: one is a {grain}"]
+    assert told == [f"Referrals.records: one is a {grain}"]
     entry = next(d for d in played.csu.dissemination.data_sets() if d.data_set == "MHSDS")
     measures = {one.name: one for one in entry.measures}
-    assert measures["Referrals.people"].grain == grain
+    assert measures["Referrals.records"].grain == grain
+    assert measures["Referrals.people"].grain == f"person whom rows are about, by the first {grain}"
     assert measures["Care_Contacts.records"].cut_by == (
         "Care_Contacts", "Referrals", "Patients",
     )  # fmt: skip
