@@ -201,13 +201,15 @@ def test_what_is_refused_is_asked_for_again_without_any_event(house, until):
 
 
 def rests(house, until):
-    """Wait until nobody has an order, and none is due."""
+    """Wait until nobody has an order, and none is due: one that has ended never is again."""
     row = StandingOrderRow
 
     def is_at_rest():
         now = house.context.timer.now()
-        found = house.rows(row.claimed_until, row.due_at)
-        return all(claimed is None and due > now for claimed, due in found)
+        found = house.rows(row.claimed_until, row.due_at, row.state)
+        return all(
+            claimed is None and (due > now or state != "active") for claimed, due, state in found
+        )
 
     until(is_at_rest)
 
