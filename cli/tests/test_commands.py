@@ -24,7 +24,7 @@ from common.clock import SystemClock
 from common.db import engine as engines
 from common.db.tables import metadata
 from common.security import keys
-from dsfc_cli import extracting
+from dsfc_cli import calling, extracting
 from dsfc_cli.downloading import opt_outs_in
 from dsfc_cli.identities import Identities
 from dsfc_cli.linking import rows_of
@@ -802,3 +802,30 @@ def test_lines_that_are_linked_have_the_number_of_their_group_and_others_say_why
         (2, "COM", "DRPLCM", "PSEUDO_ANONYMISED", 1, "DRPLCM with SUS_APC", "LINKAGE_NOT_NARROWED"),
         (3, "COM", "SUS_OP", "PSEUDO_ANONYMISED", "no", "OTHER_PURPOSE X", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"scope": [1,\n }', "no JSON at line 2, column 2"),
+        ('{"title": "caf\u00e9"}'.encode("latin-1"), "not in UTF-8"),
+        (None, "No such file"),
+    ],
+)
+def test_a_body_that_is_none_ends_the_command_and_says_where(tmp_path, capsys, content, said):
+    file = tmp_path / "body.json"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(typer.Exit) as end:
+        calling.json_of(file)
+
+    assert end.value.exit_code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_body_is_read_in_utf_8(tmp_path):
+    file = tmp_path / "body.json"
+    file.write_text('{"title": "caf\u00e9"}', "utf-8")
+
+    assert calling.json_of(file) == {"title": "caf\u00e9"}

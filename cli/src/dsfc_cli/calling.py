@@ -1,6 +1,7 @@
 """What commands that call services have in common: as whom they ask, and where."""
 
 import inspect
+import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -175,6 +176,19 @@ def caller_of(context: typer.Context) -> Caller:
 def text_of(file: Path) -> str:
     """Read what is sent, in ASCII; `-` is what is piped."""
     return sys.stdin.read() if str(file) == "-" else file.read_text("ascii")
+
+
+def json_of(file: Path) -> Any:
+    """Read a body, JSON in UTF-8; `-` is what is piped. Ends the command where it is none."""
+    try:
+        return json.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+    except OSError as error:
+        raise failed(f"{file}: {error.strerror}.", code=2) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise failed(f"{file}: no JSON at {where}: {error.msg}.", code=2) from None
+    except UnicodeDecodeError:
+        raise failed(f"{file}: not in UTF-8.", code=2) from None
 
 
 def print_table(

@@ -2,12 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table, text_of
+from dsfc_cli.calling import AsJson, Caller, caller_of, calls, json_of, print_table
 from dsfc_client import Audit
 
 app = typer.Typer(no_args_is_help=True)
@@ -72,7 +72,7 @@ def plan(
     Example: dsfc audits --as body-governance-1 plan audit.json
     """
     with caller_of(context).connected() as dsfc:
-        typer.echo(dsfc.agreements.plan_audit(_read(body), key=key).id)
+        typer.echo(dsfc.agreements.plan_audit(json_of(body), key=key).id)
 
 
 @app.command("report")
@@ -82,7 +82,7 @@ def report(context: typer.Context, audit: Id, body: Body) -> None:
     Example: dsfc audits --as body-auditor report ID report.json
     """
     with caller_of(context).connected() as dsfc:
-        _tell(dsfc.agreements.report_audit(audit, _read(body)))
+        _tell(dsfc.agreements.report_audit(audit, json_of(body)))
 
 
 @app.command("publish")
@@ -120,12 +120,7 @@ def follow_up(context: typer.Context, audit: Id, body: Body) -> None:
     Example: dsfc audits --as body-auditor follow-up ID follow-up.json
     """
     with caller_of(context).connected() as dsfc:
-        _tell(dsfc.agreements.follow_up_audit(audit, _read(body)))
-
-
-def _read(body: Path) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads(text_of(body))
-    return read
+        _tell(dsfc.agreements.follow_up_audit(audit, json_of(body)))
 
 
 def _tell(audit: Audit) -> None:

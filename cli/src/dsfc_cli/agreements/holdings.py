@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table, text_of
+from dsfc_cli.calling import AsJson, Caller, caller_of, calls, json_of, print_table
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -93,9 +93,7 @@ def certify(
     Example: dsfc holdings --as csu-0df-contact certify DARS-NIC-123456-A1B2C certificate.json
     """
     with caller_of(context).connected() as dsfc:
-        typer.echo(
-            dsfc.agreements.certify_destruction(agreement, json.loads(text_of(body)), key=key).state
-        )
+        typer.echo(dsfc.agreements.certify_destruction(agreement, json_of(body), key=key).state)
 
 
 @app.command("accept")

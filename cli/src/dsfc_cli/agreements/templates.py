@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table, text_of
+from dsfc_cli.calling import AsJson, Caller, caller_of, calls, json_of, print_table
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -111,7 +111,7 @@ def import_in_force(
 
     Example: dsfc templates import in-force.json --dry-run
     """
-    body = json.loads(text_of(file))
+    body = json_of(file)
     with caller_of(context).connected() as dsfc:
         batch = dsfc.agreements.import_in_force(body, dry_run=is_dry_run, key=key)
     _tell(batch, as_json=as_json)
