@@ -10,6 +10,7 @@ from disclosure import rule
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownAxis, ShownCells, Whose
 from pseudonymisation.preparations.domain.tables.across import (
+    UNKNOWNS_MAX,
     PeopleTold,
     people_of,
     require_no_difference,
@@ -234,3 +235,41 @@ def test_the_records_of_the_table_that_says_who_people_are_are_people() -> None:
     assert people_of(None, "Patients", MHSDS) is None
     sessions = catalogue.tabulating().measure(CSDS, "Group_Sessions.records")
     assert people_of(sessions, "Group_Sessions", CSDS) is None
+
+
+def of_many(group: str, column: str, count: int, month: str = "2018-04") -> PeopleTold:
+    cells = [(str(n), 50, 70) for n in range(count)]
+    return people(group, *cells, column=column, months=frozenset({month}))
+
+
+def test_what_is_too_much_to_be_proved_together_is_refused_before_it_is_tried() -> None:
+    """Guard: `UNKNOWNS_MAX`. The proof of three thousand parts took more than twenty minutes."""
+    patients = of_many("Patients", "Gender", UNKNOWNS_MAX)
+    referred = people("Referrals", ("1", 50, 70), column="Patients.Gender")
+
+    with pytest.raises(NotPrepared) as no:
+        require_no_difference(referred, [patients], MHSDS, RULE)
+
+    assert no.value.code is FailureCode.TABLE_TOO_LARGE
+
+
+def test_tables_of_months_that_nothing_joins_are_no_part_of_the_proof() -> None:
+    each = UNKNOWNS_MAX // 4
+    april = of_many("Patients", "Gender", each)
+    later = [of_many("Patients", "Gender", each, f"2018-{month:02}") for month in range(5, 13)]
+    referred = people("Referrals", ("1", 50, 70), column="Patients.Gender")
+
+    require_no_difference(referred, [*later, april], MHSDS, RULE)
+
+    year = frozenset(f"2018-{month:02}" for month in range(4, 13))
+    nodes = (None, *((month,) for month in sorted(year)))
+    cells = ShownCells(
+        axes=(ShownAxis(column="Period_Month", nodes=nodes),),
+        cells=tuple((at, 900, 990, 0) for at in range(len(nodes))),
+    )
+    joining = PeopleTold(
+        group="Patients", of="Patients", release="year", whose=OURS, months=year, cells=cells
+    )
+    with pytest.raises(NotPrepared) as no:
+        require_no_difference(referred, [*later, joining, april], MHSDS, RULE)
+    assert no.value.code is FailureCode.TABLE_TOO_LARGE

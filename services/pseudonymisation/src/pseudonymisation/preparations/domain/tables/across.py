@@ -17,6 +17,8 @@ from statements.tables import MONTH
 
 VALUES_MIN = 3
 """So many numbers have to be possible for one that may be small."""
+UNKNOWNS_MAX = 1_000
+"""Least parts of all tables that are held together; their proof takes most of a minute."""
 Key = tuple[Hashable, ...]
 
 
@@ -106,13 +108,21 @@ def _telling_together(
     replaced since may, each by itself.
     """
     linked = [one for one in before if _is_linked(now, one, whole)]
+    counted = {id(one): _counted(one, whole) for one in (now, *linked)}
+    linked = _reached(now, linked, counted)
     if not any(one.of != now.of or one.group != now.group for one in linked):
         return []  # those of one group are proved together where they are made
-    together = Joint([_counted(one, whole) for one in (now, *linked)], lambda of: _above(of, whole))
+
+    def joint(*tables: PeopleTold) -> Joint:
+        return Joint([counted[id(one)] for one in tables], lambda of: _above(of, whole))
+
+    if sum(counted[id(one)].unknowns for one in (now, *linked)) > UNKNOWNS_MAX:
+        raise NotPrepared(FailureCode.TABLE_TOO_LARGE)
+    together = joint(now, *linked)
     ways = [(together, linked)] if together.is_possible else []
     if not ways:
         for one in linked:
-            pair = Joint([_counted(t, whole) for t in (now, one)], lambda of: _above(of, whole))
+            pair = joint(now, one)
             ways += [(pair, [one])] if pair.is_possible else []
     return [
         one.release
@@ -120,6 +130,18 @@ def _telling_together(
         if _narrows(joint, [now, *tables], whole, rule)
         for one in tables
     ]
+
+
+def _reached(
+    now: PeopleTold, linked: Sequence[PeopleTold], counted: Mapping[int, CountedPeople]
+) -> list[PeopleTold]:
+    """Choose tables that count months which the table counts, or which such tables count."""
+    reached, rest = [now], list(linked)
+    for one in reached:  # which grows
+        months = counted[id(one)].month_sets
+        reached += (near := [other for other in rest if months & counted[id(other)].month_sets])
+        rest = [other for other in rest if other not in near]
+    return reached[1:]
 
 
 def _narrows(joint: Joint, tables: Sequence[PeopleTold], whole: DataSet, rule: Rule) -> bool:

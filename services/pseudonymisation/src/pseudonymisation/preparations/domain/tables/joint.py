@@ -32,6 +32,26 @@ class CountedPeople:
     cells: Sequence[tuple[Mapping[str, frozenset[str] | None], int, int]]
     """What each cell counts, and the least and the most that it can be."""
 
+    @property
+    def values(self) -> Mapping[str, Sequence[str]]:
+        """Return the categories of each column that has any."""
+        every = {
+            name: sorted({one for node in nodes if node for one in node})
+            for name, nodes in self.axes.items()
+        }
+        return {name: there for name, there in every.items() if there}
+
+    @property
+    def unknowns(self) -> int:
+        """Return of how many least parts it is made."""
+        return math.prod(map(len, self.values.values()))
+
+    @property
+    def month_sets(self) -> set[frozenset[str]]:
+        """Return which months it counts together."""
+        nodes = self.axes.get(self.month, ())
+        return {self.months, *(frozenset(node) for node in nodes if node)}
+
 
 @dataclass(slots=True)
 class _Atoms:
@@ -43,11 +63,7 @@ class _Atoms:
     places: list[Mapping[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.values = {
-            name: sorted({one for node in nodes if node for one in node})
-            for name, nodes in self.table.axes.items()
-        }
-        self.values = {name: there for name, there in self.values.items() if there}
+        self.values = self.table.values
         product = itertools.product(*self.values.values())
         self.places = [dict(zip(self.values, one, strict=True)) for one in product]
 
@@ -60,15 +76,10 @@ class _Atoms:
             if all(place[name] in of for name, of in asked.items())
         ]
 
-    @property
-    def month_sets(self) -> set[frozenset[str]]:
-        nodes = self.table.axes.get(self.table.month, ())
-        return {self.table.months, *(frozenset(node) for node in nodes if node)}
-
     def people(self, months: frozenset[str], named: Named) -> list[int] | None:
         """Number the variables of months and categories; None where the table has not these."""
         said: dict[str, frozenset[str] | None] = dict(named)
-        if months not in self.month_sets:
+        if months not in self.table.month_sets:
             return None
         if months != self.table.months:
             said[self.table.month] = months
@@ -126,7 +137,7 @@ class Joint:
         elif first.of != second.of and first.of not in above(second.of):
             return
         are_same = first.of == second.of
-        for months in one.month_sets & other.month_sets:
+        for months in one.table.month_sets & other.table.month_sets:
             for named in _told_apart(one, other):
                 wide, narrow = one.people(months, named), other.people(months, named)
                 if wide is None or narrow is None:
