@@ -99,7 +99,7 @@ def _of_both(
         _held_before(question, facts, batch),
         _held_before(other, theirs, batch),
     )
-    bridged = batch.bridged(own.agreement, far.agreement, but_extract=own.extract_id, locked=False)
+    bridged = batch.bridged(own.agreement, far.agreement, locked=False)
     # Last, since it says what of all that was read is not as it was sealed.
     present = batch.present(reserved={**mine, **reserved}, held=held, bridged=bridged)
     decision = decide_both(

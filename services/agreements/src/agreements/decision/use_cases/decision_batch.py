@@ -124,7 +124,7 @@ class DecisionBatch:
         )
 
     def bridged(
-        self, one: str, other: str, *, but_extract: str, locked: bool
+        self, one: str, other: str, *, locked: bool, but_extract: str | None = None
     ) -> frozenset[frozenset[str]]:
         """Return between which domains of the two agreements others were given bridging files."""
         now = [r.holding for r in self.written.released]
