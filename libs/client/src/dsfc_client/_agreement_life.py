@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from dsfc_client._http import Service, Wire
 from dsfc_client.models import (
@@ -135,7 +135,7 @@ class AgreementLife(Service):
 
     def sign_together(self, body: Json) -> Any:
         """Sign many documents as one act: all of them, or none."""
-        return self.post("/v1/agreement-signatures", body)
+        return self.post("/v1/agreement-signatures", body, key=str(uuid4()))
 
     def make_template(self, name: str, body: Json) -> Any:
         """Make the next version of a template of an agreement that all have signed."""

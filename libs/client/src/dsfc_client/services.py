@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from dsfc_client import _downloads
 from dsfc_client._agreement_life import AgreementLife
@@ -148,7 +149,7 @@ class Agreements(AgreementLife, Breaches, LocalFlows, Oversight, ReferenceData):
 
     def sign(self, reference: str, body: Json) -> Agreement:
         path = f"/v1/agreements/{reference}/signatures"
-        return Agreement.model_validate(self.post(path, body))
+        return Agreement.model_validate(self.post(path, body, key=str(uuid4())))
 
     def contract(self, body: Json, *, key: str | None = None) -> Contract:
         return Contract.model_validate(self.post("/v1/contracts", body, key=key))

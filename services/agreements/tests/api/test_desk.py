@@ -69,12 +69,58 @@ def test_many_documents_are_signed_as_one_act_each_by_its_own_hash(seeded, draft
     assert len({one.json()["act"] for one in (processor, controller, body)}) == 3
 
 
-def test_the_same_act_again_signs_nothing_twice(seeded, drafted):
-    first = together(seeded, Role.PROCESSOR_CONTACT, CSU, drafted)
-    again = together(seeded, Role.PROCESSOR_CONTACT, CSU, drafted)
+def test_the_same_act_with_the_same_key_is_answered_as_it_was_and_without_it_refused(
+    seeded, drafted
+):
+    body = {"party": CSU, "name_of_role": "SIRO", "documents": drafted}
+    first = seeded.post(SIGNING, Role.PROCESSOR_CONTACT, body, key="one")
+    seeded.clock.advance(timedelta(hours=1))
+    again = seeded.post(SIGNING, Role.PROCESSOR_CONTACT, body, key="one")
+    otherwise = seeded.post(SIGNING, Role.PROCESSOR_CONTACT, body | {"party": CCG}, key="one")
+    anew = together(seeded, Role.PROCESSOR_CONTACT, CSU, drafted)
 
-    assert again.json() == first.json()
+    assert (first.status_code, again.json()) == (200, first.json())
+    assert (otherwise.status_code, otherwise.json()["code"]) == (403, "NOT_A_PARTY")
+    assert (anew.status_code, anew.json()["code"]) == (422, "BATCH_REFUSED")
+    assert [one["code"] for one in anew.json()["errors"]] == ["ALREADY_SIGNED"] * len(drafted)
     assert len(leaves(seeded, "agreement-signed")) == len(drafted)
+
+
+def test_a_document_that_is_drafted_anew_between_reading_and_signing_is_not_signed(seeded, drafted):
+    """The term of the next version is the same, so that the former one is signed no more."""
+    read = [*drafted]
+    seeded.draft(reference=REFERENCE, version="v1.0", kind="amendment", lines=[line(1)])
+    seeded.sign_all(seeded.draft(reference=REFERENCE, version="v2.0", lines=[line(2, "DIDS")]))
+
+    refused = together(seeded, Role.PROCESSOR_CONTACT, CSU, read)
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "BATCH_REFUSED")
+    assert [(one["reference"], one["code"]) for one in refused.json()["errors"]] == [
+        (REFERENCE, "VERSION_SUPERSEDED")
+    ]
+    assert [one["detail"]["party"] for one in leaves(seeded, "agreement-signed")] == [
+        *(CCG, CSU, "X26"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["agreements", "contracts"])
+def test_one_document_is_signed_once_and_with_its_key_answered_again(seeded, kind):
+    contract = seeded.contract(signed=False)
+    document = contract if kind == "contracts" else seeded.draft()
+    path = f"/v1/{kind}/{document['reference']}/signatures"
+    body = {"party": CCG, "document_hash": document["document_hash"], "name_of_role": "SIRO"}
+
+    def sign(key=None, **changes):
+        answer = seeded.post(path, Role.CONTROLLER_SIGNATORY, body | changes, key=key)
+        return answer.status_code, answer.json()
+
+    first = sign("one")
+    assert (first[0], sign("one")) == (200, first)
+    assert sign("one", name_of_role="Director")[1]["code"] == "IDEMPOTENCY_KEY_REUSED"
+    for again in (sign(), sign("two"), sign(name_of_role="Director")):
+        assert (again[0], again[1]["code"]) == (409, "ALREADY_SIGNED")
+        assert again[1]["signed_at"] == "2018-06-01T09:00:00+00:00"
+    assert len(leaves(seeded, f"{kind[:-1]}-signed")) == 1
 
 
 def test_one_document_that_cannot_be_signed_lets_none_be_and_all_such_are_named(seeded, drafted):

@@ -93,7 +93,7 @@ class Model:
 
     def may_sign(self, term, party, now):
         if party in term.signed:
-            return True
+            return False
         if self.is_over or now >= after(term.last):
             return False
         later = self.terms[self.terms.index(term) + 1 :]
@@ -304,7 +304,7 @@ class Life:
         answer = self.service.sign("agreements", document, SIGNERS[party], party)
         assert answer.status_code == (200 if may else 409), (answer.text, self.happened)
         if may:
-            term.signed.setdefault(party, self.now)
+            term.signed[party] = self.now
 
     def sign_all(self):
         for party in SIGNERS:
@@ -329,9 +329,9 @@ class Life:
         answer = self.service.post(
             f"/v1/holds/{hold}/lift-approvals", Role.BREACH_HANDLER, {"reason": "Found."}, who=by
         )
-        is_twice = by in approved and len(approved) < 2
-        assert answer.status_code == (409 if is_twice else 200), (answer.text, self.happened)
-        if len(approved) < 2:
+        may = by not in approved and len(approved) < 2
+        assert answer.status_code == (200 if may else 409), (answer.text, self.happened)
+        if may:
             approved.add(by)
 
     def agree_contract(self):

@@ -8,9 +8,11 @@ import pytest
 from agreements.records.domain.agreement import AgreementState, Circumstances, LapseRule, Renewal
 from agreements.records.domain.drafting import first_version, next_version
 from agreements.records.domain.errors import (
+    AlreadySigned,
     ConditionNotFound,
     DocumentHashDiffers,
     DraftedOtherwise,
+    HoldLifted,
     HoldNotFound,
     LiftNeedsAnotherPerson,
     NotAParty,
@@ -20,7 +22,7 @@ from agreements.records.domain.errors import (
 from agreements.records.domain.events import Verb
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.version import Capacity, Party
-from common.clock import end_of, start_of
+from common.clock import end_of, instant_text, start_of
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.ids import canonical, digest
 from common.security.principal import BODY
@@ -141,11 +143,16 @@ def test_it_takes_effect_on_its_first_day_or_at_the_last_signature_whichever_is_
     assert state(late, NOW) is AgreementState.ACTIVE
 
 
-def test_signing_twice_is_as_once():
+def test_a_party_signs_once_and_is_told_when_it_did():
     agreement = drafted()
     once = agreement.sign(signature(agreement.versions[0], CCG))
 
-    assert once.sign(signature(agreement.versions[0], CCG, at=NOW)) is once
+    with pytest.raises(AlreadySigned) as refused:
+        once.sign(signature(agreement.versions[0], CCG, at=NOW))
+
+    [given] = once.versions[0].signatures
+    assert refused.value.members == {"signed_at": instant_text(given.signed_at)}
+    assert given.signed_at != NOW
 
 
 def test_a_party_in_two_capacities_signs_once():
@@ -391,7 +398,9 @@ def test_one_person_cannot_lift_a_hold_and_two_can():
     assert not two.holds[0].is_open(later)
     assert state(two, later) is AgreementState.ACTIVE
     assert two.happened[-1] == (Verb.RESUMED, None)
-    assert approve(two, "third") == two
+    for another in ("first", "third"):
+        with pytest.raises(HoldLifted):
+            approve(two, another)
 
 
 def test_a_hold_that_is_not_there_cannot_be_lifted():

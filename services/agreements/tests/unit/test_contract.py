@@ -7,11 +7,12 @@ import pytest
 
 from agreements.records.domain.contract import ContractState, in_force
 from agreements.records.domain.errors import (
+    AlreadySigned,
     ContractOverlaps,
     DocumentHashDiffers,
     OrganisationSignsFirst,
 )
-from common.clock import end_of, start_of
+from common.clock import end_of, instant_text, start_of
 from common.errors import TransitionRefused
 from services.agreements.tests.facts import CCG, NOW, SIGNED, START, contract
 
@@ -45,18 +46,19 @@ def test_the_body_does_not_sign_first():
         issued.sign_for_body(document_hash=issued.document_hash, role="x", at=NOW, others=[])
 
 
-def test_a_second_signature_of_the_same_changes_nothing():
+def test_neither_signs_a_second_time():
     signed = contract()
-    later = NOW + timedelta(days=1)
+    again = {"document_hash": signed.document_hash, "role": "x", "at": NOW + timedelta(days=1)}
 
-    assert (
-        signed.sign_for_organisation(document_hash=signed.document_hash, role="x", at=later)
-        is signed
-    )
-    assert (
-        signed.sign_for_body(document_hash=signed.document_hash, role="x", at=later, others=[])
-        is signed
-    )
+    with pytest.raises(AlreadySigned) as organisation:
+        signed.sign_for_organisation(**again)
+    with pytest.raises(AlreadySigned) as body:
+        signed.sign_for_body(**again, others=[])
+
+    told = [one.value.members["signed_at"] for one in (organisation, body)]
+    assert told == [
+        instant_text(at) for at in (signed.organisation_signed_at, signed.body_signed_at)
+    ]
 
 
 def test_another_document_is_not_signed():

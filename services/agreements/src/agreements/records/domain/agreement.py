@@ -13,6 +13,7 @@ from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.errors import (
+    AlreadySigned,
     ConditionNotFound,
     DocumentHashDiffers,
     DraftedOtherwise,
@@ -24,7 +25,7 @@ from agreements.records.domain.errors import (
 from agreements.records.domain.events import AGREEMENT_EVENTS, AgreementEvent, Verb
 from agreements.records.domain.hold import HeldLine, Hold
 from agreements.records.domain.version import AgreementVersion, Condition, Signature
-from common.clock import end_of
+from common.clock import end_of, instant_text
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.security.principal import BODY
 
@@ -253,11 +254,12 @@ class Agreement:
         )
 
     def sign(self, signature: Signature) -> Self:
-        """Sign the version whose document has the signed hash; twice is as once.
+        """Sign the version whose document has the signed hash.
 
         Raises:
             DocumentHashDiffers: no version's document has this hash.
             NotAParty: the document does not name that organisation.
+            AlreadySigned: that organisation, or the Body, has signed it.
             VersionSuperseded: a later version of the same term is in effect.
             VersionLapsed: the version's term is over.
             TransitionRefused: the agreement has been terminated, or is closed.
@@ -265,11 +267,13 @@ class Agreement:
         """
         version = self._of_document(signature.document_hash)
         self._require_named(version, signature)
-        if any(
-            s.party == signature.party and s.for_body == signature.for_body
-            for s in version.signatures
-        ):
-            return self
+        for given in version.signatures:
+            if (given.party, given.for_body) == (signature.party, signature.for_body):
+                raise AlreadySigned(
+                    f"{signature.party} signed {self.reference}-{version.number} at"
+                    f" {instant_text(given.signed_at)}, and signs it once. Nothing is to be done.",
+                    signed_at=instant_text(given.signed_at),
+                )
         self._require_under_way()
         self._require_signable(version, signature.signed_at)
         former = self.governing(signature.signed_at)

@@ -12,13 +12,15 @@ from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.errors import (
+    AlreadySigned,
     ContractOverlaps,
     DocumentHashDiffers,
     OrganisationSignsFirst,
 )
-from common.clock import end_of, start_of
+from common.clock import end_of, instant_text, start_of
 from common.errors import TransitionRefused
 from common.ids import digest_of
+from common.security.principal import BODY
 
 
 class ContractState(StrEnum):
@@ -76,10 +78,15 @@ class Contract:
         return ContractState.ISSUED
 
     def sign_for_organisation(self, *, document_hash: str, role: str, at: datetime) -> Self:
-        """Sign for the legal entity; a second signature changes nothing."""
+        """Sign for the legal entity.
+
+        Raises:
+            DocumentHashDiffers, TransitionRefused
+            AlreadySigned: it has signed.
+
+        """
         self._require_signable(document_hash, at)
-        if self.organisation_signed_at is not None:
-            return self
+        self._require_unsigned(self.organisation, self.organisation_signed_at)
         return replace(self, organisation_signed_at=at, organisation_signatory=role)
 
     def sign_for_body(
@@ -88,13 +95,14 @@ class Contract:
         """Sign for the Body, which is what puts it in force.
 
         Raises:
+            DocumentHashDiffers, TransitionRefused
+            AlreadySigned: the Body has signed.
             OrganisationSignsFirst: the organisation has not signed yet.
             ContractOverlaps: another contract of the entity is in force in that time.
 
         """
         self._require_signable(document_hash, at)
-        if self.body_signed_at is not None:
-            return self
+        self._require_unsigned(BODY, self.body_signed_at)
         if self.organisation_signed_at is None:
             raise OrganisationSignsFirst(f"{self.organisation} has not signed {self.reference}.")
         signed = replace(self, body_signed_at=at, body_signatory=role)
@@ -126,6 +134,14 @@ class Contract:
             raise DocumentHashDiffers(f"{self.reference} has another document.")
         if (state := self.state_at(at)) in (ContractState.TERMINATED, ContractState.EXPIRED):
             raise TransitionRefused(f"{self.reference} is {state}.", state=state.value)
+
+    def _require_unsigned(self, party: str, signed_at: datetime | None) -> None:
+        if signed_at is not None:
+            raise AlreadySigned(
+                f"{party} signed {self.reference} at {instant_text(signed_at)}, and signs it once."
+                " Nothing is to be done.",
+                signed_at=instant_text(signed_at),
+            )
 
 
 def contract_hash(

@@ -184,6 +184,13 @@ class OrganisationSignsFirst(Conflict):
 # Agreements
 
 
+class AlreadySigned(Conflict):
+    """A party signs a document once: a second signature would be another's, or another day's."""
+
+    code = "ALREADY_SIGNED"
+    title = "The organisation has signed this document already"
+
+
 class DocumentHashDiffers(Conflict):
     code = "DOCUMENT_HASH_DIFFERS"
     title = "The signed hash is not that of the document"
@@ -400,6 +407,11 @@ class BreachNotFound(NotFound):
 class HoldNotFound(NotFound):
     code = "HOLD_NOT_FOUND"
     title = "No such hold"
+
+
+class HoldLifted(Conflict):
+    code = "HOLD_LIFTED"
+    title = "The hold is lifted already"
 
 
 class LiftNeedsAnotherPerson(Conflict):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
-from agreements.records.domain.errors import LiftNeedsAnotherPerson
+from agreements.records.domain.errors import HoldLifted, LiftNeedsAnotherPerson
 from common.replacement import is_one_of
 from statements.vocabulary import LineKey
 
@@ -58,10 +58,11 @@ class Hold:
 
         Raises:
             LiftNeedsAnotherPerson: the same person asks twice.
+            HoldLifted: two people have said so.
 
         """
         if self.lifted_at is not None:
-            return self
+            raise HoldLifted("Two people have lifted it. Read the agreement for how it stands.")
         if is_one_of(by, (lift.approved_by for lift in self.lifts)):
             raise LiftNeedsAnotherPerson("You have approved this already; another person must.")
         lifts = (*self.lifts, Lift(id=lift_id, approved_by=by, approved_at=at, reason=reason))

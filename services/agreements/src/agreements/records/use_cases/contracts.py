@@ -100,12 +100,27 @@ def issue(
 
 
 def sign(
-    reference: str, *, party: str, document_hash: str, role: str, ctx: Context
+    reference: str,
+    *,
+    party: str,
+    document_hash: str,
+    role: str,
+    ctx: Context,
+    once: OnceKey | None = None,
 ) -> ContractWithState:
-    """Sign for one's own organisation, or for the Body; each for itself."""
+    """Sign for one's own organisation, or for the Body; each for itself, and once.
+
+    Raises:
+        ContractNotFound, NotAParty, DocumentHashDiffers, TransitionRefused, AlreadySigned,
+        OrganisationSignsFirst, ContractOverlaps
+
+    """
     with ctx.uow.writing() as tx:
         at = tx.at
         contract = _visible(tx, reference, ctx)
+        if created_before(tx, once, ctx) is not None:
+            return _show(contract, at)
+        remember(tx, once, reference, ctx)
         if party == BODY and ctx.principal.role is Role.DARS_APPROVER:
             signed = contract.sign_for_body(
                 document_hash=document_hash,
@@ -116,11 +131,10 @@ def sign(
         else:
             _require_own(tx, contract, codes.own(tx, party, legal_day(at), ctx.reference), ctx)
             signed = contract.sign_for_organisation(document_hash=document_hash, role=role, at=at)
-        if signed is not contract:
-            [signed] = tx.contracts.save(
-                signed,
-                audit=ctx.entry("contract-signed", f"contracts/{reference}", at=at, party=party),
-            )
+        [signed] = tx.contracts.save(
+            signed,
+            audit=ctx.entry("contract-signed", f"contracts/{reference}", at=at, party=party),
+        )
     log.info("contract_signed", reference=reference, party=party)
     return _show(signed, at)
 

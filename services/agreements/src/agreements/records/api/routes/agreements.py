@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 
 from agreements.records.api import permissions
-from agreements.records.api.dependencies import AgreementReference, part
+from agreements.records.api.dependencies import AgreementReference, once_key, part
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.agreements import (
     AgreementSummary,
@@ -21,8 +21,10 @@ from agreements.records.api.schemas.agreements import (
 from agreements.records.api.schemas.contracts import Sign, StatedReason
 from agreements.records.api.schemas.shared import told
 from agreements.records.domain.errors import (
+    AlreadySigned,
     ConditionNotFound,
     DocumentHashDiffers,
+    HoldLifted,
     HoldNotFound,
     LiftNeedsAnotherPerson,
     NotAParty,
@@ -37,6 +39,7 @@ from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefus
 from common.ids import digest
 from common.texts import Scanned
 from common.web.context import permitted
+from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
 from common.web.problems import responses
 from statements import agreement_page
@@ -129,6 +132,7 @@ def get_document(
         AgreementNotFound,
         NotAParty,
         DocumentHashDiffers,
+        AlreadySigned,
         VersionSuperseded,
         VersionLapsed,
         TransitionRefused,
@@ -138,8 +142,12 @@ def sign_agreement(
     reference: AgreementReference,
     body: Sign,
     ctx: Annotated[Context, permitted(permissions.SIGN_AGREEMENT)],
+    key: IdempotencyKey = None,
 ) -> AgreementView:
     """Sign the version whose document has this hash. The last signature puts it into effect.
+
+    An organisation signs a document once; the same with the same `Idempotency-Key` is answered as
+    it was.
 
     An amendment may take lines away; so this answer waits for leases too.
     """
@@ -149,6 +157,7 @@ def sign_agreement(
         document_hash=body.document_hash,
         role=body.name_of_role,
         ctx=ctx,
+        once=once_key(key, f"signature/{reference}", body),
     )
     return AgreementView.of(signed)
 
@@ -223,7 +232,7 @@ def preview_hold(
 
 @router.post(
     "/holds/{hold_id}/lift-approvals",
-    responses=responses(HoldNotFound, LiftNeedsAnotherPerson, UnlikeSeal),
+    responses=responses(HoldNotFound, HoldLifted, LiftNeedsAnotherPerson, UnlikeSeal),
 )
 def approve_lift(
     hold_id: UUID,

@@ -11,6 +11,7 @@ from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.contracts import ContractView, IssueContract, Sign, StatedReason
 from agreements.records.api.schemas.shared import Code, Day, told
 from agreements.records.domain.errors import (
+    AlreadySigned,
     ContractNotFound,
     ContractOverlaps,
     DocumentHashDiffers,
@@ -93,6 +94,7 @@ def get_contract(
         ContractNotFound,
         NotAParty,
         DocumentHashDiffers,
+        AlreadySigned,
         OrganisationSignsFirst,
         ContractOverlaps,
         TransitionRefused,
@@ -102,14 +104,19 @@ def sign_contract(
     reference: ContractReference,
     body: Sign,
     ctx: Annotated[Context, permitted(permissions.SIGN_CONTRACT)],
+    key: IdempotencyKey = None,
 ) -> ContractView:
-    """Sign a contract: the organisation first, then the Body. Signing again changes nothing."""
+    """Sign a contract: the organisation first, then the Body, each once.
+
+    The same with the same `Idempotency-Key` is answered as it was.
+    """
     signed = use_cases.sign(
         reference,
         party=body.party,
         document_hash=body.document_hash,
         role=body.name_of_role,
         ctx=ctx,
+        once=once_key(key, f"contract-signature/{reference}", body),
     )
     return ContractView.of(signed)
 

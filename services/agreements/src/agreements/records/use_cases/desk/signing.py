@@ -11,7 +11,14 @@ from agreements.records.domain.errors import BatchRefused, NotAParty
 from agreements.records.domain.task import Task, TaskKind
 from agreements.records.domain.version import AgreementVersion, Signature
 from agreements.records.use_cases.agreements import AgreementWithState, save, show
-from agreements.records.use_cases.context import Context, own, scope
+from agreements.records.use_cases.context import (
+    Context,
+    OnceKey,
+    created_before,
+    own,
+    remember,
+    scope,
+)
 from agreements.records.use_cases.ports import Scope, Transaction
 from common.errors import AppError
 from common.ids import digest_of, new_id
@@ -48,24 +55,39 @@ class _Signatory:
 
 
 def sign(
-    reference: str, *, party: str, document_hash: str, role: str, ctx: Context
+    reference: str,
+    *,
+    party: str,
+    document_hash: str,
+    role: str,
+    ctx: Context,
+    once: OnceKey | None = None,
 ) -> AgreementWithState:
     """Sign a version's document for one's own organisation, or for the Body.
 
     Raises:
-        AgreementNotFound, NotAParty, DocumentHashDiffers, VersionSuperseded, VersionLapsed,
-        TransitionRefused
+        AgreementNotFound, NotAParty, DocumentHashDiffers, AlreadySigned, VersionSuperseded,
+        VersionLapsed, TransitionRefused
 
     """
     document = ToSign(reference=reference, document_hash=document_hash)
     with ctx.uow.writing() as tx:
-        shown = _sign(tx, document, _signatory(tx, party, role, ctx), ctx)
+        who = _signatory(tx, party, role, ctx)
+        if created_before(tx, once, ctx) is not None:
+            return _found(tx, document, who, ctx)
+        remember(tx, once, reference, ctx)
+        shown = _sign(tx, document, who, ctx)
     log.info("agreement_signed", reference=reference, party=party, state=shown.state.value)
     return shown
 
 
 def sign_together(
-    documents: Sequence[ToSign], *, party: str, role: str, ctx: Context
+    documents: Sequence[ToSign],
+    *,
+    party: str,
+    role: str,
+    ctx: Context,
+    once: OnceKey | None = None,
 ) -> SignedTogether:
     """Sign many documents as one act: all of them, or none.
 
@@ -85,6 +107,10 @@ def sign_together(
     errors: list[dict[str, str]] = []
     with ctx.uow.writing() as tx:
         who = _signatory(tx, party, role, ctx)
+        if created_before(tx, once, ctx) is not None:
+            found = tuple(_found(tx, document, who, ctx) for document in documents)
+            return SignedTogether(act=act, signed=found)
+        remember(tx, once, act, ctx)
         for document in documents:
             try:
                 signed.append(_sign(tx, document, who, ctx, act=act))
@@ -128,18 +154,22 @@ def _sign(
             signed_at=who.at,
         )
     )
-    if signed is not agreement:
-        entry = ctx.entry(
-            "agreement-signed",
-            f"agreements/{document.reference}",
-            at=who.at,
-            party=who.party,
-            document_hash=document.document_hash,
-            **detail,
-        )
-        signed = save(tx, signed, entry, ctx)
-        _finish_tasks(tx, signed, who.at, ctx)
+    entry = ctx.entry(
+        "agreement-signed",
+        f"agreements/{document.reference}",
+        at=who.at,
+        party=who.party,
+        document_hash=document.document_hash,
+        **detail,
+    )
+    signed = save(tx, signed, entry, ctx)
+    _finish_tasks(tx, signed, who.at, ctx)
     return show(tx, signed, who.at, ctx)
+
+
+def _found(tx: Transaction, document: ToSign, who: _Signatory, ctx: Context) -> AgreementWithState:
+    """Show what was signed before, to whoever sends the same act with the same key again."""
+    return show(tx, tx.agreements.get(document.reference, scope=who.scope), who.at, ctx)
 
 
 def _finish_tasks(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> None:
