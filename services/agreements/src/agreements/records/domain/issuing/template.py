@@ -16,7 +16,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from agreements.records.domain.agreement import Agreement
-from agreements.records.domain.errors import TemplateNotFit
+from agreements.records.domain.issuing.errors import TemplateNotFit
 from agreements.records.domain.version import IMPORTED, ISSUED_FROM, AgreementVersion
 from common.ids import canonical
 

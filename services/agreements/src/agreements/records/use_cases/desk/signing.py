@@ -7,7 +7,8 @@ from datetime import datetime
 import structlog
 
 from agreements.records.domain.agreement import Agreement
-from agreements.records.domain.errors import BatchRefused, NotAParty
+from agreements.records.domain.errors import NotAParty
+from agreements.records.domain.issuing.errors import BatchRefused
 from agreements.records.domain.task import Task, TaskKind
 from agreements.records.domain.version import AgreementVersion, Signature
 from agreements.records.use_cases.agreements import AgreementWithState, save, show

@@ -7,13 +7,17 @@ import structlog
 from pydantic import JsonValue
 
 from agreements.records.domain.drafting import first_version, next_version
-from agreements.records.domain.errors import AgreementBatchNotFound, AgreementKnown, BatchRefused
 from agreements.records.domain.issuing.batch import (
     AgreementBatch,
     BatchKind,
     BatchState,
     PlannedAgreement,
     signed_on_paper,
+)
+from agreements.records.domain.issuing.errors import (
+    AgreementBatchNotFound,
+    AgreementKnown,
+    BatchRefused,
 )
 from agreements.records.domain.lists.layouts import bulk_issue
 from agreements.records.use_cases.agreements import save

@@ -10,19 +10,13 @@ from pydantic import JsonValue
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.drafting import ApprovedApplication, next_version, numbers_of
-from agreements.records.domain.errors import (
-    AgreementKnown,
-    FactNotRecorded,
-    NotAParty,
-    NotInForce,
-    OrganisationUnknown,
-    SnapshotRefused,
-)
+from agreements.records.domain.errors import NotAParty, OrganisationUnknown, SnapshotRefused
 from agreements.records.domain.issuing.batch import (
     PaperSignature,
     PlannedAgreement,
     signed_on_paper,
 )
+from agreements.records.domain.issuing.errors import AgreementKnown, FactNotRecorded, NotInForce
 from agreements.records.domain.issuing.template import (
     AgreementTemplate,
     Commissioner,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from agreements.records.domain.errors import TemplateNotFound, TemplateReplaced
+from agreements.records.domain.issuing.errors import TemplateNotFound, TemplateReplaced
 from agreements.records.domain.issuing.template import AgreementTemplate, content_of
 from agreements.records.use_cases.context import (
     Compared,

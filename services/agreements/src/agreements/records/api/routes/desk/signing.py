@@ -8,7 +8,8 @@ from agreements.records.api import permissions
 from agreements.records.api.dependencies import once_key
 from agreements.records.api.removal import RemovesPermission
 from agreements.records.api.schemas.desk.signing import SignedTogetherView, SignTogether
-from agreements.records.domain.errors import BatchRefused, NotAParty
+from agreements.records.domain.errors import NotAParty
+from agreements.records.domain.issuing.errors import BatchRefused
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.desk import signing as use_cases
 from common.web.context import permitted

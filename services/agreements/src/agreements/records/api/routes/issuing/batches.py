@@ -15,15 +15,14 @@ from agreements.records.api.schemas.issuing.batches import (
     ImportInForce,
 )
 from agreements.records.api.schemas.shared import told
-from agreements.records.domain.errors import (
+from agreements.records.domain.errors import ImportRefused, UnlikeSeal
+from agreements.records.domain.issuing.batch import BatchState
+from agreements.records.domain.issuing.errors import (
     AgreementBatchNotFound,
     BatchRefused,
-    ImportRefused,
     TemplateNotFound,
     TemplateReplaced,
-    UnlikeSeal,
 )
-from agreements.records.domain.issuing.batch import BatchState
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.issuing import batches as use_cases
 from agreements.settings import IMPORT_BYTES_MAX

@@ -13,7 +13,8 @@ from agreements.records.api.schemas.issuing.templates import (
     TemplateView,
 )
 from agreements.records.api.schemas.shared import told
-from agreements.records.domain.errors import TemplateNotFit, UnlikeSeal
+from agreements.records.domain.errors import UnlikeSeal
+from agreements.records.domain.issuing.errors import TemplateNotFit
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.issuing import templates as use_cases
 from common.errors import AgreementNotFound
