@@ -15,6 +15,7 @@ import pytest
 from common.security.roles import Role
 from dsfc_testing.workbooks import made
 from services.agreements.tests.api.test_environment_registers import imported as register
+from services.agreements.tests.api.test_oversight import PLAN, REPORT
 from services.agreements.tests.api.test_published_lists import HEADER as RELATIONSHIPS
 from services.agreements.tests.api.test_published_lists import row
 from services.agreements.tests.facts import CCG, CSU, OTHER_CCG, OTHER_CSU, REFERENCE
@@ -236,6 +237,157 @@ def test_overlapping_dates_are_refused_where_one_may_hold_at_a_time(seeded):
     assert first.status_code == 200
     assert code(second) == (409, "CONTRACT_OVERLAPS")
     assert seeded.audited() == before
+
+
+RIGHT = {
+    "submitter": CSU,
+    "provider": CCG,
+    "valid_from": "2018-04-01",
+    "valid_to": None,
+    "evidence": "Hosting",
+}
+EVIDENCE = {
+    "kind": "DSPT",
+    "organisation": CSU,
+    "published_on": "2018-04-01",
+    "reference": "17/18",
+    "seen_on": "2018-05-01",
+    "status": "STANDARDS_MET",
+}
+ICO = {
+    "organisation": CCG,
+    "number": "Z1234567",
+    "name": "NHS Barnsley CCG",
+    "valid_from": "2018-01-01",
+    "valid_to": "2018-12-31",
+}
+STAFF = {
+    "subject": "somebody",
+    "organisation": "X26",
+    "kind": "training",
+    "reference": "DATA-SECURITY-AWARENESS",
+    "valid_from": "2018-05-01",
+    "valid_to": "2019-04-30",
+}
+TRANSFER = {
+    "predecessor": CCG,
+    "successor": "QF7",
+    "effective_from": "2022-07-01",
+    "evidence": "Order",
+}
+AREA = RELATIONSHIP | {"area_team": "X26", "processors": [OTHER_CSU]}
+ASKED = {
+    "/v1/assurance": (RECORDER, EVIDENCE, ["organisation"]),
+    "/v1/audits": (MANAGER, PLAN, ["organisation"]),
+    "/v1/audits/{audit_id}/report": (Role.AUDITOR, REPORT, ["actions[].owner"]),
+    "/v1/contracts": (MANAGER, CONTRACT, ["organisation"]),
+    "/v1/ico-registrations": (RECORDER, ICO, ["organisation"]),
+    "/v1/recipient-environments": (
+        MANAGER,
+        {"organisation": CSU, "kind": "analytics", "clients": ["a-client"]},
+        ["organisation"],
+    ),
+    "/v1/relationships": (MANAGER, AREA, ["commissioner", "csu", "area_team", "processors[]"]),
+    "/v1/section-251-approvals": (RECORDER, APPROVAL, ["controllers[]"]),
+    "/v1/staff-records": (Role.INFORMATION_GOVERNANCE, STAFF, ["organisation"]),
+    "/v1/submission-rights": (RECORDER, RIGHT, ["submitter", "provider"]),
+    "/v1/transfer-instruments": (MANAGER, TRANSFER, ["predecessor", "successor"]),
+}
+"""Bodies that name organisations by their codes, which the dated lists are asked for."""
+NOT_ASKED = {
+    ("/v1/agreement-signatures", "party"): "a party of each document, or refused",
+    ("/v1/agreements/{reference}/signatures", "party"): "a party of the document, or refused",
+    ("/v1/contracts/{reference}/signatures", "party"): "a party of the contract, or refused",
+    ("/v1/agreements-in-force", "agreements[].signatures[].party"): "a party of the snapshot",
+    ("/v1/relationships/{relationship_id}/consents", "organisation"): "one that it involves",
+    ("/v1/agreements/{reference}/onward-shares", "recipient"): "a fact: a breach, whoever it is",
+    ("/v1/agreements/{reference}/place-findings", "places[].operator"): "a fact, as above",
+}
+ODS = "^[A-Z0-9]{3,9}$"
+
+
+def naming(openapi):
+    """Each member of a body that is a code of an organisation, by its path."""
+
+    def members(schema, at):
+        if "$ref" in schema:
+            schema = openapi["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        if schema.get("pattern") == ODS:
+            yield at
+        for one in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+            yield from members(one, at)
+        if "items" in schema:
+            yield from members(schema["items"], f"{at}[]")
+        for name, member in schema.get("properties", {}).items():
+            yield from members(member, f"{at}.{name}" if at else name)
+
+    for path, item in openapi["paths"].items():
+        for operation in item.values():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if body is not None and path.startswith("/v1/"):
+                yield from ((path, at) for at in members(body["schema"], ""))
+
+
+def test_each_member_that_names_an_organisation_is_tried_or_said_why_not(service):
+    asked = {(path, member) for path, (_, _, names) in ASKED.items() for member in names}
+
+    assert {*naming(service.client.app.openapi())} == asked | {*NOT_ASKED}
+
+
+def with_another(body, member, code_):
+    """The body with one of its codes in another's place."""
+    name, _, rest = member.partition(".")
+    if name.endswith("[]"):
+        of_it = [with_another(one, rest, code_) if rest else code_ for one in body[name[:-2]]]
+        return body | {name[:-2]: of_it}
+    return body | {name: code_}
+
+
+@pytest.mark.parametrize(
+    ("path", "member"), [(path, name) for path, (*_, names) in ASKED.items() for name in names]
+)
+def test_a_code_that_no_list_has_is_refused_wherever_one_is_named(seeded, path, member):
+    role, body, _ = ASKED[path]
+    if "{audit_id}" in path:
+        planned = seeded.post("/v1/audits", MANAGER, PLAN).json()
+        path = path.format(audit_id=planned["id"])
+    before = seeded.audited()
+
+    refused = seeded.post(path, role, with_another(body, member, "ZZZ9"), who="somebody-else")
+
+    assert code(refused) == (422, "ORGANISATION_UNKNOWN"), refused.text
+    assert "ZZZ9" in refused.text
+    assert seeded.audited() == before
+    taken = seeded.post(path, role, body, who="somebody-else")
+    assert taken.is_success, taken.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"data_set": "CSDX"}, "data_set"),
+        ({"period": "2017-09", "published_on": "2018-01-11"}, "period"),
+        ({"data_set": "CYPHS", "period": "2017-10"}, "period"),
+        ({"period": "2017-08/2018-01"}, "period"),
+    ],
+)
+def test_nothing_is_published_that_the_catalogue_does_not_have(seeded, changes, field):
+    body = {"data_set": "CSDS", "period": "2018-04", "published_on": "2018-07-19"} | changes
+    before = seeded.audited()
+    listed = ("CSDS,2017-10,2018-01-11", ",".join(body.values()))
+
+    refused = seeded.post("/v1/publications", Role.REGISTER_PUBLISHER, body)
+    assert (code(refused), refused.json()["field"]) == ((422, "PUBLICATION_UNKNOWN"), field)
+    assert seeded.audited() == before
+    taken = seeded.upload(
+        "/v1/publications/imports",
+        "\n".join(("data_set,period,published_on", *listed)),
+        Role.REGISTER_PUBLISHER,
+    )
+
+    assert [(one["line"], one["column"]) for one in taken.json()["left_out"]["named"]] == [
+        (3, field)
+    ]
 
 
 @pytest.mark.parametrize(

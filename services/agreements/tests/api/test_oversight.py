@@ -250,6 +250,21 @@ def test_a_report_whose_numbers_do_not_fit_is_refused(seeded):
     assert code(seeded.post(path, Role.AUDITOR, to_come)) == (422, "AUDIT_DATES")
 
 
+def test_a_finding_is_in_the_scope_and_whoever_has_to_act_is_known(seeded):
+    path = f"{AUDITS}/{planned(seeded).json()['id']}/report"
+    finding, action = REPORT["findings"][0], REPORT["actions"][0]
+    before = seeded.audited()
+
+    beside = REPORT | {"findings": [finding, finding | {"number": 2, "area": "data_destruction"}]}
+    refused = seeded.post(path, Role.AUDITOR, beside)
+    unknown = seeded.post(path, Role.AUDITOR, REPORT | {"actions": [action | {"owner": "ZZZ9"}]})
+
+    assert (code(refused), refused.json()["findings"]) == ((422, "AUDIT_SCOPE"), [2])
+    assert code(unknown) == (422, "ORGANISATION_UNKNOWN")
+    assert seeded.audited() == before
+    assert seeded.post(path, Role.AUDITOR, REPORT).status_code == 200
+
+
 # What lapses
 
 

@@ -1,5 +1,9 @@
 """Who may send whose activity: two people record it, the haven asks."""
 
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
 import pytest
 
 from common.security.roles import Role
@@ -183,6 +187,91 @@ def test_a_right_is_recorded_once_for_one_key_and_only_for_who_is_known(listed):
     found = listed.get(f"{PATH}/recorded", Role.AUDITOR, state="waiting").json()["items"]
     assert found == [right | {"not_as_sealed": []} for right in first.json()["rights"]]
     assert listed.get(f"{PATH}/recorded", Role.AUDITOR, state="confirmed").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "overlaps"),
+    [
+        ("2018-04-01", "2019-03-31", True),
+        ("2017-04-01", "2018-04-01", True),
+        ("2019-03-31", None, True),
+        ("2018-06-01", "2018-06-30", True),
+        ("2017-04-01", "2018-03-31", False),
+        ("2019-04-01", None, False),
+    ],
+)
+@pytest.mark.parametrize("is_confirmed", [True, False], ids=["confirmed", "waiting"])
+def test_the_days_of_a_right_are_said_once(listed, first, last, overlaps, is_confirmed):
+    known = recorded(listed).json()
+    if is_confirmed:
+        confirmed(listed, known["id"])
+    before = listed.audited()
+
+    answer = recorded(listed, valid_from=first, valid_to=last, provider="RJE00")
+
+    if overlaps:
+        assert code(answer) == (409, "SUBMISSION_RIGHT_OVERLAPS")
+        assert answer.json()["right"] == known["rights"][0]["id"]
+        assert listed.audited() == before
+    else:
+        assert answer.status_code == 201
+
+
+def test_days_of_a_right_that_was_given_up_or_ended_are_recorded_anew(listed):
+    given_up = recorded(listed).json()["id"]
+    listed.post(f"{PATH}/{given_up}/withdrawal", Role.REFERENCE_DATA_MANAGER, WHY)
+    held = recorded(listed).json()
+    confirmed(listed, held["id"])
+    ending = f"{PATH}/{held['rights'][0]['id']}/ending"
+    listed.post(ending, Role.REFERENCE_DATA_MANAGER, {"last_day": "2018-06-01"})
+
+    assert code(recorded(listed, valid_from="2018-06-01")) == (409, "SUBMISSION_RIGHT_OVERLAPS")
+    again = recorded(listed, valid_from="2018-06-02").json()
+    assert confirmed(listed, again["id"]).status_code == 200
+    listed.post(ending, Role.REFERENCE_DATA_MANAGER, {"last_day": "2018-03-31"})
+    assert recorded(listed, valid_to="2018-06-01").status_code == 201, "it has no day any more"
+
+
+def test_a_right_that_waited_while_another_came_to_hold_is_not_confirmed(listed):
+    """As of a version that let two be recorded."""
+    first = recorded(listed).json()
+    second = recorded(listed, valid_from="2019-04-01", valid_to=None).json()["id"]
+    later = {"last_day": "2019-06-30"}
+    with listed.parts.uow.writing() as tx:
+        [right] = tx.submission_rights.find(batch=UUID(first["id"]))
+        entry = listed.ctx.entry("test", "submission-rights/test", at=tx.at)
+        tx.submission_rights.save(
+            replace(right, valid_to=date.fromisoformat(later["last_day"])), audit=entry
+        )
+    assert confirmed(listed, first["id"]).status_code == 200
+
+    assert code(confirmed(listed, second)) == (409, "SUBMISSION_RIGHT_OVERLAPS")
+    assert may(listed, as_at="2019-07-01") == (False, None, "open")
+
+
+def test_a_list_says_each_day_once_and_days_that_are_recorded_are_left_out(listed):
+    header = "submitter,provider,valid_from,valid_to,evidence\n"
+    row = "RFF,{},{},{},Hosting\n".format
+
+    def sent(*rows):
+        content = header + "".join(rows)
+        return listed.upload(f"{PATH}/imports", content, Role.REFERENCE_DATA_MANAGER)
+
+    nested = sent(
+        row("RJE", "2018-04-01", ""),
+        row("RJE", "2018-05-01", "2018-05-31"),
+        row("RJE00", "2019-04-01", ""),
+    )
+    assert code(nested) == (422, "IMPORT_CONTRADICTS")
+    assert [one["line"] for one in nested.json()["errors"]] == [2, 2, 3, 4]
+    recorded(listed)
+
+    some = sent(row("RJE", "2019-03-31", ""), row("RJE", "2019-04-01", "2020-03-31")).json()
+
+    assert [right["valid_from"] for right in some["rights"]] == ["2019-04-01"]
+    [left_out] = some["left_out"]["named"]
+    assert (left_out["line"], left_out["column"]) == (2, "valid_from")
+    assert code(sent(row("RJE", "2018-04-01", ""))) == (422, "IMPORT_REFUSED")
 
 
 def test_what_is_not_there_is_404(listed):

@@ -228,6 +228,7 @@ class Parts(service.Parts):
             catalogue=self.catalogue.at_hand(),
             codes=self.codes,
             publications=self.publications,
+            rights=self.rights,
             small_numbers=quality_rules.small_numbers(),
             due_rules=quality_rules.due_rules(),
             shrink_rule=quality_rules.shrink_rule,

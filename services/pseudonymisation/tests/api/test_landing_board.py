@@ -1,5 +1,7 @@
 """The landing board over HTTP: expectations as dated data, lines, filters, pages, the page."""
 
+from datetime import date
+
 import pytest
 
 from common.security.roles import Role
@@ -183,6 +185,7 @@ def test_an_ended_expectation_lets_another_begin(intake):
         ({"every": 0}, 422, "INVALID_REQUEST"),
         ({"from": "2018"}, 422, "INVALID_REQUEST"),
         ({"provider": "somebody"}, 422, "INVALID_REQUEST"),
+        ({"provider": "ZZZ"}, 422, "PROVIDER_UNKNOWN"),
         ({"extra": 1}, 422, "INVALID_REQUEST"),
     ],
 )
@@ -191,6 +194,24 @@ def test_an_expectation_that_cannot_be_is_refused(intake, changes, status, code)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert intake.get("/v1/expectations", **DSCRO).json()["items"] == []
+
+
+def test_of_a_provider_that_is_closed_by_then_or_not_open_yet_nothing_is_expected(intake):
+    intake.rights.opened["RR8"] = (date(2018, 2, 15), date(2018, 4, 10))
+
+    for first, status in (("2018-01", 422), ("2018-02", 201), ("2018-05", 422)):
+        answer = expect(intake, **{"from": first, "to": first})
+        assert answer.status_code == status, first
+        if status == 422:
+            assert answer.json()["code"] == "PROVIDER_NOT_OPEN"
+
+
+def test_nothing_is_expected_of_anybody_while_the_lists_cannot_be_asked(intake):
+    first = expect(intake, "k1")
+    intake.rights.is_away = True
+
+    assert expect(intake, "k2", provider="R0A").status_code == 503
+    assert expect(intake, "k1").json() == first.json(), "what was recorded is told again"
 
 
 def test_a_provider_is_expected_under_the_code_that_counts(intake):

@@ -20,7 +20,7 @@ from pseudonymisation.quality.use_cases import summaries
 from pseudonymisation.quality.use_cases.context import QualityContext
 from services.pseudonymisation.tests.haven import CATALOGUE, World, world
 from services.pseudonymisation.tests.landed import day
-from services.pseudonymisation.tests.submitting import FakePublications
+from services.pseudonymisation.tests.submitting import FakePublications, FakeRights
 
 RECORDS = [
     {
@@ -78,6 +78,7 @@ def context(haven: World, client_id: str = "dissemination") -> QualityContext:
         clock=haven.clock,
         catalogue=CATALOGUE,
         publications=FakePublications(),
+        rights=FakeRights(),
         codes=ListedCodes({}),
         small_numbers=rules.small_numbers(),
         due_rules=rules.due_rules(),

@@ -27,11 +27,13 @@ from agreements.records.domain.lists.register import (
     Row,
     difference,
 )
+from agreements.records.domain.oversight.audits import RegisteredAudit
 from agreements.records.domain.parties.organisation import holders, predecessors
 from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Compared, World, compared, require_as_sealed
 from agreements.records.use_cases.contracts import ContractWithState, FactsAbout
 from agreements.records.use_cases.lists import codes
+from agreements.records.use_cases.oversight import audits
 from agreements.records.use_cases.passing import onward
 from agreements.records.use_cases.ports import Slice, TableAgainstSeals, Transaction
 from common import texts, unreadable
@@ -62,6 +64,7 @@ class PublicRegister(StrEnum):
     AGREEMENTS = "agreements"
     RELATIONSHIPS = "relationships"
     ONWARD_SHARES = "onward-shares"
+    AUDITS = "audits"
 
 
 SEALED_TABLE: Mapping[PublicRegister, str] = {
@@ -69,6 +72,7 @@ SEALED_TABLE: Mapping[PublicRegister, str] = {
     PublicRegister.AGREEMENTS: "agreement",
     PublicRegister.RELATIONSHIPS: "relationship_edition",
     PublicRegister.ONWARD_SHARES: "onward_share",
+    PublicRegister.AUDITS: "audit",
 }
 """Where the seals name what a register has: organisation, reference, number of the edition; of
 what went on the agreement, which is told by its reference."""
@@ -316,6 +320,8 @@ def _entries(register: PublicRegister, ctx: World) -> Iterator[RegisterEntry]:
             return _of_relationships(ctx)
         case PublicRegister.ONWARD_SHARES:
             return _of_onward_shares(ctx)
+        case PublicRegister.AUDITS:
+            return _of_audits(ctx)
 
 
 def _of_contracts(ctx: World) -> Iterator[RegisterEntry]:
@@ -360,8 +366,14 @@ def _of_onward_shares(ctx: World) -> Iterator[RegisterEntry]:
             return
 
 
+def _of_audits(ctx: World) -> Iterator[RegisterEntry]:
+    for shown in audits.published(ctx=ctx).rows:
+        line = RegisteredAudit.of(shown.one)
+        yield _entry(line.reference, [line], shown.not_as_sealed)
+
+
 def _entry(name: str, lines: Sequence[object], unlike: Sequence[str]) -> RegisterEntry:
-    rows: list[Row] = orjson.loads(orjson.dumps([*lines]))
+    rows: list[Row] = orjson.loads(orjson.dumps([*lines], option=orjson.OPT_UTC_Z))
     return RegisterEntry(name=name, rows=tuple(map(texts.shown_in, rows)), is_as_sealed=not unlike)
 
 

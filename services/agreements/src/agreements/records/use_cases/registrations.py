@@ -7,8 +7,10 @@ from datetime import date
 import structlog
 
 from agreements.records.domain.errors import EvidenceInFuture
+from agreements.records.domain.lists.layouts.publications import unknown_in
 from agreements.records.domain.parties import assurance as domain
 from agreements.records.domain.parties.assurance import Assurance, Judgement
+from agreements.records.domain.parties.errors import PublicationUnknown
 from agreements.records.domain.parties.organisation import require_listed_within
 from agreements.records.domain.parties.registration import (
     IcoRegistration,
@@ -173,7 +175,18 @@ def section_251_approvals(part: Slice, *, ctx: Context) -> Sequence[Compared[Sec
 def record_publication(
     data_set: str, period: str, published_on: date, *, ctx: Context
 ) -> Publication:
-    """Record on which day a data set's period was published."""
+    """Record on which day a data set's period was published.
+
+    Raises:
+        PublicationUnknown
+
+    """
+    if (field := unknown_in(data_set, period)) is not None:
+        raise PublicationUnknown(
+            f"`{field}` is not in the catalogue. GET /v1/catalogue of dissemination says which data"
+            " sets there are, and of which months.",
+            field=field,
+        )
     with ctx.uow.writing() as tx:
         at = tx.at
         former = tx.publications.one(data_set=data_set, period=period)

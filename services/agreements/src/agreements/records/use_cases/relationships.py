@@ -119,10 +119,12 @@ def _asked_for(
     asked = replace(
         asked,
         commissioner=named(asked.commissioner),
+        area_team=named(asked.area_team) if asked.area_team else asked.area_team,
         csu=named(asked.csu) if asked.csu else asked.csu,
         processors=tuple(dict.fromkeys(named(code) for code in asked.processors)),
     )
-    involved = [asked.commissioner, *([asked.csu] if asked.csu else []), *asked.processors]
+    others = [code for code in (asked.csu, asked.area_team) if code]
+    involved = [asked.commissioner, *others, *asked.processors]
     require_known(tx, involved, day)
     require_known(tx, involved, asked.valid_from)
     commissioner = organisation.on(day, tx.organisations.find(ods=asked.commissioner))

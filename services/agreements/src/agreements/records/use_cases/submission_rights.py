@@ -1,6 +1,7 @@
 """Who may send whose activity: recorded by one person, let in by another, asked by the haven."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -9,8 +10,9 @@ import structlog
 
 from agreements.records.domain.errors import OrganisationUnknown, SubmissionRightNotFound
 from agreements.records.domain.lists.layouts import rights as layout
-from agreements.records.domain.lists.layouts.reading import LeftOut
+from agreements.records.domain.lists.layouts.reading import LeftOut, contradict
 from agreements.records.domain.parties import submission_right as domain
+from agreements.records.domain.parties.errors import SubmissionRightOverlaps
 from agreements.records.domain.parties.submission_right import (
     ProviderStanding,
     RightState,
@@ -48,6 +50,7 @@ def record(asked: layout.ListedRight, *, once: OnceKey | None, ctx: Context) -> 
 
     Raises:
         OrganisationUnknown: a code is not in the loaded list on the first day.
+        SubmissionRightOverlaps: of some of its days another one of the same two is recorded.
 
     """
     batch = new_id()
@@ -55,13 +58,16 @@ def record(asked: layout.ListedRight, *, once: OnceKey | None, ctx: Context) -> 
         if (known := created_before(tx, once, ctx)) is not None:
             return _batch(tx, UUID(known))
         right = _right(tx, asked, batch, ctx)
+        right.require_no_overlap(_of_the_same(tx, right))
         remember(tx, once, str(batch), ctx)
         stored = _recorded(tx, batch, [right], "", ctx)
     return RecordedRights(id=batch, rights=stored, left_out=layout.NOTHING_LEFT_OUT)
 
 
 def import_rights(content: bytes, *, ctx: Context) -> RecordedRights:
-    """Record a list of rights: one batch. Codes that no list of organisations has are left out.
+    """Record a list of rights: one batch.
+
+    Codes that no list of organisations has are left out, and so are days that are recorded.
 
     Raises:
         ImportRefused, ImportContradicts: nothing of it was taken.
@@ -69,13 +75,19 @@ def import_rights(content: bytes, *, ctx: Context) -> RecordedRights:
     """
     read = layout.read(content)
     batch = new_id()
-    rights: list[SubmissionRight] = []
+    by_line: dict[int, SubmissionRight] = {}
     with ctx.uow.writing() as tx:
         for asked in read.listed:
             try:
-                rights.append(_right(tx, asked, batch, ctx))
+                by_line[asked.line] = right = _right(tx, asked, batch, ctx)
+                right.require_no_overlap(_of_the_same(tx, right))
             except OrganisationUnknown as unknown:
                 read.remainder.add(asked.line, "", unknown.detail)
+            except SubmissionRightOverlaps as overlaps:
+                read.remainder.add(asked.line, "valid_from", overlaps.detail)
+                del by_line[asked.line]
+        contradict("valid_from", _overlapping(by_line))
+        rights = [*by_line.values()]
         left_out = read.remainder.left_out(taken=len(rights))
         stored = _recorded(tx, batch, rights, digest(content), ctx)
     return RecordedRights(id=batch, rights=stored, left_out=left_out)
@@ -96,6 +108,24 @@ def _recorded(
     )
     log.info("submission_rights_recorded", batch_id=str(batch), rights=len(rights))
     return stored
+
+
+def _of_the_same(tx: Transaction, right: SubmissionRight) -> Sequence[SubmissionRight]:
+    return tx.submission_rights.find(submitter=right.submitter, provider=right.provider)
+
+
+def _overlapping(by_line: Mapping[int, SubmissionRight]) -> Iterator[tuple[int, int]]:
+    """Yield the lines of a list that are of the same days of the same two."""
+    of_two: defaultdict[tuple[str, str], list[tuple[int, SubmissionRight]]] = defaultdict(list)
+    for line, right in by_line.items():
+        of_two[right.submitter, right.provider].append((line, right))
+    for found in of_two.values():
+        found.sort(key=lambda one: one[1].valid_from)
+        longest = found[0]
+        for line, right in found[1:]:
+            if longest[1].overlaps(right):
+                yield longest[0], line
+            longest = max(longest, (line, right), key=lambda one: one[1].valid_to or date.max)
 
 
 def _right(
@@ -125,6 +155,7 @@ def confirm(batch: UUID, reason: str, *, ctx: Context) -> RecordedRights:
 
     Raises:
         SubmissionRightNotFound, SecondPersonNeeded, ReplacementDecided
+        SubmissionRightOverlaps: one of the same two holds by now on some of these days.
         UnlikeSeal: what was shown may have been written past the service.
 
     """
@@ -134,7 +165,10 @@ def confirm(batch: UUID, reason: str, *, ctx: Context) -> RecordedRights:
     with ctx.uow.writing() as tx:
         at = tx.at
         known = _batch(tx, batch)
-        changed = [r.confirm(by=ctx.principal.subject, reason=reason, at=at) for r in known.rights]
+        by = ctx.principal.subject
+        changed = [
+            r.confirm(by=by, reason=reason, at=at, others=_of_the_same(tx, r)) for r in known.rights
+        ]
         return _stored(tx, known, changed, "submission-rights-confirmed", ctx)
 
 

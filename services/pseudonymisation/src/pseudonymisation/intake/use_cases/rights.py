@@ -14,10 +14,11 @@ from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.right import Basis, OrganisationStatus, ProviderStanding
 from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.use_cases.context import IntakeContext
+from pseudonymisation.intake.use_cases.ports import SubmissionRights
 
 
 def provider_standing(
-    submitter: str, provider: str, period: Period, *, basis: Basis | None, ctx: IntakeContext
+    submitter: str, provider: str, period: Period, *, basis: Basis | None, rights: SubmissionRights
 ) -> ProviderStanding:
     """Return for whom a file is, where its submitter may send it.
 
@@ -28,9 +29,9 @@ def provider_standing(
 
     """
     sender = provider if basis is Basis.DSCRO else submitter
-    [found] = ctx.rights.of(sender, provider, period.first_day)
+    [found] = rights.of(sender, provider, period.first_day)
     if found.standing in {OrganisationStatus.NOT_YET, OrganisationStatus.UNKNOWN}:
-        [later] = ctx.rights.of(sender, provider, period.last_day)
+        [later] = rights.of(sender, provider, period.last_day)
         found = later if later.standing is OrganisationStatus.OPEN else found
     return right.require_may_submit(found)
 
@@ -46,7 +47,7 @@ def providers(submission: Submission, *, ctx: IntakeContext) -> frozenset[str]:
     if basis is None and ctx.codes.known(submission.submitted_by) != submission.provider:
         basis = Basis.DSCRO  # announced before it was written down: nobody else could
     own = provider_standing(
-        submission.submitted_by, submission.provider, period, basis=basis, ctx=ctx
+        submission.submitted_by, submission.provider, period, basis=basis, rights=ctx.rights
     )
     if own.entity != submission.provider:
         # The lists were corrected in between: an edition would stand under another's name.

@@ -134,7 +134,7 @@ def announced(wanted: Asked, *, ctx: IntakeContext) -> Submission:
         wanted.provider,
         wanted.period,
         basis=Basis.DSCRO if is_office else None,
-        ctx=ctx,
+        rights=ctx.rights,
     )
     sender, declared = ctx.codes.known(principal.organisation), wanted.declared
     submission = Submission(

@@ -14,6 +14,8 @@ from common.clock import legal_day
 from common.ids import new_id
 from pseudonymisation.intake.domain.errors import DataSetUnknown
 from pseudonymisation.intake.domain.period import Period
+from pseudonymisation.intake.domain.right import Basis
+from pseudonymisation.intake.use_cases.rights import provider_standing
 from pseudonymisation.quality.domain import board
 from pseudonymisation.quality.domain.board import BoardKey, BoardLine, BoardState
 from pseudonymisation.quality.domain.errors import (
@@ -155,6 +157,7 @@ def expect(
 
     Raises:
         DataSetUnknown, ExpectationInvalid, ExpectationOverlaps
+        ProviderUnknown, ProviderNotOpen: nobody of that code could send its first file.
         Unavailable: where codes of organisations cannot be asked for
 
     """
@@ -171,6 +174,14 @@ def expect(
             f"{described.data_set} has no periods after {latest}.", field="from"
         )
     wanted = replace(expectation, provider=ctx.codes.own(expectation.provider))
+    with ctx.uow.reading() as tx:
+        made = tx.idempotency.find(actor=principal.key_owner, key=key, fingerprint=fingerprint)
+        if made is not None:
+            return tx.board.expectation(UUID(made))
+    begin = Period(wanted.first, wanted.first)
+    provider_standing(
+        wanted.provider, expectation.provider, begin, basis=Basis.OWN, rights=ctx.rights
+    )
     with ctx.uow.writing() as tx:
         made = tx.idempotency.find(actor=principal.key_owner, key=key, fingerprint=fingerprint)
         if made is not None:

@@ -7,7 +7,7 @@ from datetime import date
 from catalogue import Catalogue
 from common.clock import Clock
 from pseudonymisation.intake.use_cases.context import ScopedContext
-from pseudonymisation.intake.use_cases.ports import Publications
+from pseudonymisation.intake.use_cases.ports import Publications, SubmissionRights
 from pseudonymisation.quality.domain.disclosure import SmallNumbers
 from pseudonymisation.quality.domain.schedule import DueRule, ShrinkRule
 from pseudonymisation.quality.use_cases.ports import QualityUnitOfWork
@@ -19,6 +19,7 @@ class QualityContext(ScopedContext):
     clock: Clock
     catalogue: Catalogue
     publications: Publications
+    rights: SubmissionRights
     small_numbers: Sequence[SmallNumbers]
     """How small numbers are hidden, by disclosure rule and day."""
     due_rules: Sequence[DueRule]

@@ -1,4 +1,4 @@
-"""The public registers of contracts, agreements, relationships and shares (domain.md 5.3, 9)."""
+"""The public registers, and how each stands (domain.md 5.3, 9)."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -16,6 +16,7 @@ from agreements.records.api.dependencies import (
     once_key,
 )
 from agreements.records.api.schemas.contracts import RegisteredContractView
+from agreements.records.api.schemas.oversight import audits
 from agreements.records.api.schemas.passing import onward_shares
 from agreements.records.api.schemas.registers import (
     AgreementRegisterPage,
@@ -92,6 +93,7 @@ COLUMNS = {
     PublicRegister.AGREEMENTS: agreement_register.COLUMNS,
     PublicRegister.RELATIONSHIPS: NAMES,
     PublicRegister.ONWARD_SHARES: onward_shares.COLUMNS,
+    PublicRegister.AUDITS: audits.COLUMNS,
 }
 
 
@@ -330,7 +332,9 @@ def _published(edition: RelationshipEdition) -> EditionView:
 def sheet(register: PublicRegister, format_: RegisterFormat, *, ctx: World) -> Response:
     """Return the whole register as a spreadsheet; its name says of which day it is."""
     day = legal_day(ctx.clock.now())
-    rows = list(use_cases.whole(register, ctx=ctx))
+    rows = [*use_cases.whole(register, ctx=ctx)]
+    if register is PublicRegister.AUDITS:
+        rows = [*map(audits.cells, rows)]
     return _file(register, format_, rows, name=f"{register.value}-{day.isoformat()}")
 
 

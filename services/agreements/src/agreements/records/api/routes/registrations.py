@@ -38,6 +38,7 @@ from agreements.records.domain.errors import (
     OrganisationUnknown,
 )
 from agreements.records.domain.lists.layouts.dspt import DsptLayout
+from agreements.records.domain.parties.errors import PublicationUnknown
 from agreements.records.use_cases import registrations as use_cases
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import environments, imports
@@ -188,7 +189,9 @@ def list_environment_register(
     )
 
 
-@removing.post("/publications", status_code=HTTPStatus.CREATED)
+@removing.post(
+    "/publications", status_code=HTTPStatus.CREATED, responses=responses(PublicationUnknown)
+)
 def record_publication(
     body: RecordPublication,
     ctx: Annotated[Context, permitted(permissions.PUBLISH_REGISTER)],

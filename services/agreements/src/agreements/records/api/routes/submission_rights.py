@@ -24,6 +24,7 @@ from agreements.records.domain.errors import (
     SubmissionRightNotFound,
     UnlikeSeal,
 )
+from agreements.records.domain.parties.errors import SubmissionRightOverlaps
 from agreements.records.domain.parties.submission_right import RightState
 from agreements.records.use_cases import submission_rights as use_cases
 from agreements.records.use_cases.context import Context
@@ -77,7 +78,11 @@ def list_rights(
     )
 
 
-@router.post("", status_code=HTTPStatus.CREATED, responses=responses(OrganisationUnknown))
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(OrganisationUnknown, SubmissionRightOverlaps),
+)
 def record_right(body: RecordRight, ctx: Recorder, key: IdempotencyKey = None) -> BatchView:
     """Record a right. It permits nothing before a second person confirms it."""
     once = once_key(key, "submission-right", body)
@@ -93,7 +98,8 @@ def record_right(body: RecordRight, ctx: Recorder, key: IdempotencyKey = None) -
 def import_rights(content: CsvFile, ctx: Recorder) -> BatchView:
     """Record a list of rights: `submitter,provider,valid_from,valid_to,evidence`.
 
-    Lines of no use here are left out and named. The rights wait for a second person together.
+    Lines of no use here are left out and named, and so are those of days that are recorded of the
+    same two; lines of the same days refuse the list. The rights wait for a second person together.
     """
     return BatchView.of(use_cases.import_rights(content, ctx=ctx))
 
@@ -101,7 +107,11 @@ def import_rights(content: CsvFile, ctx: Recorder) -> BatchView:
 @router.post(
     "/{batch}/confirmation",
     responses=responses(
-        SubmissionRightNotFound, SecondPersonNeeded, ReplacementDecided, UnlikeSeal
+        SubmissionRightNotFound,
+        SubmissionRightOverlaps,
+        SecondPersonNeeded,
+        ReplacementDecided,
+        UnlikeSeal,
     ),
 )
 def confirm_rights(batch: UUID, body: Reason, ctx: Second) -> BatchView:

@@ -142,8 +142,8 @@ class StatementView(Outgoing):
         list[str],
         Field(
             description="What was sealed and is not there any more: of contracts the organisation,"
-            " of agreements and of what went on the reference, of relationships the edition's"
-            " number."
+            " of agreements, audits and of what went on the reference, of relationships the"
+            " edition's number."
         ),
     ]
     not_as_sealed: Annotated[

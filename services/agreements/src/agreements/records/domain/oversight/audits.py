@@ -11,7 +11,12 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from agreements.records.domain.errors import AuditActionNotFound, AuditActionsOpen, AuditDates
+from agreements.records.domain.errors import (
+    AuditActionNotFound,
+    AuditActionsOpen,
+    AuditDates,
+    AuditScope,
+)
 from common.clock import legal_day
 from common.errors import TransitionRefused
 
@@ -116,6 +121,7 @@ class Audit:
 
         Raises:
             AuditDates: it was done in the future, or an action is due before it was done.
+            AuditScope: a finding is in no area of the scope.
 
         """
         found, wanted = tuple(findings), tuple(actions)
@@ -127,6 +133,12 @@ class Audit:
             self._refuse("reported")
         if performed_on > today:
             raise AuditDates("`performed_on` is still to come.")
+        if beside := [one.number for one in found if one.area not in self.areas]:
+            raise AuditScope(
+                f"The scope of {self.reference} is {', '.join(self.areas)}. Findings in none of it:"
+                f" {', '.join(map(str, beside))}. Plan another audit with their `areas`.",
+                findings=[*beside],
+            )
         if any(action.due < performed_on for action in wanted):
             raise AuditDates("An action's `due` lies before `performed_on`.")
         return replace(
@@ -212,6 +224,68 @@ class Audit:
     def _refuse(self, what: str) -> None:
         raise TransitionRefused(
             f"{self.reference} is {self.state} and cannot be {what}.", state=self.state.value
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredAction:
+    """What has to be done, as the public may read it: how it showed is not published."""
+
+    number: int
+    finding: int
+    text: str
+    owner: str
+    due: date
+    done_on: date | None
+
+    @classmethod
+    def of(cls, action: AuditAction) -> Self:
+        return cls(
+            number=action.number,
+            finding=action.finding,
+            text=action.text,
+            owner=action.owner,
+            due=action.due,
+            done_on=action.done_on,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredAudit:
+    """A public report: no person, and nothing that shows how security is kept."""
+
+    reference: str
+    kind: AuditKind
+    organisation: str
+    agreement: str | None
+    auditor: str
+    areas: tuple[AuditArea, ...]
+    state: AuditState
+    performed_on: date | None
+    summary: str | None
+    findings: tuple[AuditFinding, ...]
+    actions: tuple[RegisteredAction, ...]
+    published_at: datetime | None
+    reviewed_on: date | None
+    follow_up: str | None
+
+    @classmethod
+    def of(cls, audit: Audit) -> Self:
+        return cls(
+            reference=audit.reference,
+            kind=audit.kind,
+            organisation=audit.organisation,
+            agreement=audit.agreement,
+            auditor=audit.auditor,
+            areas=audit.areas,
+            state=audit.state,
+            performed_on=audit.performed_on,
+            summary=audit.summary,
+            findings=audit.findings,
+            actions=tuple(map(RegisteredAction.of, audit.actions)),
+            published_at=audit.published_at,
+            reviewed_on=audit.reviewed_on,
+            follow_up=audit.follow_up,
         )
 
 

@@ -12,6 +12,7 @@ from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.parties.codes import Codes, CodeState, standing_on
+from agreements.records.domain.parties.errors import SubmissionRightOverlaps
 from agreements.records.domain.parties.organisation import Organisation
 from common.clock import is_between
 from common.replacement import ReplacementDecided, require_another_person
@@ -57,14 +58,44 @@ class SubmissionRight:
         is_confirmed = self.state is RightState.CONFIRMED
         return is_confirmed and is_between(day, self.valid_from, self.valid_to)
 
-    def confirm(self, *, by: str, reason: str, at: datetime) -> Self:
+    def overlaps(self, other: "SubmissionRight") -> bool:
+        """Say whether both are of the same two and of some of the same days, and stand."""
+        if (self.submitter, self.provider) != (other.submitter, other.provider):
+            return False
+        if RightState.TAKEN_BACK in (self.state, other.state):
+            return False
+        last = min(self.valid_to or date.max, other.valid_to or date.max)
+        return max(self.valid_from, other.valid_from) <= last
+
+    def require_no_overlap(self, others: Iterable["SubmissionRight"]) -> None:
+        """Demand that each day is said once, so that an end ends it.
+
+        Raises:
+            SubmissionRightOverlaps
+
+        """
+        for other in others:
+            if other.id != self.id and self.overlaps(other):
+                raise SubmissionRightOverlaps(
+                    f"{other.submitter} has a right for {other.provider} from {other.valid_from} to"
+                    f" {other.valid_to or 'an open end'}, which is {other.state}. End it (POST"
+                    f" /v1/submission-rights/{other.id}/ending), or withdraw it while it waits, and"
+                    " record the other days.",
+                    right=str(other.id),
+                )
+
+    def confirm(
+        self, *, by: str, reason: str, at: datetime, others: Iterable["SubmissionRight"] = ()
+    ) -> Self:
         """Let it hold: somebody else than who recorded it, saying why.
 
         Raises:
             SecondPersonNeeded, ReplacementDecided
+            SubmissionRightOverlaps: another one of the same two holds on some of its days.
 
         """
         self._require_waiting()
+        self.require_no_overlap(o for o in others if o.state is RightState.CONFIRMED)
         require_another_person(self.proposed_by, by, "Whoever recorded a right cannot confirm it.")
         return self._decided(RightState.CONFIRMED, by=by, reason=reason, at=at)
 

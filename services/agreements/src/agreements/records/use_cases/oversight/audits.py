@@ -1,7 +1,7 @@
 """Audits: planned, reported, published, followed up (ruling 18)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from agreements.records.use_cases.context import (
     created_before,
     own,
     remember,
+    require_as_sealed,
 )
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.organisations import require_known
@@ -107,16 +108,25 @@ class AuditReport:
 
 
 def report(audit_id: UUID, said: AuditReport, *, ctx: Context) -> Audit:
-    """Hand in what an audit found."""
+    """Hand in what an audit found.
 
-    def change(audit: Audit, at: datetime) -> Audit:
+    Raises:
+        OrganisationUnknown: who has to act is in no list on the day on which it was done.
+        AuditNotFound, AuditDates, AuditScope, TransitionRefused
+
+    """
+
+    def change(tx: Transaction, audit: Audit) -> Audit:
+        day = said.performed_on
+        owners = {o: codes.own(tx, o, day, ctx.reference) for o in {a.owner for a in said.actions}}
+        require_known(tx, sorted(owners.values()), day)
         return audit.report(
-            performed_on=said.performed_on,
+            performed_on=day,
             summary=said.summary,
             findings=said.findings,
-            actions=said.actions,
-            at=at,
-            today=legal_day(at),
+            actions=[replace(action, owner=owners[action.owner]) for action in said.actions],
+            at=tx.at,
+            today=legal_day(tx.at),
         )
 
     return _change(audit_id, change, "audit-reported", ctx)
@@ -126,8 +136,8 @@ def complete(audit_id: UUID, number: int, *, done_on: date, evidence: str, ctx: 
     """Record that an action is done."""
     return _change(
         audit_id,
-        lambda audit, at: audit.complete(
-            number, done_on=done_on, evidence=evidence, today=legal_day(at)
+        lambda tx, audit: audit.complete(
+            number, done_on=done_on, evidence=evidence, today=legal_day(tx.at)
         ),
         "audit-action-completed",
         ctx,
@@ -136,7 +146,7 @@ def complete(audit_id: UUID, number: int, *, done_on: date, evidence: str, ctx: 
 
 def publish(audit_id: UUID, *, ctx: Context) -> Audit:
     """Publish the report of an audit."""
-    return _change(audit_id, lambda audit, at: audit.publish(at=at), "audit-published", ctx)
+    return _change(audit_id, lambda tx, audit: audit.publish(at=tx.at), "audit-published", ctx)
 
 
 def review(
@@ -145,8 +155,8 @@ def review(
     """Look again at what was to be done: close the audit, or ask for actions anew."""
     return _change(
         audit_id,
-        lambda audit, at: audit.review(
-            reviewed_on=reviewed_on, outcome=outcome, reopened=frozenset(reopened), at=at
+        lambda tx, audit: audit.review(
+            reviewed_on=reviewed_on, outcome=outcome, reopened=frozenset(reopened), at=tx.at
         ),
         "audit-followed-up",
         ctx,
@@ -154,11 +164,11 @@ def review(
 
 
 def _change(
-    audit_id: UUID, change: Callable[[Audit, datetime], Audit], action: str, ctx: Context
+    audit_id: UUID, change: Callable[[Transaction, Audit], Audit], action: str, ctx: Context
 ) -> Audit:
     with ctx.uow.writing() as tx:
         former = _get(tx, audit_id)
-        changed = change(former, tx.at)
+        changed = change(tx, former)
         if changed is not former:
             changed = _save(tx, changed, action, ctx)
     log.info("audit_changed", audit_id=str(audit_id), state=changed.state.value)
@@ -202,12 +212,28 @@ def page(part: Slice, organisation: str | None, *, ctx: Context) -> Sequence[Com
     return compared(found, by=lambda one: [one], ctx=ctx)
 
 
-def published(*, ctx: World) -> Sequence[Compared[Audit]]:
-    """Return every audit whose report is public, the newest first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicAudits:
+    """Every public report, the newest first, and which audits it is not known of."""
+
+    as_of: datetime
+    rows: Sequence[Compared[Audit]]
+    hidden: Sequence[Compared[Audit]]
+    """Not public by what is recorded, which is not what was sealed."""
+
+
+def published(*, ctx: World) -> PublicAudits:
+    """Return the audits whose reports are public."""
     with ctx.uow.reading() as tx:
-        found = [audit for audit in tx.audits.find() if audit.published_at is not None]
-    found.sort(key=lambda audit: (audit.published_at, audit.id), reverse=True)
-    return compared(found, by=lambda one: [one], ctx=ctx)
+        found = tx.audits.find()
+    every = compared(found, by=lambda one: [one], ctx=ctx)
+    public = [shown for shown in every if shown.one.published_at is not None]
+    public.sort(key=lambda shown: (shown.one.published_at, shown.one.id), reverse=True)
+    return PublicAudits(
+        as_of=ctx.clock.now(),
+        rows=public,
+        hidden=[s for s in every if s.one.published_at is None and s.not_as_sealed],
+    )
 
 
 def published_one(reference: str, *, ctx: World) -> Compared[Audit]:
@@ -215,10 +241,13 @@ def published_one(reference: str, *, ctx: World) -> Compared[Audit]:
 
     Raises:
         AuditNotFound: there is none that is public.
+        UnlikeSeal: what is recorded of it says that it is not, and is not what was sealed.
 
     """
     with ctx.uow.reading() as tx:
         found = tx.audits.one(reference=reference)
     if found is None or found.published_at is None:
+        if found is not None:
+            require_as_sealed("What is recorded of the audit is", found, ctx=ctx)
         raise AuditNotFound(f"No report {reference} is public.")
     return compared([found], by=lambda one: [one], ctx=ctx)[0]

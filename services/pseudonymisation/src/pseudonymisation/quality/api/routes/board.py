@@ -13,7 +13,12 @@ from common.web.operation import accept_of, preferred
 from common.web.pagination import LIMIT_DEFAULT, LIMIT_MAX, Page, Paging
 from common.web.problems import responses
 from pseudonymisation.intake.api.schemas.submissions import DATA_SET, ODS
-from pseudonymisation.intake.domain.errors import DataSetUnknown, PeriodInvalid
+from pseudonymisation.intake.domain.errors import (
+    DataSetUnknown,
+    PeriodInvalid,
+    ProviderNotOpen,
+    ProviderUnknown,
+)
 from pseudonymisation.quality.api.csv_files import HTML, JSON
 from pseudonymisation.quality.api.dependencies import ExpectCtx, QualityCtx
 from pseudonymisation.quality.api.pages import page
@@ -102,7 +107,12 @@ def read_board(
     "/v1/expectations",
     status_code=HTTPStatus.CREATED,
     responses=responses(
-        DataSetUnknown, ExpectationInvalid, ExpectationOverlaps, IdempotencyKeyReused
+        DataSetUnknown,
+        ExpectationInvalid,
+        ExpectationOverlaps,
+        IdempotencyKeyReused,
+        ProviderNotOpen,
+        ProviderUnknown,
     ),
 )
 def expect_files(

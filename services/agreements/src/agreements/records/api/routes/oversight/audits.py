@@ -4,10 +4,11 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from agreements.records.api import permissions
 from agreements.records.api.dependencies import PublicCtx, once_key, part
+from agreements.records.api.routes.registers import PUBLIC, SHEETS, RegisterFormat, sheet
 from agreements.records.api.schemas.oversight.audits import (
     AuditView,
     CompleteAction,
@@ -25,11 +26,12 @@ from agreements.records.domain.errors import (
     AuditNotFound,
     AuditScope,
     OrganisationUnknown,
+    UnlikeSeal,
 )
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.oversight import audits
+from agreements.records.use_cases.registers import PublicRegister
 from common.errors import AgreementNotFound, TransitionRefused
-from common.web.auth import public
 from common.web.context import permitted
 from common.web.idempotency import IdempotencyKey
 from common.web.pagination import Page, Paging
@@ -38,7 +40,6 @@ from common.web.problems import responses
 router = APIRouter(prefix="/v1/audits", tags=["oversight"])
 register = APIRouter(prefix="/v1/registers/audits", tags=["registers"])
 
-PUBLIC = public("Reports of audits are published.")
 Planner = Annotated[Context, permitted(permissions.PLAN_AUDIT)]
 Auditor = Annotated[Context, permitted(permissions.REPORT_AUDIT)]
 Reader = Annotated[Context, permitted(permissions.READ_AUDITS)]
@@ -73,7 +74,10 @@ def get_audit(audit_id: UUID, ctx: Reader) -> AuditView:
 
 
 @router.post(
-    "/{audit_id}/report", responses=responses(AuditDates, AuditNotFound, TransitionRefused)
+    "/{audit_id}/report",
+    responses=responses(
+        AuditDates, AuditNotFound, AuditScope, OrganisationUnknown, TransitionRefused
+    ),
 )
 def report_audit(audit_id: UUID, body: ReportAudit, ctx: Auditor) -> AuditView:
     """Hand in what was found and what has to be done; once."""
@@ -121,14 +125,20 @@ def follow_up_audit(audit_id: UUID, body: ReviewAudit, ctx: Auditor) -> AuditVie
     return AuditView.of(reviewed)
 
 
-@register.get("", dependencies=[PUBLIC])
-def register_of_audits(ctx: PublicCtx) -> PublishedAudits:
+@register.get("", dependencies=[PUBLIC], response_model=PublishedAudits, responses=SHEETS)
+def register_of_audits(
+    ctx: PublicCtx,
+    format: Annotated[  # noqa: A002  the parameter's name on the wire
+        RegisterFormat, Query(description="`csv`, `xlsx`: as a spreadsheet, a line an audit.")
+    ] = RegisterFormat.JSON,
+) -> PublishedAudits | Response:
     """List the public reports of audits, the newest first."""
-    found = audits.published(ctx=ctx)
-    return PublishedAudits(items=[told(PublishedAuditView.of)(one) for one in found])
+    if format is not RegisterFormat.JSON:
+        return sheet(PublicRegister.AUDITS, format, ctx=ctx)
+    return PublishedAudits.of(audits.published(ctx=ctx))
 
 
-@register.get("/{reference}", dependencies=[PUBLIC], responses=responses(AuditNotFound))
+@register.get("/{reference}", dependencies=[PUBLIC], responses=responses(AuditNotFound, UnlikeSeal))
 def registered_audit(
     reference: Annotated[
         str,

@@ -4,8 +4,9 @@ from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from agreements.records.api.schemas.registers import HiddenOnes, HiddenView
 from agreements.records.api.schemas.shared import (
     Code,
     Day,
@@ -14,7 +15,9 @@ from agreements.records.api.schemas.shared import (
     Outgoing,
     SealedView,
     Words,
+    told,
 )
+from agreements.records.domain.lists.register import Row
 from agreements.records.domain.oversight.audits import (
     Audit,
     AuditAction,
@@ -24,7 +27,7 @@ from agreements.records.domain.oversight.audits import (
     AuditState,
     Grade,
 )
-from agreements.records.use_cases.oversight.audits import AuditPlan, AuditReport
+from agreements.records.use_cases.oversight.audits import AuditPlan, AuditReport, PublicAudits
 from common import texts
 from common.errors import Invalid
 
@@ -187,4 +190,54 @@ class AuditView(PublishedAuditView):
 
 
 class PublishedAudits(Outgoing):
+    as_of: Annotated[datetime, Field(description="When it was read, in UTC.")]
     items: Annotated[list[PublishedAuditView], Field(description="The newest first.")]
+    hidden: HiddenOnes
+
+    @classmethod
+    def of(cls, found: PublicAudits) -> Self:
+        return cls(
+            as_of=found.as_of,
+            items=[told(PublishedAuditView.of)(shown) for shown in found.rows],
+            hidden=[
+                HiddenView(reference=one.one.reference, not_as_sealed=[*one.not_as_sealed])
+                for one in found.hidden
+            ],
+        )
+
+
+COLUMNS = (
+    ("reference", "Audit reference"),
+    ("kind", "Of a recipient or of the service"),
+    ("organisation", "Audited"),
+    ("agreement", "DARS-NIC reference"),
+    ("auditor", "Audited by"),
+    ("areas", "Scope"),
+    ("state", "Status"),
+    ("performed_on", "Done on"),
+    ("summary", "Summary"),
+    ("findings", "Findings"),
+    ("actions", "Actions"),
+    ("published_at", "Published at"),
+    ("reviewed_on", "Followed up on"),
+    ("follow_up", "Follow-up"),
+)
+"""The names of a line in JSON and CSV, and over its columns in XLSX."""
+FINDING = "{number}. {area}, {grade}: {text}"
+ACTION = "{number}. On finding {finding}, by {owner} until {due}, {done}: {text}"
+
+
+def cells(row: Row) -> Row:
+    """Return a line of the register as a spreadsheet has it: a sentence a finding and an action."""
+    findings, actions = _members(row["findings"]), _members(row["actions"])
+    return row | {
+        "findings": "\n".join(FINDING.format(**one) for one in findings),
+        "actions": "\n".join(
+            ACTION.format(**one, done=f"done on {day}" if (day := one["done_on"]) else "not done")
+            for one in actions
+        ),
+    }
+
+
+def _members(value: JsonValue) -> list[dict[str, JsonValue]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -2,10 +2,13 @@
 
 import calendar
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
+import catalogue
 from agreements.records.domain.lists.layouts.reading import (
     Collected,
     LeftOut,
@@ -18,6 +21,8 @@ from agreements.records.domain.lists.layouts.reading import (
 LAYOUT = "publications"
 COLUMNS = ("data_set", "period", "published_on")
 DATA_SET = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
+WORDS = {"data_set": "data set", "period": "period of it"}
+LATEST = "9999-12"
 PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}(/[0-9]{4}-[0-9]{2})?")
 
 
@@ -58,6 +63,8 @@ def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> ListedPu
     last = last_day(period)
     if not DATA_SET.fullmatch(data_set):
         remainder.add(line, "data_set", "not the name of a data set")
+    elif last is not None and (column := unknown_in(data_set, period)) is not None:
+        remainder.add(line, column, f"the catalogue has no such {WORDS[column]}")
     elif last is None:
         remainder.add(line, "period", "not a month or a range of months")
     elif published_on is None:
@@ -67,6 +74,27 @@ def _listed(line: int, row: Mapping[str, str], remainder: Remainder) -> ListedPu
     else:
         return ListedPublication(data_set=data_set, period=period, published_on=published_on)
     return None
+
+
+def unknown_in(data_set: str, period: str) -> str | None:
+    """Return which of both the catalogue does not know; None: it knows the data set's period."""
+    span = _spans().get(data_set)
+    if span is None:
+        return "data_set"
+    first, _, last = period.partition("/")
+    return None if span[0] <= first and (last or first) <= span[1] else "period"
+
+
+@cache
+def _spans() -> Mapping[str, tuple[str, str]]:
+    """Return from when to when there are periods of each data set, in any version of it."""
+    versions: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for one in catalogue.load():
+        versions[one.data_set].append((one.periods.earliest, one.periods.latest or LATEST))
+    return {
+        name: (min(first for first, _ in spans), max(last for _, last in spans))
+        for name, spans in versions.items()
+    }
 
 
 def last_day(period: str) -> date | None:

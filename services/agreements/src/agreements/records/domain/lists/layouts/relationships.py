@@ -49,7 +49,8 @@ class ListedRelationship:
     @property
     def involved(self) -> tuple[str, ...]:
         """Return the codes that have to be known."""
-        return (self.commissioner, *([self.csu] if self.csu else []), *self.processors)
+        others = [code for code in (self.csu, self.area_team) if code]
+        return (self.commissioner, *others, *self.processors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
