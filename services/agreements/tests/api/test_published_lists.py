@@ -345,7 +345,7 @@ def test_an_edition_by_which_a_processor_leaves_asks_for_an_amendment_when_it_is
 
 def months(number, day=15, data_set="CSDS"):
     return "".join(
-        f"{data_set},{2014 + n // 12}-{n % 12 + 1:02d},2018-01-{day:02d}\n" for n in range(number)
+        f"{data_set},{2018 + n // 12}-{n % 12 + 1:02d},2021-01-{day:02d}\n" for n in range(number)
     )
 
 
