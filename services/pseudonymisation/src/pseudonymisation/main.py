@@ -471,14 +471,8 @@ def jobs(parts: Parts) -> Sequence[Worker]:
 def _key_backups(parts: Parts) -> Sequence[Worker]:
     if parts.settings.key_backup_dir is None:
         return []
-    return [
-        KeyBackupWorker(
-            lambda: parts.keys,
-            lambda: parts.key_backups,
-            parts.legal_clock,
-            parts.settings.sweep_seconds,
-        )
-    ]
+    clock, pace = parts.legal_clock, parts.settings.sweep_seconds
+    return [KeyBackupWorker(lambda: parts.keys, lambda: parts.key_backups, clock, pace)]
 
 
 SERVICE = ServiceCommands(
