@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import Engine, select
 from sqlmodel import Session
@@ -249,6 +249,8 @@ class Agreements:
     """That the line lists."""
     opt_out: dict[str, Any] = field(default_factory=lambda: json.loads(json.dumps(OPT_OUT)))
     """What its permits say of opt-outs."""
+    held_beside: list[dict[str, Any]] = field(default_factory=list)
+    """What they say that the environment was given."""
 
     def reset(self) -> None:
         """Forget what a test had set. What was decided before stays decided."""
@@ -257,7 +259,7 @@ class Agreements:
             *("refusals", "parties", "lease_seconds", "lease_until", "broken", "raw"),
             *("delay_seconds", "broken_code"),
             *("permit_lifetime", "terms", "asked", "decisions", "order_days_max"),
-            *("data_set", "fields", "opt_out"),
+            *("data_set", "fields", "opt_out", "held_beside"),
         ):
             setattr(self, name, getattr(fresh, name))
 
@@ -403,6 +405,7 @@ class Agreements:
                 "line": LINE,
                 "domain": {"controllers": list(CONTROLLERS)},
                 "opt_out": self.opt_out,
+                **({"held_beside": self.held_beside} if self.held_beside else {}),
             },
             at=self.clock.now(),
             lifetime=self.permit_lifetime,
@@ -476,6 +479,10 @@ class Haven:
     read: dict[str, list[str]] = field(default_factory=dict)
     """The editions of a month."""
     opt_out_lists: list[str] = field(default_factory=list)
+    judges: str | None = None
+    """The code with which it says that something would wait."""
+    judged: list[str] = field(default_factory=list)
+    """Permits that it was asked about."""
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     puts: int = 0
 
@@ -483,7 +490,7 @@ class Haven:
         fresh = Haven(self.identities, self.clock, self.agreements, self.store)
         for name in (
             *("content", "prepares", "fails_with", "broken", "editions", "landed", "puts"),
-            *("read", "opt_out_lists"),
+            *("read", "opt_out_lists", "judges", "judged"),
         ):
             setattr(self, name, getattr(fresh, name))
 
@@ -493,6 +500,7 @@ class Haven:
         app.add_api_route(path, self.put, methods=["PUT"])
         app.add_api_route(path, self.get)
         app.add_api_route(f"{path}/quality", self.quality)
+        app.add_api_route(f"{path}/judgement", self.judge, methods=["POST"])
         app.add_api_route("/v1/landed-months", self.months)
         return app
 
@@ -524,6 +532,15 @@ class Haven:
         if self.prepares:
             self.prepare(permit_id)
         return self._shown(permit_id, 201)
+
+    def judge(self, permit_id: str, body: dict[str, Any], request: Request) -> Response:
+        self.judged.append(permit_id)
+        if (no := self._refused(request)) is not None:
+            return no
+        permits = SignedVerifier(PERMIT, self.agreements.signer.jwks, clock=self.clock)
+        claims = permits.verify(body["permit"])
+        assert (claims["jti"], claims["req"]) == (permit_id, digest_of(body["request"]))
+        return Response(status_code=204) if self.judges is None else problem(403, self.judges)
 
     def get(self, permit_id: str, request: Request) -> JSONResponse:
         if (no := self._refused(request)) is not None:

@@ -50,6 +50,7 @@ from pseudonymisation.preparations.use_cases.preparations import (
     PreparationContext,
     accept,
     get,
+    judge,
 )
 from pseudonymisation.preparations.use_cases.preparing import PreparationJobs
 from services.pseudonymisation.tests.landed import LIMITS, Haven, Record, land, list_of
@@ -121,12 +122,6 @@ class World:
         self.landing.store = self.keys
         self.uow = preparation_unit_of_work(self.engine)
         self.store = DirectoryStore(self.directory / "release")
-        self.preparing = PreparationContext(
-            uow=self.uow,
-            clock=self.clock,
-            catalogue=self.catalogue,
-            permits=SignedVerifier(PERMIT, self.agreements.jwks, clock=self.clock),
-        )
         self.jobs = PreparationJobs(
             uow=self.uow,
             clock=self.clock,
@@ -151,6 +146,13 @@ class World:
                 rule=reidentification_rule,
             ),
             keys_kept=KEYS_KEPT,
+        )
+        self.preparing = PreparationContext(
+            uow=self.uow,
+            clock=self.clock,
+            catalogue=self.catalogue,
+            judge=self.jobs.judge,
+            permits=SignedVerifier(PERMIT, self.agreements.jwks, clock=self.clock),
         )
 
     # --- what was landed --------------------------------------------------------------------------
@@ -339,11 +341,18 @@ class World:
 
     def accept(self, **more: Any) -> Preparation:
         """Accept a permit for a request; `request` and claims by name."""
+        return accept(*self.asked(**more), ctx=self.context())[0]
+
+    def asked(self, **more: Any) -> tuple[UUID, str, RequestedExtract]:
+        """A permit with its id, and the request that it is for."""
         request = more.pop("request", None) or self.request()
         claims = self.claims(request, **more)
-        permit = self.permit(claims)
         asked = RequestedExtract.model_validate(request)
-        return accept(UUID(claims["jti"]), permit, asked, ctx=self.context())[0]
+        return UUID(claims["jti"]), self.permit(claims), asked
+
+    def judge(self, **more: Any) -> None:
+        """Raises Refused where it would wait for its next edition."""
+        judge(*self.asked(**more), ctx=self.context())
 
     def work(self) -> None:
         """Do what a worker does until there is nothing to do."""

@@ -33,6 +33,7 @@ from catalogue.periods import (
     Snapshots,
     Stages,
     named_period,
+    next_edition_in_words,
     stages,
 )
 from catalogue.protocols import Bulk, LeftOutAtSource, NetChange, Protocol, Protocols, Stated
@@ -163,6 +164,7 @@ __all__ = [
     "matches",
     "members",
     "named_period",
+    "next_edition_in_words",
     "read",
     "read_either",
     "read_rules",

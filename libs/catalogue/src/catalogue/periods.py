@@ -396,6 +396,16 @@ def stages() -> Stages:
     return max(found, key=lambda one: int(one.rule.partition("/")[2]))
 
 
+def next_edition_in_words(data_set: str, month: str, at: datetime) -> str:
+    """Say until when a month waits that waits for its next edition."""
+    calendar = stages().of(data_set, month)
+    if calendar is not None:
+        for last, closes in zip(calendar.last_days(month), calendar.closes_at(month), strict=True):
+            if at < closes:
+                return f"the next edition is due by {last}"
+    return "no inclusion date is known of a further edition"
+
+
 def months_of_days(first: date, last: date) -> int:
     """Count the months from one day to another."""
     return (last.year - first.year) * 12 + last.month - first.month + 1

@@ -187,6 +187,18 @@ class PermittedBridge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldEditions:
+    """What the recipient environment was given of a month, of editions that are replaced since."""
+
+    __pydantic_config__ = CLOSED
+
+    month: str
+    editions: tuple[str, ...]
+    lists: tuple[str, ...]
+    """What decided who was left out, as an attestation names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
     """Its claims, less those that whoever signs adds and whoever verifies judges."""
 
@@ -230,6 +242,9 @@ class Permit:
 
     bridge: PermittedBridge | None = None
     """Leave for pairs of tokens, and for no record; None: for records or a table, and no pairs."""
+
+    held_beside: tuple[HeldEditions, ...] = ()
+    """Beside which nothing is prepared that would tell who objected (docs/adr/0214)."""
 
     @property
     def environment(self) -> str:
@@ -313,6 +328,7 @@ class Permit:
             and (self.table is not None or self.min_group_size < GROUP_SIZE_LEAST),
             "goes_on": self.goes_on is not None and self.goes_on.times < 1,
             "registered_with": bool(self.registered_with) and self.table is not None,
+            "held_beside": bool(self.held_beside) and not self.opt_out.applied,
             "route": (self.route is not None) != bool(self.identified)
             or (self.route is not None and self.line.classification != Classification.IDENTIFIABLE),
             "formats": not self.formats

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from sqlmodel import Session
 
 from agreements.db.decisions.tables import DecisionRow, HoldingFateRow, HoldingRow, PermitRow
+from agreements.decision.domain import held
 from agreements.decision.domain.question import Landed
 from common.ids import digest_of
 from services.agreements.tests.reference import asking, giving
@@ -169,6 +170,39 @@ def test_what_may_be_had_with_the_newer_list_may_be_asked_for(decider):
     fetched(decider, first)
     assert ask_for_more(decider, to_come(editions=["edition-2"])).permitted
     assert ask_for_more(decider, None).permitted, "the haven could not be asked"
+
+
+@pytest.mark.scenario("R13")
+def test_a_permit_names_what_was_fetched_of_editions_that_are_replaced(decider):
+    """The haven compares them before it makes a file. Guard: `decide._held_beside`."""
+    told = to_come(editions=["edition-2"])
+    first = give(decider, "list-1")
+    assert ask_for_more(decider, told).permit.said.held_beside == (), "nobody fetched it"
+
+    fetched(decider, first)
+
+    (april, may) = ask_for_more(decider, told).permit.said.held_beside
+    assert (april.month, april.editions, april.lists) == ("2018-04", ("edition-1",), ("list-1",))
+    assert may.month == "2018-05"
+    only_may = ask_for_more(decider, to_come(editions=["edition-2"], months=("2018-05",)))
+    assert [one.month for one in only_may.permit.said.held_beside] == ["2018-05"]
+    still_read = ask_for_more(decider, to_come("list-1", editions=["edition-1", "edition-2"]))
+    assert still_read.permit.said.held_beside == ()
+
+
+def test_of_more_editions_than_a_permit_names_the_release_judges(decider, monkeypatch):
+    fetched(decider, give(decider, "list-1"))
+    monkeypatch.setattr(held, "EDITIONS_TOLD_MAX", 1)
+
+    assert ask_for_more(decider, to_come(editions=["edition-2"])).permit.said.held_beside == ()
+
+
+def test_it_is_said_until_when_it_waits(decider):
+    fetched(decider, give(decider, "list-1"))
+
+    details = {r.subject: r.detail for r in give(decider, "list-2").refusals}
+
+    assert details["2018-04"].endswith("the next edition is due by 2018-06-20.")
 
 
 def test_a_yes_to_a_request_is_not_remembered_beyond_the_first_fetch(decider):

@@ -526,6 +526,43 @@ def test_what_would_lay_open_who_objected_is_refused_before_anything_is_prepared
     assert all(list_ not in answer.text for list_ in LISTS)
 
 
+HELD = [{"month": "2018-04", "editions": ["edition-1"], "lists": ["list-1"]}]
+
+
+@pytest.mark.scenario("R13")
+def test_what_waits_for_its_next_edition_is_refused_before_anything_is_written(house):
+    """Guard: `extracts._require_no_wait`."""
+    house.agreements.held_beside, house.haven.judges = HELD, "OPT_OUT_DIFFERENCING"
+    before, leaves = written(house), len(house.leaves())
+
+    answer = house.ask(periods=["2018-04"])
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "OPT_OUT_DIFFERENCING")
+    assert [one["code"] for one in answer.json()["refusals"]] == ["OPT_OUT_DIFFERENCING"]
+    assert written(house) == before
+    (leaf,) = house.leaves()[leaves:]
+    assert (leaf["action"], leaf["detail"]["refusals"]) == (
+        "extract-refused",
+        ["OPT_OUT_DIFFERENCING"],
+    )
+    assert house.haven.puts == 0
+
+
+@pytest.mark.parametrize("answer", [None, "KEY_UNAVAILABLE"])
+def test_what_the_haven_does_not_say_now_it_says_before_it_makes_a_file(house, answer):
+    house.agreements.held_beside, house.haven.judges = HELD, answer
+
+    assert house.ask(periods=["2018-04"]).status_code == 202
+    assert len(house.haven.judged) == 1
+
+
+def test_the_haven_is_asked_nothing_where_the_environment_was_given_nothing(house):
+    house.haven.judges = "OPT_OUT_DIFFERENCING"
+
+    assert house.ask(periods=["2018-04"]).status_code == 202
+    assert house.haven.judged == []
+
+
 def test_where_no_list_is_in_force_or_nothing_is_landed_there_is_nothing_to_tell(house):
     house.haven.read = EDITIONS
     assert house.ask(periods=["2018-04"]).status_code == 202

@@ -526,6 +526,35 @@ def test_an_extract_that_failed_is_asked_for_again(house, until):
     assert again["attempts"] == 2
 
 
+def failed_and_skipped(house, order):
+    (period,) = shown(house, order)["periods"]
+    is_so = (period["state"], period["extract_state"]) == ("skipped", "failed")
+    return period if is_so else None
+
+
+@pytest.mark.scenario("R13")
+def test_what_waits_for_its_next_edition_goes_on_as_soon_as_that_is_landed(house, until):
+    """Whether it is refused when it is asked for, or when it is prepared."""
+    order = place(house)
+    house.agreements.held_beside = [{"month": "2018-04", "editions": ["e"], "lists": ["l"]}]
+    house.haven.judges = "OPT_OUT_DIFFERENCING"
+    land(house, "2018-04")
+    asked = when(house, until, order, m2018_04="skipped")["periods"][0]
+    house.haven.judges, house.haven.fails_with = None, "OPT_OUT_DIFFERENCING"
+    house.clock.advance(timedelta(minutes=1))
+    look(house, order)
+    prepared = until(lambda: failed_and_skipped(house, order))
+
+    assert asked["code"] == prepared["code"] == "OPT_OUT_DIFFERENCING"
+    assert asked["extract_id"] is None
+
+    house.haven.fails_with = None
+    house.clock.advance(timedelta(seconds=1))
+    land(house, "2018-04")
+
+    assert when(house, until, order, m2018_04="released")
+
+
 def test_what_the_client_withdrew_is_not_asked_for_again(house, until):
     order = place(house)
     house.haven.prepares = False

@@ -280,6 +280,7 @@ class Parts(service.Parts):
             clock=self.legal_clock,
             catalogue=self.catalogue,
             permits=SignedVerifier(keys.PERMIT, jwks, clock=self.legal_clock),
+            judge=self.preparation_jobs.judge,
             wake=self.wakes[PREPARATION].set,
         )
 

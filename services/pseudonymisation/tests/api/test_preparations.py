@@ -261,4 +261,5 @@ def test_every_route_declares_its_permission(client):
         ("GET", "/v1/landed-months"): PREPARE,
         ("GET", "/v1/preparations/{permit_id}"): PREPARE,
         ("PUT", "/v1/preparations/{permit_id}"): PREPARE,
+        ("POST", "/v1/preparations/{permit_id}/judgement"): PREPARE,
     }

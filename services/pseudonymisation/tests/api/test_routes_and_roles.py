@@ -92,6 +92,7 @@ EXPECTED = {
     ("POST", "/v1/subject-access-requests/{request_id}/answer"): {Role.INFORMATION_GOVERNANCE},
     ("PUT", "/v1/preparations/{permit_id}"): {Role.SERVICE_DISSEMINATION},
     ("GET", "/v1/preparations/{permit_id}"): {Role.SERVICE_DISSEMINATION},
+    ("POST", "/v1/preparations/{permit_id}/judgement"): {Role.SERVICE_DISSEMINATION},
 }
 """The oracle: who may change something, by the words of design.md sections 3, 4 and 9."""
 
@@ -154,6 +155,7 @@ def test_preparations_are_on_the_second_port_only(intake, preparations):
     assert {path for path in second if path.startswith("/v1/")} == {
         "/v1/landed-months",
         "/v1/preparations/{permit_id}",
+        "/v1/preparations/{permit_id}/judgement",
         "/v1/preparations/{permit_id}/quality",
     }
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
+from common.errors import Refused
 from common.ids import digest_of, new_id
 from pseudonymisation.preparations.use_cases.preparations import get
 from services.pseudonymisation.tests.haven import world
@@ -225,3 +226,82 @@ def test_a_table_is_held_against_what_was_made_of_other_editions_too(haven, kind
         # The attack: the records of the month are the same, and one person is gone.
         assert cells_of(haven, earlier)[("Total",)] == "3"
         assert cells_of(haven, later)[("Total",)] == "2"
+
+
+def held(edition, *lists, month="2018-04"):
+    """What a permit says that the environment was given."""
+    return {
+        "held_beside": [{"month": month, "editions": [str(edition)], "lists": list(lists)}],
+    }
+
+
+WAITS = "OPT_OUT_DIFFERENCING"
+
+
+@pytest.mark.scenario("R13")
+@pytest.mark.parametrize("objectors", [[ANN], []])
+def test_what_would_tell_beside_what_was_fetched_is_not_made(haven, objectors):
+    """Whether or not anybody objected. Guard: `preparing._beside_others`, before the engine."""
+    first, _ = two_editions(haven, (ANN, BEN, CAT), (ANN, BEN, CAT, DAN), lists=((), objectors))
+    made = haven.objects()
+
+    with pytest.raises(Refused) as asked:
+        haven.judge(**UPHELD, **held(first, OLDER))
+    refused = haven.prepare(**UPHELD, **held(first, OLDER))
+
+    assert (refused.state.value, refused.code) == ("failed", WAITS)
+    assert haven.objects() == made
+    (told,) = asked.value.refusals
+    assert told.code == WAITS
+    assert told.detail.endswith("2018-04, the next edition is due by 2018-06-20.")
+    assert refused.subject == "2018-04, the next edition is due by 2018-06-20"
+
+
+@pytest.mark.parametrize(
+    ("after", "of", "made_with", "month"),
+    [
+        ((ANN, BEN, CAT), "first", NEWER, "2018-04"),  # with the very list that it has
+        ((ANN, BEN, CAT), "another", OLDER, "2018-04"),  # of an edition that is not beside it
+        ((ANN, BEN, CAT), "first", OLDER, "2018-05"),  # of another month
+        ((ANN, BEN, DAN), "first", OLDER, "2018-04"),  # who left and who came hide the rest
+    ],
+)
+def test_what_tells_nothing_beside_it_is_made(haven, after, of, made_with, month):
+    first, _ = two_editions(haven, (ANN, BEN, CAT), after, lists=((), [ANN]))
+    beside = held(first if of == "first" else new_id(), made_with, month=month)
+
+    haven.judge(**UPHELD, **beside)
+
+    assert haven.prepare(**UPHELD, **beside).state.value == "prepared"
+
+
+@pytest.mark.scenario("R13")
+def test_what_waits_goes_on_with_the_next_edition(haven):
+    first, _ = two_editions(haven, (ANN, BEN, CAT), (ANN, BEN, CAT, DAN), lists=((), [ANN]))
+    assert haven.prepare(**UPHELD, **held(first, OLDER)).code == WAITS
+    land_anew(haven, rows(BEN, DAN, EVE))
+
+    assert haven.prepare(**UPHELD, **held(first, OLDER)).state.value == "prepared"
+
+
+@pytest.mark.scenario("R13")
+def test_a_table_waits_as_records_do(haven):
+    first, _ = two_editions(haven, (ANN, BEN, CAT), (ANN, BEN, CAT, DAN), lists=((), [ANN]))
+
+    waits = ask(haven, SEX, disclosure="exact", **UPHELD, **held(first, OLDER))
+
+    assert (waits.state.value, waits.code) == ("failed", WAITS)
+
+
+def test_a_domain_that_is_not_there_yet_is_judged_too_and_not_opened(haven):
+    first, _ = two_editions(haven, (ANN, BEN, CAT), (ANN, BEN, CAT, DAN))
+    claims = haven.claims(haven.request(), **UPHELD)
+    other = {name: v for name, v in claims["domain"].items() if name != "id"}
+    other["controllers"] = ["02P", "02Q"]
+    domain = {"id": digest_of(other), **other}
+
+    with pytest.raises(Refused):
+        haven.judge(domain=domain, **UPHELD, **held(first, OLDER))
+
+    with haven.uow.reading() as tx:
+        assert tx.domains.find(domain["id"]) is None

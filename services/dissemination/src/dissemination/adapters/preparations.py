@@ -65,6 +65,10 @@ class HttpPreparations:
     def __init__(self, remote: http.Remote) -> None:
         self._remote = remote
 
+    def judge(self, permit: Permit, request: dict[str, JsonValue]) -> None:
+        body: dict[str, JsonValue] = {"permit": permit.compact, "request": request}
+        self._call("POST", f"{permit.id}/judgement", body)
+
     def put(self, permit: Permit, request: dict[str, JsonValue]) -> None:
         self._call("PUT", permit.id, {"permit": permit.compact, "request": request})
 

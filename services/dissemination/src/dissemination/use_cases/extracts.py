@@ -52,6 +52,7 @@ from statements.vocabulary import Classification, Format, LineKey, Purpose
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 NO_LINE = ("Token",)
+OPT_OUT_DIFFERENCING = "OPT_OUT_DIFFERENCING"
 NOT_FOUND: Mapping[Kind, type[NotFound]] = {
     Kind.EXTRACT: ExtractNotFound,
     Kind.TABULATION: TabulationNotFound,
@@ -108,6 +109,7 @@ def ask(
     with refusal_logged(request, ctx):
         permit = ctx.agreements.request(request, evidence=ctx.evidence, landed=has)
     _require_landed(request, permit, has, ctx)
+    _require_no_wait(request, permit, ctx)
     _require_earlier_is_there(request, permit, ctx)
     faults.reach("O2")
     extract = Extract.ask(
@@ -394,6 +396,18 @@ def _require_landed(
             periods=[*missing],
         )
         _refuse(refused, request, permit, ctx)
+
+
+def _require_no_wait(request: ExtractRequest, permit: Permit, ctx: Context) -> None:
+    """Raise Refused where the haven says that it waits for its next edition (docs/adr/0214)."""
+    if not unverified(permit.compact).get("held_beside"):
+        return
+    try:
+        ctx.preparations.judge(permit, request.claims())
+    except (PreparationRefused, HavenUnavailable) as no:
+        if no.code == OPT_OUT_DIFFERENCING:
+            _refuse(Refused(no.detail, [Refusal(no.code, no.detail)]), request, permit, ctx)
+        log.warning("preparation_not_judged", code=no.code)
 
 
 def _without_records(request: ExtractRequest, has: Landed) -> list[str]:

@@ -53,6 +53,9 @@ class Preparations(Protocol):
         Raise PreparationRefused.
         """
 
+    def judge(self, permit: Permit, request: dict[str, JsonValue]) -> None:
+        """Ask whether it would wait for its next edition. Raise PreparationRefused."""
+
     def put(self, permit: Permit, request: dict[str, JsonValue]) -> None:
         """Hand the job over. The same again is the same job. Raise PreparationRefused."""
 

@@ -20,7 +20,14 @@ from agreements.decision.domain.clauses.table_clauses import (
 )
 from agreements.decision.domain.codes import Code, refusal, unknown
 from agreements.decision.domain.facts import AgreementFacts, Present
-from agreements.decision.domain.question import AboutALine, Question, Reidentify, UnattestedRelease
+from agreements.decision.domain.held import held_beside
+from agreements.decision.domain.question import (
+    AboutALine,
+    Question,
+    Reidentify,
+    Request,
+    UnattestedRelease,
+)
 from agreements.records.domain.version import Capacity
 from common.clock import legal_day
 from common.errors import Refusal
@@ -30,6 +37,7 @@ from statements.line import AgreementVersion, Line, MapVersions, OptOutGround
 from statements.permit import (
     DomainFacts,
     DomainGoesOn,
+    HeldEditions,
     PermittedBridge,
     PermittedCaps,
     PermittedField,
@@ -79,6 +87,8 @@ class Permission:
     """The facts that allow it, by name: contracts, relationships, approvals."""
     turns_at: datetime
     """The next instant at which any fact may turn; the answer holds until then."""
+    held_beside: tuple[HeldEditions, ...] = ()
+    """What the environment was given of the same months, beside which the haven is to look."""
     bridge: PermittedBridge | None = None
     """Of a bridging file: with whose pseudonyms the domain's are paired, and who allows it."""
 
@@ -266,6 +276,25 @@ def _permission(case: LineCase) -> Permission:
         opt_out_ground=opt_out_ground(case),
         grounds=tuple(_grounds(case)),
         turns_at=case.facts.turns_at(case.present.at, case.day),
+        held_beside=_held_beside(case),
+    )
+
+
+def _held_beside(case: LineCase) -> tuple[HeldEditions, ...]:
+    question = case.question
+    if (
+        not isinstance(question, Request)
+        or question.landed is None
+        or question.request.bridge is not None
+        or not case.line.opt_outs_applied
+    ):
+        return ()
+    wanted = frozenset(case.periods)
+    return held_beside(
+        case.present.held,
+        {month: ids for month, ids in question.landed.editions if month in wanted},
+        environment_id=_landing(case),
+        codes=case.codes,
     )
 
 

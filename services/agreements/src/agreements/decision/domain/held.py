@@ -8,13 +8,19 @@ is right; unless objections would be all that the newer file lacks, or all that 
 
 A release is judged by what the haven attests of the file. A request is judged by what the haven
 would read at that moment, so that nothing is prepared in vain; the release is judged all the same.
+Whether records lost or gained anybody the haven alone can see: its permit names what was fetched,
+so that it looks before it prepares anything (docs/adr/0214).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from statements.attestation import Attestation
+from statements.permit import HeldEditions
+
+EDITIONS_TOLD_MAX = 1000
+"""Of more the permit tells nothing, and the release alone is judged by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,7 @@ def told_apart(one: FileRows, other: FileRows) -> tuple[str, ...]:
     """
     if one.lists is None or other.lists is None or one.lists == other.lists:
         return ()
-    if one.codes and other.codes and not one.codes & other.codes:
+    if not _has_people_of(one, other.codes):
         return ()
     months = one.editions.keys() & other.editions.keys()
     return tuple(sorted(m for m in months if _shares_rows(one, other, m)))
@@ -74,6 +80,37 @@ def to_be_void(file: Attestation, held: tuple[HeldFile, ...]) -> tuple[UUID, ...
     rows = rows_of(file)
     return tuple(
         h.holding_id for h in held if not h.may_have_left and told_apart(rows, rows_of(h.file))
+    )
+
+
+def _has_people_of(one: FileRows, codes: Collection[str]) -> bool:
+    return not one.codes or not codes or not one.codes.isdisjoint(codes)
+
+
+def held_beside(
+    held: Collection[HeldFile],
+    landed: Mapping[str, frozenset[str]],
+    *,
+    environment_id: UUID,
+    codes: Collection[str],
+) -> tuple[HeldEditions, ...]:
+    """Name what was fetched of editions that are read no more, for the haven to compare.
+
+    Of those that are read still it is known already whether two files would tell.
+    """
+    found = {
+        (month, tuple(sorted(replaced)), tuple(sorted(rows.lists)))
+        for one in held
+        if one.may_have_left and one.environment_id == environment_id and one.file.bridge is None
+        if (rows := rows_of(one.file)).lists is not None and _has_people_of(rows, codes)
+        for month, editions in rows.editions.items()
+        if month in landed and (replaced := editions - landed[month])
+    }
+    if sum(len(editions) for _, editions, _ in found) > EDITIONS_TOLD_MAX:
+        return ()
+    return tuple(
+        HeldEditions(month=month, editions=editions, lists=lists)
+        for month, editions, lists in sorted(found)
     )
 
 

@@ -60,6 +60,7 @@ class PermissionTexts:
             min_group_size=line.min_group_size,
             registered_with=allowed.registered_with,
             bridge=allowed.bridge,
+            held_beside=allowed.held_beside,
         )
 
     @cached_property

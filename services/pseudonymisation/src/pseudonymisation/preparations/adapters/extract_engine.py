@@ -150,17 +150,24 @@ class DuckDbExtractEngine:
                         limits=self._limits,
                     )
                 )
-                beside = self.standing_beside(work, landed, spill)
-                outcome = replace(outcome, standing_beside=beside)
             if CSV in work.permit.formats:
                 write_csv(parquet, target=csv, scratch=spill, limits=self._limits)
         return PreparedFiles(outcome, {PARQUET: parquet, CSV: csv})
 
-    def standing_beside(
-        self, work: ExtractOrder, landed: AtHand, spill: Path
-    ) -> tuple[StandingEdition, ...]:
+    def standing_beside(self, work: ExtractOrder, *, attempt: UUID) -> tuple[StandingEdition, ...]:
         """Name the editions of others beside which this file, of records or a table, betrays."""
-        return tuple(self._standing_beside(work, landed, Workspace(spill, self._limits)))
+        if not work.others:
+            return ()
+        place = self._scratch / str(attempt)
+        spill = place / "spill"
+        try:
+            with _engine_failures():
+                spill.mkdir(parents=True, mode=0o700)
+                with self.at_hand(place) as landed:
+                    workspace = Workspace(spill, self._limits)
+                    return tuple(self._standing_beside(work, landed, workspace))
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
     def _standing_beside(
         self, work: ExtractOrder, landed: AtHand, place: Workspace
@@ -181,7 +188,10 @@ class DuckDbExtractEngine:
                         continue  # the provider's rows are gone, all of them
                     # Rows of a group that are cut by what they belong to are not compared.
                     is_known = (
-                        key is not None and other.upheld is not None and not _is_joined(work, other)
+                        key is not None
+                        and other.upheld is not None
+                        and not _is_joined(work, other)
+                        and not _is_cut_otherwise(work, other)
                     )
                     if not is_known or self._stands_still(
                         other,
@@ -213,7 +223,12 @@ class DuckDbExtractEngine:
             cleared=lists if by_check else (),
         )
         one, this = self.plan(theirs, landed), self.plan(work, landed)
-        return stands_still(Side(one, this), Side(this, one), month, place)
+        return stands_still(
+            Side(one, _whose(this, of_another_group=_is_of_another_group(work, other))),
+            Side(this, _whose(one, of_another_group=_is_of_another_group(work, other))),
+            month,
+            place,
+        )
 
     @contextmanager
     def at_hand(self, place: Path) -> Iterator[AtHand]:
@@ -294,6 +309,20 @@ def _is_joined(work: ExtractOrder, other: OtherExtract) -> bool:
     return work.whole is not None and (
         work.permit.table is not None or other.permit.table is not None
     )
+
+
+def _is_of_another_group(work: ExtractOrder, other: OtherExtract) -> bool:
+    return work.data_set.part != other.data_set.part
+
+
+def _is_cut_otherwise(work: ExtractOrder, other: OtherExtract) -> bool:
+    """Say whether they are of two groups, of which either is filtered by columns of its own."""
+    return _is_of_another_group(work, other) and bool(work.permit.filters or other.permit.filters)
+
+
+def _whose(plan: Plan, *, of_another_group: bool) -> Plan:
+    """Leave of a plan, for rows of another group, whose people it selects."""
+    return replace(plan, conditions=(), gathered=()) if of_another_group else plan
 
 
 def other_of(data_set: DataSet, linked: Sequence[str]) -> Other | None:

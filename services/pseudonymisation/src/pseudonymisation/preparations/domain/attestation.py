@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from catalogue import Assumed, DataSet, FieldClass, Treatment, caps
+from catalogue import Assumed, DataSet, FieldClass, LandingRules, Treatment, caps
 from pseudonymisation.preparations.domain.capping import capping, told
 from pseudonymisation.preparations.domain.preparation import (
     PinnedEdition,
@@ -230,6 +230,11 @@ def lists_of(opt_outs: Sequence[PinnedOptOutList]) -> tuple[str, ...]:
         return ()
     in_force, *besides = opt_outs
     return (in_force.digest, *(str(other.id) for other in besides))
+
+
+def form_by(rules: Iterable[LandingRules], digest: str | None) -> str:
+    """Say in which form the landing rules with that digest read keys."""
+    return next((made.form for made in rules if made.digest == digest), "none")
 
 
 def forms_of(

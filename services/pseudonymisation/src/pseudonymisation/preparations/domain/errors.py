@@ -114,6 +114,7 @@ class FailureCode(StrEnum):
     EARLIER_EXTRACT_DIFFERS = "EARLIER_EXTRACT_DIFFERS"
     EARLIER_EXTRACT_GONE = "EARLIER_EXTRACT_GONE"
     CHANGE_SET_WAITS = "CHANGE_SET_WAITS"
+    OPT_OUT_DIFFERENCING = "OPT_OUT_DIFFERENCING"
 
 
 FAILURE_DETAILS: Mapping[FailureCode, str] = {
@@ -173,6 +174,10 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     " release store any more as it was released. Ask without `changes_since`.",
     FailureCode.CHANGE_SET_WAITS: "A change set of these two extracts is not given before a newer"
     " edition is landed. Ask again then.",
+    FailureCode.OPT_OUT_DIFFERENCING: "Your environment has these months, made with another list of"
+    " opt-outs and of editions beside which the records lost nobody, or gained nobody: the two"
+    " files would tell who objected. They wait for their next edition, whether or not anybody did"
+    " object; a standing order asks for them as soon as it is landed. The months:",
 }
 """What each says to whoever asked for the extract."""
 

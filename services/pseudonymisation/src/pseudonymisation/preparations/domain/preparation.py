@@ -5,7 +5,7 @@ over, under a new attempt, whose objects have keys of their own. The row names t
 won, and nobody reads the objects of another (design.md section 6, S3).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -238,6 +238,12 @@ def attempt_of(object_key: str) -> tuple[str, str] | None:
     """Read preparation and attempt out of a key; None where it is not one of ours."""
     parts = object_key.split("/")
     return (parts[1], parts[2]) if len(parts) == 4 and parts[0] == OBJECTS else None
+
+
+def is_of(object_key: str, attempts: Collection[str]) -> bool:
+    """Say whether an object is of one of these attempts."""
+    found = attempt_of(object_key)
+    return found is not None and found[1] in attempts
 
 
 def progress(preparation: Preparation) -> Mapping[str, JsonValue]:

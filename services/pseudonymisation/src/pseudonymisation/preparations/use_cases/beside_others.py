@@ -1,8 +1,8 @@
 """What else an environment has of the months of an extract, in other editions (docs/adr/0171)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from catalogue import Catalogue
@@ -47,26 +47,32 @@ class OtherExtracts:
                     for edition in other.editions
                     if edition.id not in pinned and any(map(edition.covers, months))
                 )
-                inside = self._inside(other, one)
-                if not editions or inside is None:
+                if not editions:
                     continue
                 names = _lists_of(other)
                 lists = () if names is None else tx.landed.lists_named(names)
                 known = names is not None and len(lists) == len(names)
                 extract = OtherExtract(
-                    permit=inside.inside,
-                    data_set=inside.data_set,
+                    permit=other.permit,
+                    data_set=one.data_set,
                     months=months,
                     editions=tuple((edition, self._key(edition)) for edition in editions),
                     upheld=self._opened(lists) if known else None,
                 )
-                found[_told_by(extract, names)] = extract
+                for inside in self._files(other):
+                    held = replace(extract, permit=inside.inside, data_set=inside.data_set)
+                    found[_told_by(held, names)] = held
         return order.beside_others(tuple(found.values()))
 
-    def _inside(self, other: Preparation, one: FileOf) -> FileOf | None:
-        """Return what the other permit is leave for of the same group."""
+    def _files(self, other: Preparation) -> Iterator[FileOf]:
+        """Return what the other permit is leave for, of whatever group.
+
+        Whoever has rows in one group has rows in another: that is known of how they are joined.
+        """
         data_set = self.catalogue.by_digest(other.permit.line.catalogue_digest)
-        return next((of for of in files_of(other.permit, data_set) if of.group == one.group), None)
+        yield from (
+            of for of in files_of(other.permit, data_set) if not of.data_set.is_about_nobody
+        )
 
     def _key(self, edition: PinnedEdition) -> bytes | None:
         with suppress(KeyClosed, KeyDestroyed, KeyUnavailable):
@@ -97,6 +103,7 @@ def _told_by(extract: OtherExtract, names: tuple[UUID, ...] | None) -> tuple[obj
         permit.population,
         permit.filters,
         permit.registered_with,
+        extract.data_set.part,
         extract.months,
         tuple(edition.id for edition, _ in extract.editions),
         names,

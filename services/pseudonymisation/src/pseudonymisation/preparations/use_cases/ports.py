@@ -28,6 +28,7 @@ from pseudonymisation.preparations.domain.shown import (
 )
 from pseudonymisation.preparations.domain.tables.across import of_related_groups
 from pseudonymisation.preparations.domain.tokens import PseudonymDomain
+from statements.attestation import StandingEdition
 from statements.permit import Permit
 
 
@@ -314,7 +315,21 @@ class ChangeFiles:
     """By format."""
 
 
+class Attester(Protocol):
+    """Signs attestations (`common.security.keys.ATTESTATION`)."""
+
+    def __call__(self, claims: dict[str, Any]) -> str: ...
+
+
 class ExtractEngine(Protocol):
+    def standing_beside(self, work: ExtractOrder, *, attempt: UUID) -> tuple[StandingEdition, ...]:
+        """Name the editions of others beside which it would tell, with another list, who objected.
+
+        Raises:
+            NotPrepared: where it cannot be told
+
+        """
+
     def make(
         self, work: ExtractOrder, *, attempt: UUID, report: Report
     ) -> AbstractContextManager[PreparedFiles]:

@@ -11,7 +11,7 @@ from catalogue import Catalogue, DataSet, Derivation, UnknownDataSet
 from common.audit import require_as_logged
 from common.audit.entries import entry_for
 from common.clock import Clock, legal_day
-from common.errors import NoEdition
+from common.errors import NoEdition, Refusal, Refused
 from common.ids import digest
 from common.security.jws import NotGenuine
 from pseudonymisation.intake.use_cases.context import CallerContext
@@ -21,11 +21,14 @@ from pseudonymisation.preparations.domain.errors import (
     AreasUntold,
     BridgingFileMade,
     CatalogueUnknown,
+    FailureCode,
+    NotPrepared,
     PermitInvalid,
     PermitMismatch,
     PermitUsed,
     PreparationNotFound,
     UnsafeEditions,
+    said,
 )
 from pseudonymisation.preparations.domain.permit import read, require_releasable, require_same
 from pseudonymisation.preparations.domain.preparation import PinnedEdition, Preparation
@@ -62,6 +65,8 @@ class PreparationContext(CallerContext):
     clock: Clock
     catalogue: Catalogue
     permits: PermitVerifier
+    judge: Callable[[Preparation], None]
+    """Raises NotPrepared where it would wait for its next edition."""
     wake: Callable[[], None] = lambda: None
     """Wakes the workers when there is something to do."""
 
@@ -85,9 +90,7 @@ def accept(
         known = tx.preparations.find(permit_id)
     if known is not None and asked.made(known):
         return known, False
-    permit, claims = _genuine(compact, ctx=ctx)
-    if permit.id != permit_id:
-        raise PermitMismatch("The id in the path is not the permit's `jti`.")
+    permit, claims = _genuine(permit_id, compact, ctx=ctx)
     if known is not None:
         raise PermitUsed(USED)
     require_same(permit, request)
@@ -107,6 +110,39 @@ def accept(
         ctx.wake()
         return answer
     raise PermitUsed("The permit is being accepted by another call. Try again.")
+
+
+def judge(
+    permit_id: UUID, compact: str, request: RequestedExtract, *, ctx: PreparationContext
+) -> None:
+    """Say whether a preparation would wait for its next edition. The permit stays unused.
+
+    What else it may fail of it says itself.
+
+    Raises:
+        PermitInvalid, PermitMismatch, CatalogueUnknown, NoEdition, UnsafeEditions
+        Refused: with OPT_OUT_DIFFERENCING and the months, and until when they wait
+
+    """
+    permit, _ = _genuine(permit_id, compact, ctx=ctx)
+    require_same(permit, request)
+    with ctx.uow.reading() as tx:
+        editions = _editions(permit, _data_set(permit, ctx=ctx), ctx=ctx, tx=tx)
+    asked = Preparation(
+        id=permit.id,
+        permit_digest=digest(compact.encode()),
+        caller=ctx.principal.client_id,
+        permit=permit,
+        editions=editions,
+        created_at=ctx.clock.now(),
+    )
+    try:
+        ctx.judge(asked)
+    except NotPrepared as failure:
+        if failure.code is FailureCode.OPT_OUT_DIFFERENCING:
+            detail = said(failure.code, failure.subject)
+            raise Refused(detail, [Refusal(failure.code, detail)]) from None
+        log.info("preparation_not_judged", permit_id=str(permit_id), code=failure.code.value)
 
 
 def get(permit_id: UUID, *, ctx: PreparationContext) -> Preparation:
@@ -150,14 +186,19 @@ class _AcceptedAs:
         )
 
 
-def _genuine(compact: str, *, ctx: PreparationContext) -> tuple[Permit, dict[str, Any]]:
+def _genuine(
+    permit_id: UUID, compact: str, *, ctx: PreparationContext
+) -> tuple[Permit, dict[str, Any]]:
     try:
         claims = ctx.permits.verify(compact)
     except NotGenuine as error:
         raise PermitInvalid(f"The permit could not be verified. {error.detail}") from None
     if claims.get("azp") != ctx.principal.client_id:
         raise PermitInvalid("The permit was issued to another client.")
-    return read(claims), claims
+    permit = read(claims)
+    if permit.id != permit_id:
+        raise PermitMismatch("The id in the path is not the permit's `jti`.")
+    return permit, claims
 
 
 def _data_set(permit: Permit, *, ctx: PreparationContext) -> DataSet:

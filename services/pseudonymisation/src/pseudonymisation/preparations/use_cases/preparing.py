@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol, TypedDict
+from typing import Final, TypedDict
+from uuid import UUID
 
 import structlog
-from pydantic import JsonValue
 
-from catalogue import Assumed, Catalogue, DataSet, assumptions
+from catalogue import Catalogue, DataSet, assumptions
 from common import faults
 from common.audit.entries import Entry, entry_for
 from common.clock import Clock, legal_day
@@ -40,15 +40,17 @@ from pseudonymisation.preparations.domain.preparation import (
     PinnedOptOutList,
     Preparation,
     PreparedFile,
-    attempt_of,
+    is_of,
 )
 from pseudonymisation.preparations.domain.shown import ShownBefore, ShownCells, shown_table
+from pseudonymisation.preparations.domain.standing import require_no_wait
 from pseudonymisation.preparations.use_cases import domains
 from pseudonymisation.preparations.use_cases.beside_others import OtherExtracts
 from pseudonymisation.preparations.use_cases.bridging import Sides, sides
 from pseudonymisation.preparations.use_cases.change_sets import ChangeSet
 from pseudonymisation.preparations.use_cases.opening import available_key, opens_staff_codes
 from pseudonymisation.preparations.use_cases.ports import (
+    Attester,
     ExtractEngine,
     ExtractOrder,
     HavenKeys,
@@ -57,19 +59,15 @@ from pseudonymisation.preparations.use_cases.ports import (
     PreparedFiles,
     ReleaseStore,
 )
-from statements.attestation import AttestedChanges, AttestedFile
+from statements.attestation import AttestedChanges, AttestedFile, StandingEdition
 from statements.permit import Permit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+NO_TOKENS: Final = bytes(32)
+"""In place of a domain's key, where nothing is made."""
 ROUNDS: Final = 3
 """So often a table is made anew where another of its recipient was made meanwhile."""
-
-
-class Attester(Protocol):
-    """Signs attestations (`common.security.keys.ATTESTATION`)."""
-
-    def __call__(self, claims: dict[str, JsonValue]) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +104,14 @@ class PreparationJobs:
         log.info("preparation_begun", preparation_id=str(stored.id), attempts=stored.attempts)
         return Claim(stored, attempt)
 
+    def judge(self, preparation: Preparation) -> None:
+        """Raise NotPrepared where it would wait for its next edition. Nothing is made."""
+        data_set = self._safe_data_set(preparation)
+        opt_outs = self._opt_out_lists(preparation)
+        work = self._work(preparation, data_set, opt_outs, domain_key=NO_TOKENS)
+        for one in files_of(preparation.permit, data_set):
+            self._beside_others(preparation, one, work, opt_outs, new_id())
+
     def run(self, claim: Claim[Preparation]) -> None:
         """Make the files of one claim, or say why not."""
         log_ = log.bind(preparation_id=str(claim.job.id), attempt=str(claim.attempt))
@@ -136,7 +142,7 @@ class PreparationJobs:
             named = tx.preparations.named_objects()
             alive = tx.preparations.attempts_alive(at=self.clock.now())
         working = {str(attempt) for attempt in alive}
-        orphans = [key for key in keys if key not in named and not _is_of(key, working)]
+        orphans = [key for key in keys if key not in named and not is_of(key, working)]
         for key in orphans:
             self.store.delete(key)
         domains.destroy_keys(
@@ -158,19 +164,20 @@ class PreparationJobs:
         both = sides(preparation, self.catalogue)
         data_set = self._safe_data_set(both.own)
         opt_outs = self._opt_out_lists(preparation)
-        work = self._work(both.own, data_set, opt_outs)
+        work = self._work(both.own, data_set, opt_outs, self._domain_key(both.own))
         if both.other is not None:
-            other = self._work(both.other, self._safe_data_set(both.other), opt_outs)
+            key = self._domain_key(both.other)
+            other = self._work(both.other, self._safe_data_set(both.other), opt_outs, key)
             work = replace(work, bridged=other)
         change_set = ChangeSet.asked_for(
             preparation.permit, uow=self.uow, store=self.store, engine=self.engine
         )
-        others = OtherExtracts(uow=self.uow, keys=self.keys, catalogue=self.catalogue)
         files: list[PreparedFile] = []
         shown: Mapping[str, ShownCells] = {}
         for one in files_of(preparation.permit, data_set):
-            order = others.beside(preparation, one, work.of(one))
-            with self.engine.make(order, attempt=claim.attempt, report=report) as made:
+            order, beside = self._beside_others(preparation, one, work, opt_outs, claim.attempt)
+            with self.engine.make(order, attempt=claim.attempt, report=report) as bare:
+                made = replace(bare, outcome=replace(bare.outcome, standing_beside=beside))
                 report(made.outcome.rows, made.outcome.rows)
                 require_large_groups(preparation.permit, one.attested(made.outcome))
                 shown = {one.measure(name): told for name, told in made.shown.items()}
@@ -186,6 +193,21 @@ class PreparationJobs:
                 except ReleaseStoreUnavailable:
                     raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
         return _Made(tuple(files), opt_outs, work.shown, shown)
+
+    def _beside_others(
+        self,
+        preparation: Preparation,
+        one: FileOf,
+        work: ExtractOrder,
+        opt_outs: tuple[PinnedOptOutList, ...],
+        attempt: UUID,
+    ) -> tuple[ExtractOrder, tuple[StandingEdition, ...]]:
+        """Look, before a file is made, what it would tell beside others. Raise NotPrepared."""
+        others = OtherExtracts(uow=self.uow, keys=self.keys, catalogue=self.catalogue)
+        order = others.beside(preparation, one, work.of(one))
+        beside = self.engine.standing_beside(order, attempt=attempt)
+        require_no_wait(preparation.permit, beside, opt_outs, at=self.clock.now())
+        return order, beside
 
     def _safe_data_set(self, preparation: Preparation) -> DataSet:
         """Refuse editions that became unsafe since they were pinned, or are not what was landed."""
@@ -211,6 +233,9 @@ class PreparationJobs:
         changes: AttestedChanges | None = None,
     ) -> PreparedFile:
         file_id, preparation = new_id(), both.own
+        digests = {edition.landing_rules_digest for edition in preparation.editions}
+        rules = [one for one in self.catalogue.landing_rules if one.digest in digests]
+        assumed = assumptions(work.data_set, rules, preparation.permit.periods)
         key = preparation.object_key(file_id, format_)
         stored = self.store.put(key, made.files[format_], halfway=lambda: faults.reach("K3"))
         faults.reach("K4")
@@ -232,8 +257,8 @@ class PreparationJobs:
                 outcome=one.attested(made.outcome),
                 has_token=not one.data_set.is_about_nobody,
                 changes=changes,
-                form=self._form,
-                assumed={**self._assumed(preparation, work.data_set), **made.outcome.assumed},
+                form=partial(attestation.form_by, rules),
+                assumed={**assumed, **made.outcome.assumed},
                 registrations=[listed for listed, _ in work.registered],
                 bridged=both.bridged,
             )
@@ -248,19 +273,12 @@ class PreparationJobs:
             attestation=signed,
         )
 
-    def _form(self, digest: str | None) -> str:
-        """In which form the landing rules with that digest read keys."""
-        made = (r.form for r in self.catalogue.landing_rules if r.digest == digest)
-        return next(made, "none")
-
-    def _assumed(self, preparation: Preparation, data_set: DataSet) -> Assumed:
-        """Say what nobody published of the rules by which the editions were landed."""
-        digests = {edition.landing_rules_digest for edition in preparation.editions}
-        made = (rules for rules in self.catalogue.landing_rules if rules.digest in digests)
-        return assumptions(data_set, made, preparation.permit.periods)
-
     def _work(
-        self, preparation: Preparation, data_set: DataSet, opt_outs: Sequence[PinnedOptOutList]
+        self,
+        preparation: Preparation,
+        data_set: DataSet,
+        opt_outs: Sequence[PinnedOptOutList],
+        domain_key: bytes,
     ) -> ExtractOrder:
         """Gather keys and lists; without any of them the answer is no."""
         permit, person = preparation.permit, data_set.person
@@ -282,7 +300,7 @@ class PreparationJobs:
             postcode_key=available_key(lambda: self.keys.ensure("haven/postcode"))
             if person.postcode
             else None,
-            domain_key=self._domain_key(preparation),
+            domain_key=domain_key,
             staff_key=available_key(lambda: self.keys.ensure("haven/staff"))
             if opens_staff_codes(permit, data_set)
             else None,
@@ -387,7 +405,7 @@ class PreparationJobs:
             return
         try:
             for key in list(self.store.keys(f"{OBJECTS}/{preparation.id}")):
-                if not _is_of(key, {str(preparation.attempt)}):
+                if not is_of(key, {str(preparation.attempt)}):
                     self.store.delete(key)
         except ReleaseStoreUnavailable:
             raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
@@ -480,8 +498,3 @@ class _Made:
 class _ShownParts(TypedDict, total=False):
     shown: ShownBefore
     beside: tuple[tuple[PinnedEdition, bytes], ...]
-
-
-def _is_of(key: str, attempts: set[str]) -> bool:
-    found = attempt_of(key)
-    return found is not None and found[1] in attempts

@@ -9,6 +9,7 @@ from agreements.decision.domain.codes import Code, refusal
 from agreements.decision.domain.held import FileRows, HeldFile, rows_of, told_apart
 from agreements.decision.domain.question import Fetch, Landed, Release, Request
 from agreements.records.domain.recalls import Source, taken_back
+from catalogue import next_edition_in_words
 from common.errors import Refusal
 from statements.attestation import CHANGE, Attestation
 from statements.bridging import OTHER_TOKEN
@@ -117,7 +118,11 @@ def other_list(case: LineCase) -> Iterator[Refusal]:
     for held in case.present.held:
         if held.may_have_left and _is_of_the_environment(held, case):
             for month in told_apart(rows, rows_of(held.file)):
-                detail = "The environment holds this period, made with another opt-out list."
+                until = next_edition_in_words(case.key.data_set, month, case.present.at)
+                detail = (
+                    "The environment holds this period, made with another opt-out list, so that"
+                    f" the two would tell who objected. It waits for its next edition: {until}."
+                )
                 yield refusal(Code.OPT_OUT_DIFFERENCING, detail, month)
 
 

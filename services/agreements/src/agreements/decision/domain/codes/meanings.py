@@ -365,7 +365,8 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The environment holds no file of the data set and period that, beside this one, would tell"
         " who objected: none with the other treatment, nor of the same editions with another list",
         "Ask for the period with the treatment that was used first; what it holds already stays"
-        " right, and a resubmission of the period is prepared with the newer list.",
+        " right. With a newer list the period waits for its next edition: place a standing order of"
+        " it, which asks as soon as that is landed.",
         "medConfidential on the release register: two files of one month that differ by "
         "opt-outs list who opted out",
     ),

@@ -6,7 +6,9 @@ missing objected; where they gained nobody, whoever is new did so before. Told i
 others are so; never who, or how many.
 
 Both selections are those of both permits together: a person whom the other file never had hides
-nobody. Editions are compared provider by provider, since a row says whose it is.
+nobody. Editions are compared provider by provider, since a row says whose it is. Of two groups of
+one submission each is compared by its own rows: who is in one of them and has no row in the other
+came or left by the records.
 """
 
 from dataclasses import dataclass, replace

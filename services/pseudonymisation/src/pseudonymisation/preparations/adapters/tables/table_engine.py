@@ -74,6 +74,7 @@ from pseudonymisation.preparations.use_cases.ports import (
     ExtractOrder,
     PreparedFiles,
 )
+from statements.attestation import StandingEdition
 from statements.tables import MONTH, PERIOD_LEVELS, PermittedTable, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -129,6 +130,10 @@ class TableEngine:
         """Records alone have change sets."""
         return self._records.changes(work, made, earlier, attempt=attempt)
 
+    def standing_beside(self, work: ExtractOrder, *, attempt: UUID) -> tuple[StandingEdition, ...]:
+        """Whom a table counts is whom records of the same selection would have."""
+        return self._records.standing_beside(work, attempt=attempt)
+
     def sweep(self, alive: set[UUID]) -> None:
         self._records.sweep(alive)
 
@@ -158,7 +163,6 @@ class TableEngine:
                     )
                     outcomes.append(of_one)
                 _require_nothing_across(work, table, measures, made, rule)
-                beside_others = self._records.standing_beside(work, landed, place / "spill")
             own, done = work.permit.extract_id, made[table.measure]
             done = together(made, title=title, own=own) if len(made) > 1 else done
             done = noted(work, table, done)
@@ -180,7 +184,6 @@ class TableEngine:
             rows=done.rows,
             table=attested(work, table, rule, done),
             assumed={} if table.disclosure == "exact" else assumed_of(rule),
-            standing_beside=beside_others,
         )
         return PreparedFiles(said, files, shown=done.shown)
 

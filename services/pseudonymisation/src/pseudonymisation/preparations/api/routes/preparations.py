@@ -75,6 +75,28 @@ def put_preparation(
     return PreparationView.of(preparation)
 
 
+@router.post(
+    "/{permit_id}/judgement",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=responses(
+        PermitInvalid,
+        PermitMismatch,
+        CatalogueUnknown,
+        NoEdition,
+        AreasUntold,
+        UnsafeEditions,
+        Refused,
+    ),
+)
+def judge_preparation(permit_id: UUID, body: PutPreparation, ctx: Ctx) -> None:
+    """Say before it is put whether it would wait for its next edition; the permit stays unused.
+
+    It does where it would tell, beside what the recipient environment was given, who opted out
+    (`OPT_OUT_DIFFERENCING`).
+    """
+    use_cases.judge(permit_id, body.permit, body.request, ctx=ctx)
+
+
 @router.get("/{permit_id}", responses=responses(PreparationNotFound))
 def get_preparation(permit_id: UUID, ctx: Ctx) -> PreparationView:
     """Return how a preparation stands, and once it is prepared, where its files are."""
