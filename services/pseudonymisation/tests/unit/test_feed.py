@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudonymisation.intake.adapters.landing.feed import Lines
+from pseudonymisation.intake.adapters.landing.feed import BLOCK_BYTES, MEMORY_OF_A_BLOCK, Lines
 
 
 def feed(
@@ -139,3 +139,18 @@ def test_a_quote_stands_at_the_edge_of_a_value_or_twice_inside_one(line, is_reco
     assert aside == ([] if is_record else [(3, "QUOTE_MISPLACED")])
     assert out == b"2,0,0\n" + (b"3," + line + b"\n" if is_record else b"") + b"4,9,9\n"
     assert records == 3
+
+
+def test_a_landing_that_may_take_less_has_smaller_blocks():
+    """Of a file beside another each thread holds what it makes of a block on its way."""
+    line = b"123456789\n"
+    chunks = [b"header\n", *[line * 100] * 40]
+    size = len(line) * 100
+
+    def blocks(memory_bytes):
+        lines = Lines(lambda *_: pytest.fail("set aside"), memory_bytes=memory_bytes)
+        return [len(block.data) for block in lines.blocks(iter(chunks))]
+
+    assert blocks(None) == [40 * size]
+    assert blocks(MEMORY_OF_A_BLOCK * BLOCK_BYTES * 2) == [40 * size]
+    assert blocks(MEMORY_OF_A_BLOCK * 10 * size) == [10 * size] * 4

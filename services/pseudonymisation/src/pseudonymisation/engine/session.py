@@ -188,6 +188,8 @@ def _configure(
         "SET allocator_flush_threshold = '16MiB'",
         "SET allocator_bulk_deallocation_flush_threshold = '32MiB'",
         "SET allocator_background_threads = true",
+        # What was read of a file stays with the kernel; kept here too it would grow with the file.
+        "SET enable_external_file_cache = false",
         "SET python_enable_replacements = false",
         # So that the kernel has its blocks without a copy.
         "SET arrow_output_version = '1.4'",

@@ -30,7 +30,10 @@ from pseudonymisation.intake.adapters.uploads.inspector import BLANK
 
 PIPE_BYTES: Final = 1 << 20
 BLOCK_BYTES: Final = 8 << 20
-"""At once. More is hardly faster (docs/performance.md), and each thread holds as much again."""
+"""At once, at most. More is hardly faster (docs/performance.md), and what is made of a block on its
+way takes some 35 times as much (docs/adr/0200)."""
+MEMORY_OF_A_BLOCK: Final = 125
+"""Of the memory that a landing may take a block is so small a part: 8 MiB of a gigabyte."""
 PAUSE_SECONDS: Final = 0.002
 TAB, SPACE = 9, 32
 NOT_CLOSED: Final = "QUOTE_NOT_CLOSED"
@@ -89,12 +92,21 @@ class Lines:
     """Makes numbered lines out of chunks. The first line, the header, is left out."""
 
     def __init__(
-        self, set_aside: SetAside, *, delimiter: str = ",", columns: int | None = None
+        self,
+        set_aside: SetAside,
+        *,
+        delimiter: str = ",",
+        columns: int | None = None,
+        memory_bytes: int | None = None,
     ) -> None:
-        """`columns`: how many values a record has; None where it is not known."""
+        """`columns`: how many values a record has; None where it is not known.
+
+        `memory_bytes`: what the landing may take, where it makes rows of the lines.
+        """
         self._set_aside = set_aside
         self._delimiter = delimiter
         self._columns = columns
+        self._memory_bytes = memory_bytes
         self._rest: list[bytes] = []
         """What is not numbered yet: the beginning of a line, and lines that a quote may join."""
         self._next_line = 1
@@ -103,10 +115,12 @@ class Lines:
 
     def blocks(self, chunks: Iterator[bytes]) -> Iterator[Numbered]:
         """Give the records of a file, some mebibytes at a time."""
-        held: list[bytes] = []
+        most, held = BLOCK_BYTES, list[bytes]()
+        if self._memory_bytes is not None:
+            most = min(most, self._memory_bytes // MEMORY_OF_A_BLOCK)
         for chunk in chunks:
             held.append(chunk)
-            if sum(map(len, held)) >= BLOCK_BYTES:
+            if sum(map(len, held)) >= most:
                 if (block := self.of(b"".join(held))) is not None:
                     yield block
                 held = []

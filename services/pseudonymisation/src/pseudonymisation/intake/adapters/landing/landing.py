@@ -128,6 +128,7 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
             quarantine.whole_lines,
             delimiter=task.data_set.file.delimiter,
             columns=len(columns),
+            memory_bytes=resources.limits.memory_bytes,
         )
         chunks = csv_of(
             resources.objects,

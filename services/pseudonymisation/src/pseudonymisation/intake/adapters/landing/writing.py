@@ -14,6 +14,9 @@ from pseudonymisation.engine.session import literal
 
 ROW_GROUP: Final = 61_440
 """Rows. Twice as many took a gigabyte with 150 columns and two threads, and were no faster."""
+ROW_GROUP_BETWEEN: Final = ROW_GROUP // 3
+"""Of files that are joined and written beside one another and read once more: their rows are held
+while the joined tables are."""
 DICTIONARY_MAX: Final = 2_048
 """Different values of a column that the engine keeps in mind while it writes a row group, for each
 column and thread: a fifth of the rows, which it takes by itself, were 150 MB (docs/adr/0080)."""
@@ -97,11 +100,11 @@ class Writing:
             cursor.close()
 
 
-def sealed_copy(rows: str, path: Path, key_name: str) -> str:
+def sealed_copy(rows: str, path: Path, key_name: str, *, row_group: int = ROW_GROUP) -> str:
     """Write a statement that makes a sealed file of rows."""
     return (
         f"COPY ({rows}) TO {literal(path)}"
         f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL},"
-        f" ROW_GROUP_SIZE {ROW_GROUP}, DICTIONARY_SIZE_LIMIT {DICTIONARY_MAX},"
+        f" ROW_GROUP_SIZE {row_group}, DICTIONARY_SIZE_LIMIT {DICTIONARY_MAX},"
         f" ENCRYPTION_CONFIG {{footer_key: {literal(key_name)}}}, RETURN_STATS)"
     )

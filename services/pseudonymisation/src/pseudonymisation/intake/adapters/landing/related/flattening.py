@@ -4,7 +4,7 @@ A table is joined by a key that no two of its rows have, so that no row is repea
 from the left, so that none is lost (docs/adr/0086).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from catalogue import DataSet
@@ -183,6 +183,6 @@ def _reasons() -> tuple[str, ...]:
     return (*(f"reason_{letter.lower()}" for letter in LETTERS), UPPER_REASON)
 
 
-def whole(groups: Mapping[str, str]) -> str:
+def whole(parts: Iterable[str]) -> str:
     """Select the rows of all groups, one behind the other."""
-    return " UNION ALL BY NAME ".join(groups.values())
+    return " UNION ALL BY NAME ".join(parts)

@@ -38,7 +38,7 @@ from pseudonymisation.intake.adapters.landing.landing import LandingResources, t
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
 from pseudonymisation.intake.adapters.landing.related.flattening import parts_of, whole
 from pseudonymisation.intake.adapters.landing.related.relating import Lost, Related
-from pseudonymisation.intake.adapters.landing.writing import sealed_copy
+from pseudonymisation.intake.adapters.landing.writing import ROW_GROUP_BETWEEN, sealed_copy
 from pseudonymisation.intake.adapters.uploads.header import columns_of
 from pseudonymisation.intake.adapters.uploads.reading import csv_of
 from pseudonymisation.intake.domain.quality import CountsOfRows, LandingOutcome
@@ -50,7 +50,7 @@ LANES_MAX: Final = 2
 """So many tables at a time."""
 ONE_PASS_BYTES: Final = 64_000_000
 """Of tables as they lie sealed: so much is joined for all groups in one pass, each with its rows in
-memory; of more each group is written first, and read again."""
+memory; of more what each group has of a table is written first, and read again."""
 LANE_BYTES_MIN: Final = 400_000_000
 """What the engine has at least of a table that is landed beside another."""
 Made = TypeVar("Made")
@@ -120,26 +120,26 @@ class _Flattening:
                 name: _counted(engine, related.lost_rows(name), self.outcomes[name])
                 for name in lost
             }
-            groups = {
-                group.group: " UNION ALL BY NAME ".join(parts)
+            parts = [
+                rows
                 for number, group in enumerate(self.task.data_set.groups)
-                if (parts := list(parts_of(related, group, number)))
-            }
-            if not groups:
+                for rows in parts_of(related, group, number)
+            ]
+            if not parts:
                 raise EngineFailed
             if size > ONE_PASS_BYTES:
-                groups = dict(self._each_written(engine, groups))
-            engine.execute(sealed_copy(whole(groups), self.path, self._key_name))
+                parts = list(self._each_written(engine, parts))
+            engine.execute(sealed_copy(whole(parts), self.path, self._key_name))
         return lost, counts
 
     def _each_written(
-        self, engine: duckdb.DuckDBPyConnection, groups: Mapping[str, str]
-    ) -> Iterator[tuple[str, str]]:
-        """Write each group by itself; say how each is read."""
-        for group, rows in groups.items():
-            file = self.place / f"{group}.group"
-            engine.execute(sealed_copy(rows, file, self._key_name))
-            yield group, f"SELECT * FROM {sealed_parquet(file, self._key_name)}"
+        self, engine: duckdb.DuckDBPyConnection, parts: Sequence[str]
+    ) -> Iterator[str]:
+        """Write what each group has of a table by itself; say how it is read."""
+        for number, rows in enumerate(parts):
+            file = self.place / f"{number}.part"
+            engine.execute(sealed_copy(rows, file, self._key_name, row_group=ROW_GROUP_BETWEEN))
+            yield f"SELECT * FROM {sealed_parquet(file, self._key_name)}"
 
     @property
     def _landed(self) -> dict[str, Path]:
