@@ -8,7 +8,15 @@ import jsonschema
 import pytest
 import yaml
 
-from catalogue import DataSet, InvalidDataSet, Treatment, filterable, read
+from catalogue import (
+    DataSet,
+    Filterable,
+    InvalidDataSet,
+    Treatment,
+    filterable,
+    not_chosen,
+    read,
+)
 from catalogue.describing import schema
 from catalogue.landing import LandingRules
 from catalogue.relations import qualified, split
@@ -144,10 +152,28 @@ def test_the_whole_names_each_column_with_its_group() -> None:
         *("Visits.AGE", "Sessions.SIZE"),
     }
     assert whole.releasable("Visits.REFERRAL").treatments == (Treatment.PSEUDONYM,)
-    assert filterable(whole, "Visits.MINUTES") is None
+    assert filterable(whole, "Visits.MINUTES") == Filterable(is_number=True)
+    assert filterable(whole, "Visits.REFERRAL") is None
     assert split("Visits.MINUTES") == ("Visits", "MINUTES")
     assert split("MINUTES") == ("", "MINUTES")
     assert qualified(*split("Visits.MINUTES")) == "Visits.MINUTES"
+
+
+def test_a_filter_chooses_rows_of_its_group_and_of_those_that_belong_to_it() -> None:
+    """Of others it takes one on the same column of their own."""
+    joined = {"People": (), "Visits": ("People",), "Notes": ("Visits", "People"), "Wards": ()}
+
+    def without(*columns: str) -> set[tuple[str, str]]:
+        return set(not_chosen(columns, joined, joined))
+
+    assert without("People.TOWN") == {("People.TOWN", "Wards")}
+    assert without("People.TOWN", "Wards.TOWN") == set()
+    assert without("Visits.KIND") == {("Visits.KIND", "People"), ("Visits.KIND", "Wards")}
+    assert without("Visits.KIND", "Wards.KIND") == {
+        ("Visits.KIND", "People"),
+        ("Wards.KIND", "People"),
+    }
+    assert set(not_chosen(["Visits.KIND"], ["Notes"], joined)) == set()
 
 
 def test_a_group_rests_on_columns_that_it_does_not_show() -> None:

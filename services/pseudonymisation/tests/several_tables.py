@@ -243,10 +243,42 @@ class Expected:
             person = {} if who is None else {WHO: who["NHSNumber"] or who["LocalPatientID"]}
             yield {**person, "Reason_For_Access": reasons, **told}
 
+    def chosen(
+        self, group: str, columns: Sequence[str], filters: Sequence[Mapping[str, Any]]
+    ) -> Iterator[dict[str, Any]]:
+        """Give those rows of which each filter lets through what they are, or belong to."""
+        for told, (one, known) in zip(
+            self.rows(group, columns),
+            ((o, k) for o, k in self._known(group) if self._reasons(k)),
+            strict=True,
+        ):
+            if all(self._passes(group, one, known, by) for by in filters):
+                yield told
+
+    def _passes(self, group: str, one: Row, known: Known, by: Mapping[str, Any]) -> bool:
+        of, _, column = by["column"].partition(".")
+        beside = {
+            "Referrals": known["referral"],
+            "Care_Activities": self._done.get(one.get(ACTIVE, "")),
+        }
+        row = one if of == group else beside.get(of)
+        if row is None:
+            return of not in beside  # sessions belong to nothing, and are chosen by their own
+        about = self._beside(row)
+        value = self._told(column, {**(about["contact"] or {}), **row}, about)
+        if value is None:
+            return False
+        return (
+            value in by["any_of"]
+            if "any_of" in by
+            else by.get("at_least", 0) <= value <= by.get("at_most", 999)
+        )
+
     def _told(self, name: str, values: Row, known: Known) -> Any:
         who, referred = known["person"] or {}, known["referral"] or {}
         made = {
             "AgeBand_RP_StartDate": lambda: self._age(who),
+            "AgeYr_RP_StartDate": lambda: min(self._years(who), 90),
             "Gender": lambda: who["Gender"],
             "OrgID_GP": lambda: self._practice(who["LocalPatientID"]),
             "TeamType": lambda: self._team(values[REFERRED]),
@@ -262,9 +294,12 @@ class Expected:
         return values.get(name) or None
 
     @staticmethod
-    def _age(who: Row) -> str:
+    def _years(who: Row) -> int:
         born, day = date.fromisoformat(who["DateOfBirth"]), date.fromisoformat(START)
-        return oracle.band(oracle.age_at(born, day) or 0)
+        return oracle.age_at(born, day) or 0
+
+    def _age(self, who: Row) -> str:
+        return oracle.band(self._years(who))
 
     def _team(self, number: str) -> str | None:
         teams = [t for t in self._sent.get("CYP102", ()) if t[REFERRED] == number]

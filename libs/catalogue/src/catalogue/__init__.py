@@ -5,7 +5,7 @@ from catalogue.assuming import Assumed, assumptions
 from catalogue.capping import Cap, Capped, Caps, Shown, caps, form_of, shown
 from catalogue.collection import Instrument, in_force
 from catalogue.fields import CatalogueField, DerivedField
-from catalogue.filtering import Filterable, FilterProblem, filterable
+from catalogue.filtering import Filterable, FilterProblem, chosen_by, filterable, not_chosen
 from catalogue.grouping import Groups, groups
 from catalogue.landing import LandingRules, matches
 from catalogue.landing_words import (
@@ -155,6 +155,7 @@ __all__ = [
     "assumptions",
     "caps",
     "check",
+    "chosen_by",
     "filterable",
     "folded",
     "form_of",
@@ -165,6 +166,7 @@ __all__ = [
     "members",
     "named_period",
     "next_edition_in_words",
+    "not_chosen",
     "read",
     "read_either",
     "read_rules",

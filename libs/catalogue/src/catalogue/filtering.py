@@ -5,12 +5,13 @@ would tell in the file: a code, a label or a number that identifies nobody, in t
 may leave (docs/adr/0050).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from catalogue.patterns import fits
+from catalogue.relations.words import split
 from catalogue.words import NUMBERS, ColumnType, Derivation, Treatment
 
 if TYPE_CHECKING:
@@ -62,14 +63,31 @@ class Filterable:
         return self.pattern is None or fits(self.pattern, value)
 
 
+def chosen_by(column: str, group: str, above: Mapping[str, Collection[str]]) -> bool:
+    """Say whether a filter on a column chooses rows of a group (docs/adr/0202).
+
+    It does in the column's own group, and wherever each row belongs to one row of that: `above`
+    names for each group those.
+    """
+    of = split(column)[0]
+    return of == group or of in above.get(group, ())
+
+
+def not_chosen(
+    columns: Collection[str], groups: Iterable[str], above: Mapping[str, Collection[str]]
+) -> Iterator[tuple[str, str]]:
+    """Give each filter's column with each of these groups of which it can choose no rows.
+
+    A group of which a filter on the same column, of another group, chooses rows is not among them:
+    sessions that belong to nothing have a provider of their own.
+    """
+    for group in groups:
+        chosen = {split(name)[1] for name in columns if chosen_by(name, group, above)}
+        yield from ((name, group) for name in columns if split(name)[1] not in chosen)
+
+
 def filterable(data_set: "DataSet", name: str) -> Filterable | None:
     """Return what a filter may ask of the column; None where there is none, or it may nothing."""
-    # A row of one group says nothing of the rows of another.
-    return None if data_set.groups else askable(data_set, name)
-
-
-def askable(data_set: "DataSet", name: str) -> Filterable | None:
-    """Return what may be asked of rows that have the column; None: there is none, or nothing."""
     column = data_set.releasables.get(name)
     if column is None or column.identifier is not None or not FORMS & set(column.treatments):
         return None

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from catalogue.filtering import askable
+from catalogue.filtering import filterable
 from catalogue.grouping import LEVELS
 from catalogue.model import DataSet
 from catalogue.relations import plain, qualified, split
@@ -182,7 +182,7 @@ class Tabulating(Strict):
 
         Whole numbers are categories, as an age in years is; amounts are not.
         """
-        allowed = askable(data_set, name)
+        allowed = filterable(data_set, name)
         if allowed is None or allowed.separator is not None:
             return False
         if data_set.releasables[name].type in NUMBERS:

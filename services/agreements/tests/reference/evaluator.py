@@ -736,8 +736,6 @@ class Evaluation:
             tells = {"as_is", "derived"} & set(column.get("treatments", []))
             if name not in known:
                 found.add(("FILTER_COLUMN_UNKNOWN", name))
-            elif entry["joined"]:
-                found.add(("FILTER_OVER_GROUPS", name))
             elif (
                 listed.get(name) not in ("as_is", "derived")
                 or not tells
@@ -756,6 +754,9 @@ class Evaluation:
                 found.add(("FILTER_UNSUITABLE", name))
             elif any(v not in column["codes"] for v in values if "codes" in column):
                 found.add(("FILTER_CODE_UNKNOWN", name))
+        if entry:
+            made = self.file.get("filters", []) if self.file else asked
+            found |= self.over_groups([f["column"] for f in [*own, *made]], entry["joined"])
         for f in {f["column"]: f for f in own}.values():
             if self.file:
                 had = [x for x in self.file.get("filters", []) if x["column"] == f["column"]]
@@ -765,6 +766,26 @@ class Evaluation:
                 for x in asked:
                     if x["column"] == f["column"] and self.names_more(x, f):
                         found.add(("FILTER_NOT_IN_DSA", f["column"]))
+        return found
+
+    def over_groups(self, columns: list[str], joined: Json) -> Found:
+        """[6.6] A row is chosen by what it is, and by the one row that it belongs to.
+
+        Of a group that belongs to nothing else by a column of the same name.
+        """
+        found: Found = set()
+        table = self.table()
+        wanted = [table["measure"]] if table else self.names()
+        named = [(c.split(".")[0], c.split(".")[1]) for c in columns if c.split(".")[0] in joined]
+        for group, column in named:
+            if self.is_match:
+                found.add(("FILTER_OVER_GROUPS", f"{group}.{column}"))
+            for of in (n.split(".")[0] for n in wanted if "." in n):
+                if of not in joined:
+                    continue
+                same = [g for g, c in named if c == column]
+                if all(g != of and g not in joined[of] for g in same):
+                    found.add(("FILTER_OVER_GROUPS", f"{group}.{column}"))
         return found
 
     def names_more(self, asked: Json, own: Json) -> bool:

@@ -577,18 +577,35 @@ def in_groups(world: Json) -> tuple[Any, Any, Any]:
     for entry in world["catalogue"]:
         entry["joined"] = JOINED
         entry["measures"] = ["People.records", "People.people", "Visits.records", "Notes.records"]
+        entry["measures"].append("Wards.records")
         entry["fields"] = entry["fields"] + [
             {"name": n, "class": "CLIN", "treatments": ["as_is"], "categories": True}
             for n in IN_GROUPS
         ]
     measures = ["Visits.records", "Visits.records", "People.people", "Visits.people"]
-    measures += ["Notes.records", "Nothing.records", "records"]
+    measures += ["Notes.records", "Wards.records", "Nothing.records", "records"]
     further = [{}, {}, {"further_measures": ["Visits.pairs"]}]
     further += [{"further_measures": ["People.records"]}]
     names = st.sampled_from([*IN_GROUPS, "Sex", "Nothing.Kind"])
     dimension = st.builds(lambda column: {"column": column, "within": []}, names)
     dimensions = st.lists(dimension, min_size=1, max_size=2, unique_by=lambda d: d["column"])
     return st.sampled_from(measures), st.sampled_from(further), dimensions
+
+
+def chosen_over_groups(draw: Draw, world: Json, question: Json) -> None:
+    """Filters on columns of groups: of the line, of what is asked, and of what was made."""
+    filters = st.lists(
+        st.builds(lambda name: {"column": name, "any_of": ["X"]}, st.sampled_from(IN_GROUPS)),
+        max_size=2,
+        unique_by=lambda one: one["column"],
+    )
+    for v in versions(world):
+        for x in v["snapshot"]["lines"]:
+            if x.get("number") == 1:
+                x["filters"] = draw(filters)
+    places = [question] if question["action"] == "request" else []
+    for place in places or [question[n] for n in ("file", "permit") if question.get(n)]:
+        place["filters"] = draw(filters)
 
 
 def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, PLR0912  one member after another
@@ -646,6 +663,8 @@ def tabulated(draw: Draw, world: Json, question: Json) -> None:  # noqa: C901, P
             st.sampled_from([classification] * 3 + ["PSEUDO_ANONYMISED", "IDENTIFIABLE"])
         )
     asked = {"measure": draw(measures), "dimensions": draw(dimensions)} | draw(further)
+    if "." in asked["measure"]:
+        chosen_over_groups(draw, world, question)
     columns = dict.fromkeys(
         level.split("__")[0]
         for d in asked["dimensions"]

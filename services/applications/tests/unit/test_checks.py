@@ -191,6 +191,23 @@ def with_groups(*left_out):
 SINCE_CSDS = {"from": "2018-04", "to": "2024-05"}
 
 
+def test_a_group_whose_rows_a_filter_cannot_choose_is_warned_of():
+    """Sessions belong to no referral; what belongs to one is chosen with it."""
+
+    def warned(*filters):
+        said = edited([7, "lines", 0, "filters"], list(filters), with_groups())
+        return [
+            f for f in examine(said) if f.code in {"FILTER_LEAVES_GROUP_OUT", "FILTER_OVER_GROUPS"}
+        ]
+
+    (found,) = warned({"column": "Referrals.Gender", "any_of": ["1"]})
+
+    assert not found.refuses
+    assert found.pointer == f"{LINE}/filters"
+    assert "rows of Group_Sessions do not belong to what Referrals.Gender is of" in found.detail
+    assert warned() == []
+
+
 @pytest.mark.scenario("R16")
 @pytest.mark.parametrize(
     ("left_out", "missing"),
@@ -481,10 +498,13 @@ BREAKS = [
     ),
     (
         "FILTER_OVER_GROUPS",
-        f"{LINE}/filters/0/column",
+        f"{LINE}/filters",
         lambda: edited(
             [7, "lines", 0, "filters"],
-            [{"column": "Referrals.Gender", "any_of": ["1"]}],
+            [
+                {"column": "Referrals.Gender", "any_of": ["1"]},
+                {"column": "Group_Sessions.NumberOfParticipants", "at_least": 8},
+            ],
             with_groups(),
         ),
     ),

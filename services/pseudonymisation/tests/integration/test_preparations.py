@@ -24,6 +24,7 @@ from pseudonymisation.engine.errors import KeyDestroyed
 from pseudonymisation.preparations.adapters import preparation
 from pseudonymisation.preparations.domain import permit as permits
 from pseudonymisation.preparations.domain.errors import (
+    AreasUntold,
     CatalogueUnknown,
     DomainClosed,
     DomainTransferred,
@@ -251,22 +252,6 @@ def test_what_identifies_is_not_filtered_by_whatever_the_permit_says(sqlite_have
     assert [(r.code, r.subject) for r in refused.value.refusals] == [(code, one["column"])]
 
 
-def test_rows_of_several_groups_are_not_filtered(sqlite_haven):
-    named = "Referrals.Priority_Type"
-    claims = sqlite_haven.claims(
-        sqlite_haven.request(),
-        fields=[{"name": named, "treatment": "as_is"}],
-        filters=[{"column": named, "any_of": ["1"]}],
-    )
-
-    with pytest.raises(Refused) as refused:
-        permits.require_releasable(
-            permits.read(claims), catalogue.load().get("CSDS"), on=sqlite_haven.clock.now().date()
-        )
-
-    assert [(r.code, r.subject) for r in refused.value.refusals] == [("FILTER_NOT_ALLOWED", named)]
-
-
 def test_a_filter_that_is_not_in_the_request_is_not_permitted_and_the_other_way_round(sqlite_haven):
     sqlite_haven.land(RECORDS)
     request, claims = filtered(sqlite_haven, MEN)
@@ -464,6 +449,19 @@ def test_periods_for_which_nothing_was_landed_are_all_named(sqlite_haven):
     with pytest.raises(NoEdition) as refused:
         put(haven, request, haven.claims(request))
     assert refused.value.members == {"periods": ["2018-05", "2018-10"]}
+    assert haven.actions() == []
+
+
+def test_an_edition_without_the_areas_that_rows_are_filtered_by_is_not_prepared(sqlite_haven):
+    """No row of it would pass, as if nobody lived there."""
+    haven = sqlite_haven
+    haven.land(RECORDS)
+    editions_are(haven.engine, "areas_untold = :u", u='["lsoa"]')
+    by_area = {"column": "Der_Postcode_LSOA_2011_Code", "any_of": ["E01000001"]}
+
+    with pytest.raises(AreasUntold) as refused:
+        put(haven, *filtered(haven, by_area))
+    assert refused.value.members == {"areas": ["lsoa"]}
     assert haven.actions() == []
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from pseudonymisation.preparations.domain.tables.across import (
     people_of,
     require_no_difference,
 )
+from statements.filters import Filters, RowFilter
 
 MHSDS, CSDS = (catalogue.load().get(name) for name in ("MHSDS", "CSDS"))
 RULE = rule("NCDR04")
@@ -33,6 +35,7 @@ def people(
     whose: Whose = OURS,
     months: frozenset[str] = APRIL,
     of: str = "",
+    filters: Filters = (),
 ) -> PeopleTold:
     """Cells by one column: a category, or None for the total, with the least and the most."""
     names = [name for name, _, _ in cells]
@@ -44,6 +47,7 @@ def people(
         release=f"release of {group}",
         whose=whose,
         months=months,
+        filters=filters,
         cells=ShownCells(axes=(axis,), cells=told),
     )
 
@@ -102,12 +106,44 @@ def test_other_people_months_and_cells_have_no_difference() -> None:
         assert not refused(other, [EVERYBODY])
 
 
+def test_people_chosen_by_other_filters_are_of_no_table_of_the_same_months() -> None:
+    """By the same filter, whichever group names its column, they are held against one another."""
+    may = frozenset({"2018-05"})
+    men = (RowFilter(column="Patients.Gender", any_of=("1",)),)
+    theirs = (RowFilter(column="Referrals.OrgIDProv", any_of=("RA1",)),)
+    provider = (RowFilter(column="Patients.OrgIDProv", any_of=("RA1",)),)
+
+    def referred(low: int, filters: Filters, **more: Any) -> PeopleTold:
+        return people(
+            "Referrals", (None, low, low), column="Patients.Gender", filters=filters, **more
+        )
+
+    def patients(filters: Filters, **more: Any) -> PeopleTold:
+        return people("Patients", (None, 100, 100), column="Gender", filters=filters, **more)
+
+    assert refused(referred(50, men), [patients(())]) == f"{REVEALS}: release of Patients"
+    assert refused(referred(50, ()), [patients(men)]) == f"{REVEALS}: release of Patients"
+    assert not refused(referred(50, men), [patients(men)])
+    assert refused(referred(98, men), [patients(men)]) == f"{REVEALS}: release of Patients"
+    assert not refused(referred(50, men), [patients((), months=may)])
+    assert not refused(referred(50, men), [patients((), whose=THEIRS)])
+    # A column that both have is of one table.
+    assert not refused(referred(50, theirs), [patients(provider)])
+    assert refused(referred(99, theirs), [patients(provider)])
+
+
 def test_a_month_of_several_is_the_same_as_that_month_alone() -> None:
     both = frozenset({"2018-04", "2018-05"})
     axis = ShownAxis(column="Period_Month", nodes=(None, ("2018-04",)))
     cells = ShownCells(axes=(axis,), cells=((0, 180, 180, 0), (1, 100, 100, 0)))
     before = PeopleTold(
-        group="Patients", of="Patients", release="months", whose=OURS, months=both, cells=cells
+        group="Patients",
+        of="Patients",
+        release="months",
+        whose=OURS,
+        months=both,
+        filters=(),
+        cells=cells,
     )
 
     assert refused(people("Referrals", (None, 98, 98), column="Patients.Gender"), [before])
@@ -127,6 +163,7 @@ def by_two(group: str, columns: tuple[str, str], *cells: tuple[str, str, int, in
         release=f"release of {group}",
         whose=OURS,
         months=APRIL,
+        filters=(),
         cells=ShownCells(axes=axes, cells=told),
     )
 
@@ -268,7 +305,13 @@ def test_tables_of_months_that_nothing_joins_are_no_part_of_the_proof() -> None:
         cells=tuple((at, 900, 990, 0) for at in range(len(nodes))),
     )
     joining = PeopleTold(
-        group="Patients", of="Patients", release="year", whose=OURS, months=year, cells=cells
+        group="Patients",
+        of="Patients",
+        release="year",
+        whose=OURS,
+        months=year,
+        filters=(),
+        cells=cells,
     )
     with pytest.raises(NotPrepared) as no:
         require_no_difference(referred, [*later, joining, april], MHSDS, RULE)

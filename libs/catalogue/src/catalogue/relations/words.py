@@ -180,6 +180,23 @@ class Relations(Strict):
                     waiting.append(one.group)
         return tuple(found.values())
 
+    @cached_property
+    def joined(self) -> Mapping[str, frozenset[str]]:
+        """By group those to one row of which each row of it belongs."""
+        return {
+            one.group: frozenset(other.group for other in self.above(one.group))
+            for one in self.groups
+        }
+
+    def origin(self, name: str) -> str:
+        """Name a group's column by the table that it comes from: two groups may have the same."""
+        group, column = split(name)
+        said = self.of_group(group)
+        tables = {
+            table for part in said.parts for found, table in said.names(part) if found == column
+        }
+        return qualified(min(tables), column) if tables else name
+
     def below(self, name: str) -> tuple["Beside", ...]:
         """Give the groups of which several rows may belong to one row of this one, by its key."""
         named = self.of_group(name)

@@ -425,18 +425,53 @@ def test_a_row_of_a_group_is_counted_once(world, in_groups, measure, column, exp
     assert codes(world, asked((column,), measure=measure)) == expected
 
 
-def test_rows_of_a_data_set_of_groups_are_not_filtered(world, line, in_groups):
-    """Of the line and of a request alike, and before it is asked whether the line lists it."""
-    one = {"column": "People.Town", "any_of": ["X"]}
-    question = asked(("People.Town",), measure="Visits.records") | {"filters": [one]}
+@pytest.mark.parametrize("of", ["request", "line"])
+@pytest.mark.parametrize(
+    ("measure", "columns", "expected"),
+    [
+        ("Visits.records", ["Visits.Kind"], []),
+        ("Visits.records", ["People.Town"], []),
+        ("Notes.records", ["People.Town", "Visits.Kind"], []),
+        # Rows of people belong to no visit, and wards to nobody.
+        ("People.records", ["Visits.Kind"], ["Visits.Kind"]),
+        ("Wards.records", ["People.Town", "Visits.Kind"], ["People.Town", "Visits.Kind"]),
+        ("Wards.records", ["Visits.Kind", "Wards.Kind"], []),
+        ("Visits.records", ["Wards.Kind", "People.Town"], ["Wards.Kind"]),
+    ],
+)
+def test_a_filter_chooses_what_is_counted_by_what_it_belongs_to(
+    world, line, in_groups, of, measure, columns, expected
+):
+    filters = [{"column": name, "any_of": ["X"]} for name in columns]
+    question = asked((f"{measure.partition('.')[0]}.Kind",), measure=measure)
+    if measure == "People.records":
+        question = asked(("People.Town",), measure=measure)
+    (line if of == "line" else question)["filters"] = filters
 
-    assert codes(world, question) == {("FILTER_OVER_GROUPS", "People.Town")}
+    assert codes(world, question) == {("FILTER_OVER_GROUPS", name) for name in expected}
 
-    line["filters"] = [one]
 
-    assert codes(world, asked(("People.Town",), measure="Visits.records")) == {
-        ("FILTER_OVER_GROUPS", "People.Town")
-    }
+def test_a_file_of_records_is_of_groups_of_which_each_filter_chooses_rows(world, line, in_groups):
+    line["classification"] = "PSEUDO_ANONYMISED"
+    line["filters"] = [{"column": "Visits.Kind", "any_of": ["X"]}]
+
+    def over(*fields):
+        found = codes(world, plain.request(classification="PSEUDO_ANONYMISED", fields=[*fields]))
+        return {subject for code, subject in found if code == "FILTER_OVER_GROUPS"}
+
+    assert over("Visits.Kind", "Notes.Kind") == set()
+    assert over("Visits.Kind", "People.Town") == {"Visits.Kind"}
+    assert over("Wards.Kind") == {"Visits.Kind"}
+
+
+def test_whoever_is_looked_for_in_all_groups_is_chosen_by_no_column_of_one(world, line, in_groups):
+    assert codes(world, plain.match()) == set()
+
+    of_invoices = world["agreement"]["versions"][0]["snapshot"]["lines"][1]
+    of_invoices["fields"].append({"name": "People.Town", "treatment": "as_is", "reason": "need"})
+    of_invoices["filters"] = [{"column": "People.Town", "any_of": ["X"]}]
+
+    assert codes(world, plain.match()) == {("FILTER_OVER_GROUPS", "People.Town")}
 
 
 def test_measures_of_one_table_are_of_one_group(world, in_groups):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agreements.decision.domain.codes import Code
+from services.agreements.tests.reference import spoiling
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.world import CAG, CCG, CSU, OTHER_CCG, london
 from services.agreements.tests.unit.decision.test_scenarios import codes
@@ -153,10 +154,25 @@ def oldest_told(world):
     return undone(world, {"Date_of_Birth": "year"})
 
 
+def chosen_by_what_it_does_not_belong_to(world):
+    """Wards belong to nothing that has a town."""
+    spoiling.in_groups(world)
+    line = world["agreement"]["versions"][0]["snapshot"]["lines"][0]
+    line["fields"] = [
+        {"name": name, "treatment": "as_is", "reason": "need"} for name in spoiling.IN_GROUPS
+    ]
+    line["filters"] = [{"column": "People.Town", "any_of": ["X"]}]
+    return plain.request(fields=["Visits.Kind", "Wards.Kind"]), plain.NOON
+
+
 PROOFS = {
     "ASSURANCE_TO_BE_REVIEWED": (asked_to_be_reviewed, ("ASSURANCE_LAPSED", CSU)),
     "ASSURANCE_UNDER_PLAN": (under_plan, ("CONDITION_OVERDUE", f"assurance-plan-{CSU}")),
     "COLUMN_WITHHELD": (told_in_full, ("CAP_UNDONE", "Der_LSOA")),
+    "FILTER_LEAVES_GROUP_OUT": (
+        chosen_by_what_it_does_not_belong_to,
+        ("FILTER_OVER_GROUPS", "People.Town"),
+    ),
     "OLDEST_CAPPED": (oldest_told, ("CAP_UNDONE", "Date_of_Birth")),
     "ICO_EXPIRES_IN_TERM": (expires, ("ICO_LAPSED", CCG)),
     "ICO_EXPIRY_CORRECTED": (expires, ("ICO_LAPSED", CSU)),

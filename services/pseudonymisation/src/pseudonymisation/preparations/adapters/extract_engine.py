@@ -1,7 +1,7 @@
 """Makes the files of one extract on this machine, and leaves nothing of them behind."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +39,7 @@ from pseudonymisation.preparations.adapters.plan import (
     Source,
 )
 from pseudonymisation.preparations.adapters.preparation import prepare, write_csv
+from pseudonymisation.preparations.adapters.tables.related import related
 from pseudonymisation.preparations.domain.capping import capping, filtered, told
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared, PcdLeak
 from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
@@ -249,7 +250,7 @@ class DuckDbExtractEngine:
             {**filtered(permit, work.data_set), **treatments},
             capping(permit, work.data_set),
         )
-        return Plan(
+        plan = Plan(
             editions=tuple(
                 Source(landed.path(edition.object_key), f"e{edition.id.hex}", key)
                 # In the order in which they were landed: the ids begin with the time.
@@ -302,6 +303,23 @@ class DuckDbExtractEngine:
                 and treatments[f.name] is not Treatment.PSEUDONYM
             ),
         )
+        return plan if work.whole is None else with_beside(plan, work, work.whole)
+
+
+def with_beside(
+    plan: Plan, work: ExtractOrder, whole: DataSet, named: Collection[str] = ()
+) -> Plan:
+    """Have beside the rows of a group what they are filtered by, and these columns besides."""
+    asked = {*named, *(one.column for one in work.permit.filters)}
+    if plan.capped:  # whoever is among the oldest is told by any form of the birth date
+        forms = work.data_set.forms.values()
+        asked |= {name for form in forms for name in (form.name, form.at or "")}
+    group, controls = work.data_set.part, work.rules.controls if work.rules else ()
+    beside = related(whole, group, asked)
+    layout: dict[str, str] = {}
+    for name in (group, *(one.group for one in beside.above)):
+        layout |= left_out(whole.by_group[name], (), controls)
+    return replace(plan, related=beside, layout=layout)
 
 
 def _is_joined(work: ExtractOrder, other: OtherExtract) -> bool:

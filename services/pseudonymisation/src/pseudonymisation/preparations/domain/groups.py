@@ -7,13 +7,14 @@ the name that it has in the group (docs/adr/0086).
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from catalogue import DataSet, caps
+from catalogue import DataSet, caps, chosen_by
 from catalogue.relations import plain, qualified, split
 from catalogue.relations.counting import countable
 from pseudonymisation.preparations.domain.attestation import TOKEN_COLUMN, ExtractOutcome
 from pseudonymisation.preparations.domain.capping import capping
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownTable
+from statements.filters import Filters
 from statements.permit import Permit, PermittedCaps
 from statements.tables import PermittedTable, columns_of
 
@@ -54,12 +55,12 @@ class FileOf:
         """Name a measure as the whole knows it."""
         return qualified(self.group, name) if self.group else name
 
-    def shown(self, tables: Iterable[ShownTable]) -> Iterator[ShownTable]:
+    def shown(self, tables: Iterable[ShownTable], whole: DataSet) -> Iterator[ShownTable]:
         """Choose the tables of the group that were shown, by the names that it has inside."""
         for one in tables:
             group, name = split(one.measure)
             if group == self.group:
-                yield replace(one, measure=name)
+                yield replace(one, measure=name, filters=_filters_of(group, one.filters, whole))
 
     def known(self, names: Iterable[str]) -> tuple[str, ...]:
         """Name columns of the file as the whole knows them; the token has one name in all."""
@@ -88,17 +89,41 @@ def files_of(permit: Permit, data_set: DataSet) -> Iterator[FileOf]:
         own = tuple(field for field in permit.fields if split(field.name)[0] == name)
         if not own:
             continue
+        filters = _filters_of(name, permit.filters, data_set)
+        is_joined = any(split(one.column)[0] for one in filters)
         of_group = {n: cap for n, cap in hidden.items() if split(n)[0] == name}
+        asked = {one.column for one in filters}
+        inside = {_inside(name, n): cap for n, cap in hidden.items()}
         yield FileOf(
             name,
-            group,
+            countable(data_set, name) if is_joined else group,
             replace(permit, fields=own, caps=_caps(of_group)),
             replace(
                 permit,
                 fields=tuple(replace(field, name=split(field.name)[1]) for field in own),
-                caps=_caps({split(n)[1]: cap for n, cap in of_group.items()}),
+                filters=filters,
+                caps=_caps({n: c for n, c in inside.items() if not split(n)[0] or n in asked}),
             ),
         )
+
+
+def _inside(group: str, name: str) -> str:
+    """Give the name that a column has in a group: its own have no group before them."""
+    return plain(name) if split(name)[0] == group else name
+
+
+def _filters_of(group: str, filters: Filters, whole: DataSet) -> Filters:
+    """Return the filters that choose rows of a group, by the names that columns have in it.
+
+    Of a group that one of them cannot choose rows of, another one on the same column does: no
+    permit is taken that says otherwise (`permit.require_releasable`).
+    """
+    joined = whole.relations.joined
+    return tuple(
+        replace(one, column=_inside(group, one.column))
+        for one in filters
+        if chosen_by(one.column, group, joined)
+    )
 
 
 def _counted(permit: Permit, table: PermittedTable, whole: DataSet) -> FileOf:
@@ -117,7 +142,7 @@ def _counted(permit: Permit, table: PermittedTable, whole: DataSet) -> FileOf:
             raise NotPrepared(FailureCode.JOIN_FANS_OUT, name)
 
     def own(name: str) -> str:
-        return plain(name) if split(name)[0] == group else name
+        return _inside(group, name)
 
     hidden = {name: cap.value for name, cap in capping(permit, whole).items()}
     return FileOf(
@@ -127,6 +152,7 @@ def _counted(permit: Permit, table: PermittedTable, whole: DataSet) -> FileOf:
         replace(
             permit,
             fields=tuple(replace(field, name=own(field.name)) for field in permit.fields),
+            filters=_filters_of(group, permit.filters, whole),
             caps=_caps({own(name): cap for name, cap in hidden.items()}),
             table=replace(
                 table,

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from catalogue import DataSet, filterable, uses
+from catalogue import DataSet, filterable, not_chosen, uses
+from catalogue.relations import split
 from common.errors import Refusal, Refused
 from pseudonymisation.preparations.domain.errors import PermitInvalid, PermitMismatch
 from statements.form import Malformed
@@ -83,14 +84,24 @@ def require_releasable(permit: Permit, data_set: DataSet, *, on: date) -> None:
 def _of_filters(permit: Permit, data_set: DataSet) -> Iterator[Refusal]:
     for one in permit.filters:
         allowed = filterable(data_set, one.column)
-        if data_set.groups:
-            detail = "Rows of several groups are not filtered."
-            yield Refusal("FILTER_NOT_ALLOWED", detail, one.column)
-        elif allowed is None:
+        if allowed is None:
             detail = "Rows are not filtered by this column."
             yield Refusal("FORM_NOT_ALLOWED", detail, one.column)
         elif allowed.problem(one.any_of, one.at_least, one.at_most) is not None:
             yield Refusal("FILTER_NOT_ALLOWED", "The column has no such values.", one.column)
+    if not data_set.groups or not permit.filters:
+        return
+    columns = [one.column for one in permit.filters]
+    if permit.bridge is not None:
+        detail = "People of several groups together are not chosen by a column of one."
+        yield from (Refusal("FILTER_NOT_ALLOWED", detail, name) for name in columns)
+    names = (
+        [field.name for field in permit.fields] if permit.table is None else [permit.table.measure]
+    )
+    groups = dict.fromkeys(split(name)[0] for name in names)
+    for name, group in not_chosen(columns, groups, data_set.relations.joined):
+        detail = f"Rows of {group} belong to none that have the column."
+        yield Refusal("FILTER_NOT_ALLOWED", detail, name)
 
 
 def _has_route(permit: Permit, data_set: DataSet, on: date) -> bool:

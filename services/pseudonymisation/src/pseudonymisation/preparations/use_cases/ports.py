@@ -266,7 +266,7 @@ class ExtractOrder:
             permit=one.inside,
             identity_keys=keys,
             whole=self.data_set,
-            shown=replace(self.shown, tables=tuple(one.shown(self.shown.tables))),
+            shown=replace(self.shown, tables=tuple(one.shown(self.shown.tables, self.data_set))),
             across=tuple(of_related_groups(self.shown.tables, one.group, self.data_set)),
         )
 

@@ -322,8 +322,8 @@ def _editions(
 
 
 def asked_areas(permit: Permit, data_set: DataSet) -> frozenset[str]:
-    """Return what of the directory the permitted columns and reasons rest on."""
-    fields = {field.name for field in permit.fields}
+    """Return what of the directory the permitted columns, filters and reasons rest on."""
+    fields = {*(f.name for f in permit.fields), *(f.column for f in permit.filters)}
     found = {d.derivation.value for d in data_set.derived if d.name in fields}
     if "L" in permit.population.reasons and "L" in data_set.population:
         found |= {Derivation.LOCAL_AUTHORITY.value, Derivation.UPPER_LOCAL_AUTHORITY.value}

@@ -137,9 +137,10 @@ MEANINGS: Mapping[Code, Meaning] = {
         "DARS Standard 3, Data Minimisation: filters are geographic, demographic and clinical",
     ),
     Code.FILTER_OVER_GROUPS: Meaning(
-        "No filter is on a data set that is supplied as several groups",
-        "Leave the filter out, and ask for fewer groups, columns or months.",
-        "A row of one group says nothing of the rows of another",
+        "Every filter chooses rows of each group that is asked for: its column is of that group,"
+        " or of what each of its rows belongs to",
+        "Leave the other groups out, or filter them by the same column of their own.",
+        "A row of one group says nothing of the rows of another, but where these belong to it",
     ),
     Code.FILTER_COLUMN_NOT_IN_DSA: Meaning(
         "Every filter is on a column that the line lists as it is or derived",

@@ -117,10 +117,7 @@ def of(
         ),
         measures=frozenset(one.name for one in catalogue.tabulating().measures_of(data_set)),
         groupings=catalogue.tabulating().groupings(data_set),
-        joined={
-            group: frozenset(one.group for one in data_set.relations.above(group))
-            for group in data_set.by_group
-        },
+        joined=data_set.relations.joined if data_set.groups else {},
         takes_parameters=data_set.disclosure_rule in catalogue.tabulating().by_agreement,
     )
 

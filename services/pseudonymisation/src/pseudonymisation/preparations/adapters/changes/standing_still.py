@@ -22,6 +22,7 @@ from pseudonymisation.preparations.adapters.people import of_practice
 from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.adapters.preparation import without_engine_words
 from pseudonymisation.preparations.adapters.selection import Selection, whose
+from pseudonymisation.preparations.adapters.tables.related import RowsBeside
 
 WORDS: Final = "person_0, person_1"
 
@@ -50,7 +51,13 @@ class Side:
 
         """
         gathered = dict.fromkeys((*self.plan.gathered, *self.beside.gathered))
-        plan = replace(self.plan, gathered=tuple(gathered), record=None)
+        plan = replace(
+            self.plan,
+            gathered=tuple(gathered),
+            record=None,
+            related=_either(self.plan.related, self.beside.related),
+            layout={**self.beside.layout, **self.plan.layout},
+        )
         sources = {one.key_name: one for one in (*plan.sources, *self.beside.registered)}
         wanted = ["s.person_kind = 1", f"s.period = {literal(month)}", *self.beside.conditions]
         if not self.beside.is_national:
@@ -101,6 +108,11 @@ def stands_still(theirs: Side, ours: Side, month: str, place: Workspace) -> bool
         ).fetchone()
     stayed, lost, gained = found or (True, False, False)
     return bool(stayed) and not (lost and gained)
+
+
+def _either(one: RowsBeside | None, other: RowsBeside | None) -> RowsBeside | None:
+    """Return what has to stand beside rows, so that the conditions of both can be asked."""
+    return one.and_beside(other) if one is not None and other is not None else one or other
 
 
 def _is_told(plan: Plan) -> str:

@@ -7,11 +7,10 @@ from functools import partial
 from uuid import UUID
 
 from catalogue import CountOf, DataSet, tabulating
-from pseudonymisation.intake.adapters.landing.layout import left_out
+from pseudonymisation.preparations.adapters.extract_engine import with_beside
 from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.adapters.tables.counting import Firsts
-from pseudonymisation.preparations.adapters.tables.related import related
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownTable, Whose, read_of, shown_table
 from pseudonymisation.preparations.domain.tables.axes import Axis
@@ -126,19 +125,10 @@ def related_to(
     measure: CountOf | None,
 ) -> Plan:
     """Say what has to stand beside the rows of a group, so that they can be counted by axes."""
-    group = work.data_set.part
     named = {source_of(one) for axis in axes for one in (axis.column, *axis.coarser)}
     named |= {one.removeprefix(HAS) for one in named if one.startswith(HAS)}
     named |= {measure.valued or ""} if measure is not None else set()
-    if plan.capped:  # whoever is among the oldest is told by any form of the birth date
-        forms = work.data_set.forms.values()
-        named |= {name for form in forms for name in (form.name, form.at or "")}
-    beside = related(whole, group, named)
-    controls = work.rules.controls if work.rules else ()
-    layout: dict[str, str] = {}
-    for name in (group, *(one.group for one in beside.above)):
-        layout |= left_out(whole.by_group[name], (), controls)
-    return replace(plan, related=beside, layout=layout)
+    return with_beside(plan, work, whole, named)
 
 
 def firsts_of(with_earlier: Beside, plan: Plan, work: ExtractOrder) -> Mapping[str, Firsts]:

@@ -5,7 +5,7 @@ what belongs to a row there may be many; of these is said only whether there is 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import duckdb
@@ -71,6 +71,16 @@ class RowsBeside:
             f"(SELECT {', '.join(selected)}"
             f" FROM (SELECT * FROM {source} WHERE {_is_of(self.group)}) AS r {' '.join(joins)})"
         )
+
+    def and_beside(self, other: "RowsBeside") -> "RowsBeside":
+        """Return what either has, beside rows of the same group."""
+        named = {one.group: one for one in self.above}
+        for one in other.above:
+            known = named.setdefault(one.group, one)
+            columns = tuple(sorted({*known.columns, *one.columns}))
+            named[one.group] = replace(known, columns=columns)
+        below = {one.group: one for one in (*self.below, *other.below)}
+        return RowsBeside(self.group, tuple(named.values()), tuple(below.values()))
 
     def repeating(self, connection: duckdb.DuckDBPyConnection, source: str) -> str | None:
         """Name a group of which an edition has two rows with one key: a join would count twice."""

@@ -14,7 +14,7 @@ import duckdb
 import structlog
 
 from catalogue import CountOf, DataSet, tabulating
-from catalogue.relations import plain, split
+from catalogue.relations import plain, qualified, split
 from common.jobs import Report
 from common.personal_data import find_in_record
 from disclosure import DisclosureProblem, Rule, strictest
@@ -421,6 +421,7 @@ def _require_nothing_across(
             release=one.extract_id,
             whose=one.whose,
             months=one.months,
+            filters=one.filters,
             cells=one.told,
         )
         for one in work.across
@@ -435,6 +436,12 @@ def _require_nothing_across(
             release=work.permit.extract_id,
             whose=Whose.of(work.permit),
             months=frozenset(work.permit.periods),
+            filters=tuple(
+                replace(
+                    one, column=one.column if split(one.column)[0] else qualified(group, one.column)
+                )
+                for one in work.permit.filters
+            ),
             cells=made[measure.name].shown[measure.name],
         )
         require_no_difference(now, before, whole, rule)

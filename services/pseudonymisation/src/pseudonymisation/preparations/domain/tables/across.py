@@ -5,14 +5,15 @@ people by the same categories can subtract: who was referred and never seen (doc
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from catalogue import CountOf, DataSet
+from catalogue import CountOf, DataSet, chosen_by
 from catalogue.relations import qualified, split
 from disclosure import Rule
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
 from pseudonymisation.preparations.domain.shown import ShownCells, ShownTable, Whose
 from pseudonymisation.preparations.domain.tables.joint import CountedPeople, Joint
+from statements.filters import Filters, RowFilter
 from statements.tables import MONTH
 
 VALUES_MIN = 3
@@ -33,7 +34,17 @@ class PeopleTold:
     release: str
     whose: Whose
     months: frozenset[str]
+    filters: Filters
+    """By which its rows were chosen, as the whole knows them."""
     cells: ShownCells
+
+    def chosen(self, whole: DataSet) -> frozenset[RowFilter]:
+        """Return the filters that choose rows of the group, by the tables of their columns."""
+        return frozenset(
+            replace(one.in_order, column=whole.relations.origin(one.column))
+            for one in self.filters
+            if chosen_by(one.column, self.group, whole.relations.joined)
+        )
 
 
 def people_of(measure: CountOf | None, group: str, whole: DataSet) -> str | None:
@@ -77,12 +88,24 @@ def require_no_difference(
 ) -> None:
     """Refuse a table that beside others would tell a small number of people.
 
+    Of people whose rows were chosen by other filters nobody can say how many both have: tables of
+    two groups are of the same filters, or of other months.
+
     Raises:
         NotPrepared: names the releases
 
     """
+    own = now.chosen(whole)
+    unlike = [one for one in before if one.chosen(whole) != own]
+    if releases := [
+        one.release
+        for one in unlike
+        if one.group != now.group and one.months & now.months and _is_linked(now, one, whole)
+    ]:
+        raise NotPrepared(FailureCode.TABLE_WOULD_REVEAL, ", ".join(dict.fromkeys(releases)))
+    before = [one for one in before if one not in unlike]
     told = _told(now, whole)
-    above, releases = _above(now.of, whole), []
+    above = _above(now.of, whole)
     for other in before:
         found = _told(other, whole)
         if other.of in above:
@@ -188,7 +211,7 @@ def _counted(one: PeopleTold, whole: DataSet) -> CountedPeople:
     columns = [
         axis.column
         if axis.column == MONTH
-        else _same(axis.column if split(axis.column)[0] else names[axis.column], whole)
+        else whole.relations.origin(axis.column if split(axis.column)[0] else names[axis.column])
         for axis in one.cells.axes
     ]
     nodes = [
@@ -228,7 +251,7 @@ def _told(one: PeopleTold, whole: DataSet) -> Mapping[Key, tuple[int, int]]:
                 months = months & frozenset(of)
             else:
                 column = axis.column if split(axis.column)[0] else names[axis.column]
-                named.add((_same(column, whole), frozenset(of)))
+                named.add((whole.relations.origin(column), frozenset(of)))
         key = (one.whose, months, frozenset(named))
         least, most = found.get(key, (low, high))
         found[key] = max(least, low), min(most, high)
@@ -237,11 +260,3 @@ def _told(one: PeopleTold, whole: DataSet) -> Mapping[Key, tuple[int, int]]:
 
 def _tables_of(group: str, whole: DataSet) -> Mapping[str, str]:
     return {name: qualified(group, name) for name in whole.by_group[group].releasables}
-
-
-def _same(column: str, whole: DataSet) -> str:
-    """Name a column by the table that it comes from: two groups may have the same one."""
-    group, name = split(column)
-    said = whole.relations.of_group(group)
-    tables = {table for part in said.parts for found, table in said.names(part) if found == name}
-    return qualified(min(tables), name) if tables else column
