@@ -11,9 +11,11 @@ from common.errors import Refused
 from pseudonymisation.preparations.domain.errors import FailureCode
 from pseudonymisation.preparations.domain.preparation import PreparationState
 from services.pseudonymisation.tests.integration.test_both_halves import dissemination
+from services.pseudonymisation.tests.integration.test_bridging_files import VISITS, bridge_to
 from services.pseudonymisation.tests.integration.test_change_sets_of_landed import files
 from services.pseudonymisation.tests.integration.test_several_tables import (
     CODES,
+    CSDS,
     asked,
     prepared,
     read,
@@ -30,6 +32,7 @@ from services.pseudonymisation.tests.integration.test_tables_of_groups import (
 from services.pseudonymisation.tests.several_tables import (
     ACTIVE,
     ASKED,
+    MONTH,
     REFERRED,
     WHO,
     Expected,
@@ -167,3 +170,22 @@ def test_rows_that_are_counted_are_chosen_by_what_they_belong_to(intake, dissemi
     assert counts(dissemination, "Referrals.records", "Referrals.Gender", filters=[ADULTS]) == of(
         referred[referred[REFERRED].isin(["RR8R3", "RR8R4"])].Gender.value_counts()
     )
+
+
+def test_nobody_is_chosen_for_a_bridging_file_by_a_column_of_one_group(dissemination) -> None:
+    """Its people are those of all groups together."""
+    with pytest.raises(Refused) as refused:
+        dissemination.prepare(
+            CSDS,
+            {},
+            periods=[MONTH],
+            codes=CODES,
+            reasons="GHC",
+            formats=("parquet",),
+            filters=[MEN],
+            bridge=bridge_to(VISITS),
+        )
+
+    assert [(one.code, one.subject) for one in refused.value.refusals] == [
+        ("FILTER_NOT_ALLOWED", MEN["column"])
+    ]

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-import catalogue
 from common.audit import RecordNotAsLogged
 from common.errors import NoEdition, Refused
 from common.ids import digest_of, new_id
@@ -22,7 +21,6 @@ from common.replacement import State as Replacement
 from common.security.keys import PERMIT, Signer, generate_jwk, issue
 from pseudonymisation.engine.errors import KeyDestroyed
 from pseudonymisation.preparations.adapters import preparation
-from pseudonymisation.preparations.domain import permit as permits
 from pseudonymisation.preparations.domain.errors import (
     AreasUntold,
     CatalogueUnknown,

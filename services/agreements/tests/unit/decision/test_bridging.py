@@ -10,6 +10,7 @@ from agreements.decision.domain.decide import Permission
 from agreements.decision.domain.facts import Present
 from agreements.decision.domain.question import Asker, Request
 from common.errors import Refusal
+from services.agreements.tests.reference import spoiling
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of
 from statements.bridging import BridgedLine
@@ -125,6 +126,19 @@ def test_it_is_refused_by_either_agreement(why):
     )
 
     assert codes(decision) == expected
+
+
+def test_people_of_all_groups_together_are_chosen_by_no_column_of_one():
+    """Guard: `filter_clauses._over_groups`."""
+    fields = [{"name": name, "treatment": "as_is", "reason": "x"} for name in spoiling.IN_GROUPS]
+    mine = world_of(
+        plain.REFERENCE, OTHER, fields=fields, filters=[{"column": "People.Town", "any_of": ["X"]}]
+    )
+    theirs = world_of(OTHER, plain.REFERENCE)
+    for world in (mine, theirs):
+        spoiling.in_groups(world)
+
+    assert codes(judged(mine, theirs)) == {("FILTER_OVER_GROUPS", "People.Town")}
 
 
 def test_it_is_permitted_to_the_last_day_of_the_clause():
