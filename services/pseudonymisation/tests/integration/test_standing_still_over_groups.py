@@ -69,33 +69,40 @@ def edition_of(dissemination, done):
     return edition["id"]
 
 
-def of_group(dissemination, column):
+def of_group(dissemination, column, *genders):
     form = CSDS.releasable(column).treatments[0].value
-    return prepared(dissemination, {column: form}, upholds=True)
+    filters = [{"column": "Referrals.Gender", "any_of": [*genders]}] if genders else []
+    return prepared(dissemination, {column: form}, upholds=True, filters=filters)
 
 
 @pytest.mark.scenario("R13")
 @pytest.mark.parametrize(
-    ("first", "second", "after", "tells"),
+    ("first", "second", "after", "tells", "chosen"),
     [
         # Whoever has an activity has a referral: who is not there any more objected since.
-        (ACTIVITIES, REFERRALS, seen("P1", "P2", corrected=True), True),
-        (REFERRALS, ACTIVITIES, seen("P1", "P2", corrected=True), True),
-        (ACTIVITIES, ACTIVITIES, seen("P1", "P2", corrected=True), True),
+        (ACTIVITIES, REFERRALS, seen("P1", "P2", corrected=True), True, ("", "")),
+        (REFERRALS, ACTIVITIES, seen("P1", "P2", corrected=True), True, ("", "")),
+        (ACTIVITIES, ACTIVITIES, seen("P1", "P2", corrected=True), True, ("", "")),
+        (ACTIVITIES, REFERRALS, seen("P1", "P2", corrected=True), True, ("12", "12")),
+        (ACTIVITIES, ACTIVITIES, seen("P1", "P2", corrected=True), True, ("12", "129")),
         # P2 left by the records, and one is new in the file by them: nobody can be told.
-        (ACTIVITIES, REFERRALS, seen("P1", "P4", corrected=True), False),
+        (ACTIVITIES, REFERRALS, seen("P1", "P4", corrected=True), False, ("", "")),
+        (ACTIVITIES, REFERRALS, seen("P1", "P4", corrected=True), False, ("12", "12")),
+        (ACTIVITIES, ACTIVITIES, seen("P1", "P4", corrected=True), False, ("", "12")),
+        # Who was chosen otherwise in the other group is not known to have left by the records.
+        (ACTIVITIES, REFERRALS, seen("P1", "P4", corrected=True), True, ("12", "1")),
     ],
 )
 def test_a_file_of_one_group_is_held_against_those_of_others(
-    intake, dissemination, first, second, after, tells
+    intake, dissemination, first, second, after, tells, chosen
 ):
     assert submit(intake, seen("P1", "P2"))["state"] == "accepted"
     today = dissemination.clock.now().date()
     assert take(intake, body([ELSEWHERE]), list_date=today).status_code == 201
-    earlier = of_group(dissemination, first)
+    earlier = of_group(dissemination, first, *chosen[0])
     assert submit(intake, after)["state"] == "accepted"
 
-    later = of_group(dissemination, second)
+    later = of_group(dissemination, second, *chosen[1])
 
     assert beside(dissemination, later) == (
         {edition_of(dissemination, earlier)} if tells else set()

@@ -42,6 +42,7 @@ from pseudonymisation.preparations.adapters.preparation import prepare, write_cs
 from pseudonymisation.preparations.adapters.tables.related import related
 from pseudonymisation.preparations.domain.capping import capping, filtered, told
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared, PcdLeak
+from pseudonymisation.preparations.domain.groups import as_known
 from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
 from pseudonymisation.preparations.use_cases.ports import (
     ChangeFiles,
@@ -334,13 +335,19 @@ def _is_of_another_group(work: ExtractOrder, other: OtherExtract) -> bool:
 
 
 def _is_cut_otherwise(work: ExtractOrder, other: OtherExtract) -> bool:
-    """Say whether they are of two groups, of which either is filtered by columns of its own."""
-    return _is_of_another_group(work, other) and bool(work.permit.filters or other.permit.filters)
+    """Say whether they are of two groups of which rows are chosen otherwise.
+
+    By the same filters they are a part of both, in which rows belong to one another as in all.
+    """
+    own, theirs = ({*as_known(one.data_set.part, one.permit.filters)} for one in (work, other))
+    return _is_of_another_group(work, other) and own != theirs
 
 
 def _whose(plan: Plan, *, of_another_group: bool) -> Plan:
     """Leave of a plan, for rows of another group, whose people it selects."""
-    return replace(plan, conditions=(), gathered=()) if of_another_group else plan
+    if not of_another_group:
+        return plan
+    return replace(plan, conditions=(), gathered=(), related=None, layout={})
 
 
 def other_of(data_set: DataSet, linked: Sequence[str]) -> Other | None:

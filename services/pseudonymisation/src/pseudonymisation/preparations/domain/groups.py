@@ -112,6 +112,16 @@ def _inside(group: str, name: str) -> str:
     return plain(name) if split(name)[0] == group else name
 
 
+def as_known(group: str, filters: Filters) -> Filters:
+    """Name the columns of filters that choose rows of a group as the whole knows them."""
+    return tuple(
+        one
+        if split(one.column)[0] or not group
+        else replace(one, column=qualified(group, one.column))
+        for one in filters
+    )
+
+
 def _filters_of(group: str, filters: Filters, whole: DataSet) -> Filters:
     """Return the filters that choose rows of a group, by the names that columns have in it.
 

@@ -14,7 +14,7 @@ import duckdb
 import structlog
 
 from catalogue import CountOf, DataSet, tabulating
-from catalogue.relations import plain, qualified, split
+from catalogue.relations import plain, split
 from common.jobs import Report
 from common.personal_data import find_in_record
 from disclosure import DisclosureProblem, Rule, strictest
@@ -43,6 +43,7 @@ from pseudonymisation.preparations.adapters.tables.saying import (
 )
 from pseudonymisation.preparations.domain.attestation import ExtractOutcome
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared
+from pseudonymisation.preparations.domain.groups import as_known
 from pseudonymisation.preparations.domain.shown import Whose
 from pseudonymisation.preparations.domain.tables.absent import not_members, not_submitted
 from pseudonymisation.preparations.domain.tables.across import (
@@ -436,12 +437,7 @@ def _require_nothing_across(
             release=work.permit.extract_id,
             whose=Whose.of(work.permit),
             months=frozenset(work.permit.periods),
-            filters=tuple(
-                replace(
-                    one, column=one.column if split(one.column)[0] else qualified(group, one.column)
-                )
-                for one in work.permit.filters
-            ),
+            filters=as_known(group, work.permit.filters),
             cells=made[measure.name].shown[measure.name],
         )
         require_no_difference(now, before, whole, rule)
