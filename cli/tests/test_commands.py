@@ -24,13 +24,14 @@ from common.clock import SystemClock
 from common.db import engine as engines
 from common.db.tables import metadata
 from common.security import keys
-from dsfc_cli import calling, extracting
-from dsfc_cli.downloading import opt_outs_in
+from dsfc_cli import calling
+from dsfc_cli.agreements.linking import rows_of
+from dsfc_cli.dissemination import extracting
+from dsfc_cli.dissemination.downloading import opt_outs_in, what_one_is
+from dsfc_cli.dissemination.tabulating import dimension_of, filter_of
 from dsfc_cli.identities import Identities
-from dsfc_cli.linking import rows_of
 from dsfc_cli.main import app
 from dsfc_cli.suite import SERVICES, DidNotStart, Suite
-from dsfc_cli.tabulating import dimension_of, filter_of, what_one_is
 from dsfc_client import Extract, Linkage, Profile, Tabulation
 from dsfc_testing.certificates import RENEWED_DAYS, Authority
 
@@ -384,7 +385,7 @@ def test_catalogue_add_publishes_a_file_once_and_says_what_keeps_one_out(
 
 
 def test_a_list_cuts_nothing_off_that_one_asks_by() -> None:
-    """Guard: `calling.print_table`: a terminal of 80 characters showed `CIVIL_BI…`."""
+    """Guard: `printing.print_table`: a terminal of 80 characters showed `CIVIL_BI…`."""
     told = run(app, ["catalogue", "list"])
 
     lines = told.output.splitlines()
@@ -398,7 +399,7 @@ def test_every_list_is_printed_by_the_one_that_cuts_nothing_off() -> None:
     sources = Path(dsfc_cli.__file__).parent.rglob("*.py")
     own = [f.name for f in sources if "rich.table" in f.read_text("utf-8")]
 
-    assert own == ["calling.py"], "a list is printed by `calling.print_table`"
+    assert own == ["printing.py"], "a list is printed by `printing.print_table`"
 
 
 def test_token_knows_no_stranger(tmp_path: Path) -> None:

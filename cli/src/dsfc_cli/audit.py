@@ -22,8 +22,8 @@ from common.errors import AppError
 from common.ids import DIGEST
 from common.security import keys
 from common.security.jws import claimed
-from dsfc_cli.calling import print_table
 from dsfc_cli.decisions import NotAsWritten, entries, judge, rows
+from dsfc_cli.printing import print_json, print_table
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 MANIFESTS_LOG = "dissemination"
@@ -92,7 +92,7 @@ def verify(
         err.print(getattr(error, "detail", str(error)), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
     if as_json:
-        typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
+        print_json([report.as_json() for report in reports])
     else:
         _print_reports(reports)
         for line in (*_findings(reports), *_unchecked(reports)):
@@ -143,15 +143,12 @@ def list_decisions(
         unchecked.append("What was told of people: the haven's log is not here.")
     shown = judged.outcomes if every else judged.led_to_nothing
     if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "decisions": [o.as_json() for o in shown],
-                    "wrong": judged.wrong,
-                    "unchecked": unchecked,
-                },
-                indent=2,
-            )
+        print_json(
+            {
+                "decisions": [o.as_json() for o in shown],
+                "wrong": list(judged.wrong),
+                "unchecked": unchecked,
+            }
         )
     else:
         print_table(

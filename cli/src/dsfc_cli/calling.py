@@ -3,7 +3,7 @@
 import inspect
 import json
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -21,7 +21,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
 from dsfc_cli.identities import Identities
 from dsfc_client import URLS, ConnectionLost, Credentials, Dsfc, DsfcError, Profile
@@ -34,13 +33,10 @@ ProfileFile = Annotated[
         help="Of a suite, as `dsfc up` and `dsfc keys` write it; goes before the options of where.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 SUITE: Final = Path("var/up")
 BASE_PORT: Final = 8400
 """Of the issuer of a suite that runs here; the services follow."""
 
-PIPE_WIDTH: Final = 10_000
-"""Characters. What is piped is read by a program, which has no edge."""
 WHERE: Final = {"issuer": "the issuer"}
 CALLER: Final = ("client", "role", "key", "directory", "profile")
 KEYWORD: Final = inspect.Parameter.KEYWORD_ONLY
@@ -65,11 +61,15 @@ class Caller:
     def connected(self) -> Iterator[Dsfc]:
         """Give a client that acts so, and say what goes wrong in one line."""
         try:
-            with self._client() as dsfc:
+            client = self._client()
+        except (LookupError, DsfcError) as error:
+            raise failed(str(error.args[0])) from None
+        try:
+            with client as dsfc:
                 yield dsfc
         except ConnectionLost as error:
             raise failed(f"{error} `dsfc waiting --help` says where it is looked for.") from None
-        except (LookupError, DsfcError) as error:
+        except DsfcError as error:
             raise failed(str(error.args[0])) from None
 
     def _client(self) -> Dsfc:
@@ -82,6 +82,7 @@ class Caller:
                 urls=known.services,
                 token_url=known.token_url,
                 assertion_audience=known.assertion_audience,
+                authority=known.authority_file(beside=self.profile.parent),
             )
         return Dsfc(credentials=self._credentials(), urls=self.urls)
 
@@ -189,21 +190,6 @@ def json_of(file: Path) -> Any:
         raise failed(f"{file}: no JSON at {where}: {error.msg}.", code=2) from None
     except UnicodeDecodeError:
         raise failed(f"{file}: not in UTF-8.", code=2) from None
-
-
-def print_table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Collection[str] = ("id",)
-) -> None:
-    """Print rows under their heads, and cut nothing off: one has to ask by what is listed.
-
-    Where a terminal is too narrow other columns than `whole` are broken; into a pipe none is.
-    """
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for head in heads:
-        table.add_column(head, overflow="fold", no_wrap=head in whole)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False).print(table)
 
 
 def failed(what: str, *, code: int = 1) -> typer.Exit:

@@ -1,6 +1,5 @@
 """`dsfc catalogue`: the data sets as data: checked, added, listed and shown."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,8 @@ import catalogue
 from catalogue import describing
 from common.clock import SystemClock, legal_day
 from dsfc_cli import data_sets, landing_rules
-from dsfc_cli.calling import print_table
 from dsfc_cli.lazy import Lazy, group
+from dsfc_cli.printing import AsJson, print_json, print_list
 
 LAZY = {
     "validate": Lazy(
@@ -59,24 +58,25 @@ def add_to_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=
 
 @app.command("list")
 def list_catalogue(
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the data sets that every service knows."""
-    known = list(catalogue.load())
-    if as_json:
-        typer.echo(json.dumps([_row(d) for d in known], indent=2))
-        return
-    print_table(
-        ("data set", "version", "title", "fields", "coverage", "refresh", "disclosure rule"),
-        (
-            (
-                *(d.data_set, d.version, d.title, str(len(d.fields))),
-                *(d.coverage, d.refresh, d.disclosure_rule),
-            )
-            for d in known
-        ),
+    print_list(
+        [_row(d) for d in catalogue.load()],
+        {
+            "data set": "data_set",
+            "version": "version",
+            "title": "title",
+            "fields": "fields",
+            "coverage": "coverage",
+            "refresh": "refresh",
+            "disclosure rule": "disclosure_rule",
+        },
+        as_json=as_json,
         whole=("data set", "version"),
     )
+    if as_json:
+        return
     for one in catalogue.absent():
         typer.echo(f"not yet: {one.title}: {one.reason}")
 
@@ -126,7 +126,7 @@ def show_data_set(
         return
     if as_schema:
         rules = catalogue.load().rules_of(data_set, legal_day(SystemClock().now()))
-        typer.echo(json.dumps(describing.table_schema(described, rules), indent=2))
+        print_json(describing.table_schema(described, rules))
         return
     for other in known:
         typer.echo(f"{other.data_set} {other.version}: {other.title}")

@@ -31,7 +31,7 @@ LAZY = {
         "Protect a table of counts by a rule, or check one that is protected already.",
     ),
     "submit": Lazy(
-        "dsfc_cli.submitting:command",
+        "dsfc_cli.pseudonymisation.submitting:command",
         "Send a provider's file. An upload that breaks off goes on by itself, and by --submission.",
     ),
     "watch": Lazy(
@@ -39,47 +39,47 @@ LAZY = {
         "Show how many of how many records are done, until a submission or an extract is decided.",
     ),
     "download": Lazy(
-        "dsfc_cli.downloading:command",
+        "dsfc_cli.dissemination.downloading:command",
         "Fetch every file of a released extract or table, checked against its manifest's digest.",
     ),
     "table": Lazy(
-        "dsfc_cli.tabulating:command",
+        "dsfc_cli.dissemination.tabulating:command",
         "Ask for a table of counts, wait until it is released, and fetch its files.",
     ),
     "reidentify": Lazy(
-        "dsfc_cli.reidentifying:command",
+        "dsfc_cli.pseudonymisation.reidentifying:command",
         "Ask which of the practice's own registered patients tokens are, and print CSV.",
     ),
     "match-invoice": Lazy(
-        "dsfc_cli.matching:command",
+        "dsfc_cli.pseudonymisation.matching:command",
         "Print yes or no of each NHS number: whether the person was where an invoice says.",
     ),
     "opt-out-checks": Lazy(
-        "dsfc_cli.national_checks:app",
+        "dsfc_cli.pseudonymisation.national_checks:app",
         "The national check: who of those asked about may be used, and how each check stands.",
     ),
     "bridging-file": Lazy(
-        "dsfc_cli.bridging:command",
+        "dsfc_cli.dissemination.bridging:command",
         "Ask for the pairs of pseudonyms of people who are in two lines, and fetch them.",
     ),
     "linkage": Lazy(
-        "dsfc_cli.linking:command",
+        "dsfc_cli.agreements.linking:command",
         "Print which lines of an agreement could be linked by person, as CSV.",
     ),
     "subject-access": Lazy(
-        "dsfc_cli.subject_access:app",
+        "dsfc_cli.pseudonymisation.subject_access:app",
         "In which releases a person was (UK GDPR article 15).",
     ),
     "risk-scores": Lazy(
-        "dsfc_cli.scoring:command",
-        "Send scores of risk stratification back, by the tokens of a line, and print their id.",
+        "dsfc_cli.pseudonymisation.scoring:app",
+        "Scores of risk stratification: sent back by the tokens of a line, and how they stand.",
     ),
     "extracts": Lazy(
-        "dsfc_cli.extracting:app",
+        "dsfc_cli.dissemination.extracting:app",
         "Extracts: previewed with what should be warned of, asked for, and shown.",
     ),
     "orders": Lazy(
-        "dsfc_cli.ordering:app",
+        "dsfc_cli.dissemination.ordering:app",
         "Standing orders: each month of a line is asked for when its time has come.",
     ),
     "up": Lazy(
@@ -98,11 +98,11 @@ LAZY = {
     ),
     "catalogue": Lazy("dsfc_cli.catalogued:app", "The data sets, as data."),
     "local-flows": Lazy(
-        "dsfc_cli.local_flows:app",
+        "dsfc_cli.agreements.local_flows:app",
         "Local flows: layouts that one person registers and another approves.",
     ),
     "domain-transfers": Lazy(
-        "dsfc_cli.domain_transfers:app",
+        "dsfc_cli.agreements.domain_transfers:app",
         "Transfers of pseudonym domains: tokens that go on with a commissioner's next CSU.",
     ),
     "inbox": Lazy(
@@ -133,6 +133,114 @@ LAZY = {
     "directions": Lazy(
         "dsfc_cli.agreements.directions:app",
         "Directions and provision notices: recorded with their days, and what may be collected.",
+    ),
+    "applications": Lazy(
+        "dsfc_cli.applying:applications",
+        "Applications for data: drafted, checked, submitted, reviewed, decided.",
+    ),
+    "agreements": Lazy(
+        "dsfc_cli.agreements.documents:agreements",
+        "Agreements: read, signed, compared, ended; and what went on to others.",
+    ),
+    "framework-contracts": Lazy(
+        "dsfc_cli.agreements.documents:framework_contracts",
+        "Framework contracts: issued, signed by both, ended.",
+    ),
+    "instructions": Lazy(
+        "dsfc_cli.agreements.documents:instructions",
+        "The Body's internal instructions, signed by two roles in place of a contract.",
+    ),
+    "relationships": Lazy(
+        "dsfc_cli.agreements.relationships:relationships",
+        "Legitimate relationships: asked for, consented to by each party, activated, ended.",
+    ),
+    "environments": Lazy(
+        "dsfc_cli.agreements.relationships:environments",
+        "Recipient environments: where lines of agreements land, and which clients act for them.",
+    ),
+    "successions": Lazy(
+        "dsfc_cli.agreements.relationships:successions",
+        "Transfer instruments: what a predecessor's standing passes to its successor, and when.",
+    ),
+    "breaches": Lazy(
+        "dsfc_cli.agreements.breaches:breaches",
+        "Breaches: reported by anybody, established, judged and closed by a breach handler.",
+    ),
+    "holds": Lazy(
+        "dsfc_cli.agreements.breaches:holds",
+        "Holds: what shuts an agreement or some of its lines at once, until two people lift it.",
+    ),
+    "letters": Lazy(
+        "dsfc_cli.reference_data.letters:letters",
+        "Letters that waive opt-outs for a purpose: recorded by one, confirmed by another.",
+    ),
+    "section-251": Lazy(
+        "dsfc_cli.reference_data.letters:section_251",
+        "Supports under section 251: recorded, extended, and which are in force on a day.",
+    ),
+    "organisations": Lazy(
+        "dsfc_cli.reference_data.registers:organisations",
+        "Organisations: looked up as on a day, and sent as ODS publishes them.",
+    ),
+    "assurance": Lazy(
+        "dsfc_cli.reference_data.registers:assurance",
+        "Assurance of organisations: toolkit (DSPT), registration with the ICO, and until when.",
+    ),
+    "maps": Lazy(
+        "dsfc_cli.reference_data.registers:maps",
+        "Maps of practices, postcodes and deprivation: sent, listed, read.",
+    ),
+    "publications": Lazy(
+        "dsfc_cli.reference_data.registers:publications",
+        "Days on which figures were published: small numbers of a period may leave from then on.",
+    ),
+    "environment-registers": Lazy(
+        "dsfc_cli.reference_data.registers:environment_registers",
+        "NHS England's registers of controlled environments and of risk stratification suppliers.",
+    ),
+    "submission-rights": Lazy(
+        "dsfc_cli.reference_data.registers:submission_rights",
+        "Rights to send another provider's records: recorded by one, confirmed by another, ended.",
+    ),
+    "submissions": Lazy(
+        "dsfc_cli.pseudonymisation.landed:submissions",
+        "Submissions: how each stands, its report, and the rows that were set aside.",
+    ),
+    "editions": Lazy(
+        "dsfc_cli.pseudonymisation.landed:editions",
+        "Editions of providers' periods: which is in force, what replaced what, how good each is.",
+    ),
+    "expected-files": Lazy(
+        "dsfc_cli.pseudonymisation.landed:expected_files",
+        "Files that are expected: who should have sent what by when, and what came.",
+    ),
+    "opt-out-lists": Lazy(
+        "dsfc_cli.pseudonymisation.people:opt_out_lists",
+        "Lists of people who objected: sent by one person, confirmed by another where many go.",
+    ),
+    "practice-registrations": Lazy(
+        "dsfc_cli.pseudonymisation.people:practice_registrations",
+        "Lists of who is registered with which practice: without one nobody is re-identified.",
+    ),
+    "re-identifications": Lazy(
+        "dsfc_cli.pseudonymisation.people:re_identifications",
+        "What practices asked of their own patients: confirmed, answered; and who was told.",
+    ),
+    "invoice-matches": Lazy(
+        "dsfc_cli.pseudonymisation.people:invoice_matches",
+        "What was asked of people by invoices: which invoice, how many, how many were there.",
+    ),
+    "tables": Lazy(
+        "dsfc_cli.dissemination.released:tables",
+        "Tables of counts that were asked for; `dsfc table` asks for one.",
+    ),
+    "bridging-files": Lazy(
+        "dsfc_cli.dissemination.released:bridging_files",
+        "Bridging files that were asked for; `dsfc bridging-file` asks for one.",
+    ),
+    "deliveries": Lazy(
+        "dsfc_cli.dissemination.released:deliveries",
+        "Who fetched which bytes of which file, and what the audit log says of an agreement.",
     ),
     "audit": Lazy("dsfc_cli.audit:app", "The audit logs."),
     "waiting": Lazy(

@@ -1,13 +1,13 @@
 """`dsfc waiting`: what replaces something and waits for a second person, in both services."""
 
-import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, failed, print_table
+from dsfc_cli.calling import Caller, caller_of, calls, failed
+from dsfc_cli.printing import AsJson, print_json, print_list
 from dsfc_client import (
     Agreements,
     Dsfc,
@@ -54,6 +54,20 @@ KINDS: Final = {
         "pseudonymisation", "/v1/opt-out-checks", "/v1/opt-out-checks", states=("waiting",)
     ),
     "edition": Kind("pseudonymisation", "/v1/editions", "/v1/editions"),
+}
+
+
+HEADS: Final = {
+    "kind": "kind",
+    "id": "id",
+    "about": "about",
+    "state": "state",
+    "before": "before",
+    "after": "after",
+    "+": "added",
+    "-": "removed",
+    "other": "changed",
+    "sent by": "proposed_by",
 }
 
 
@@ -125,17 +139,7 @@ def list_waiting(
                 hidden.append(no)
         if len(hidden) == len(KINDS):
             raise hidden[0]
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    if not rows:
-        typer.echo("Nothing waits.")
-        return
-    print_table(
-        ("kind", "id", "about", "state", "before", "after", "+", "-", "other", "sent by"),
-        (["" if value is None else str(value) for value in row.values()] for row in rows),
-        whole=("kind", "id"),
-    )
+    print_list(rows, HEADS, as_json=as_json, whole=("kind", "id"), none="Nothing waits.")
 
 
 @app.command("show")
@@ -150,7 +154,7 @@ def show_waiting(context: typer.Context, kind: KindName, id_: Id) -> None:
         found = [one.told for one in listed if one.told[of.key] == str(id_)]
     if not found:
         raise failed(f"There is no {kind} {id_}, or {caller.client} may not see it.")
-    typer.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2))
+    print_json(found[0] if len(found) == 1 else found)
 
 
 @app.command("confirm")

@@ -1,14 +1,15 @@
 """`dsfc audits`: audits of recipients and of the service, from the plan to the follow-up."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, json_of, print_table
-from dsfc_client import Audit
+from dsfc_cli.calling import Caller, caller_of, calls, json_of
+from dsfc_cli.methods import shows
+from dsfc_cli.printing import AsJson, print_list
+from dsfc_client import Agreements, Audit
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -40,23 +41,22 @@ def list_audits(
     Example: dsfc audits --as body-auditor list --organisation 0DF
     """
     with caller_of(context).connected() as dsfc:
-        found = [
-            one.model_dump(mode="json") for one in dsfc.agreements.audits(organisation=organisation)
-        ]
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    print_table(
-        ("id", "reference", "of", "state", "planned for", "open actions"),
-        (
-            (
-                *(one["id"], one["reference"], one["organisation"], one["state"]),
-                *(one["planned_for"], str(sum(not a["done_on"] for a in one["actions"]))),
-            )
-            for one in found
-        ),
-        whole=("id", "reference"),
-    )
+        print_list(
+            dsfc.agreements.audits(organisation=organisation),
+            {
+                "id": "id",
+                "reference": "reference",
+                "of": "organisation",
+                "state": "state",
+                "planned for": "planned_for",
+                "open actions": lambda one: sum(not a["done_on"] for a in one["actions"]),
+            },
+            as_json=as_json,
+            whole=("id", "reference"),
+        )
+
+
+shows(app, "show", Agreements.audit, example="dsfc audits --as body-auditor show ID")
 
 
 @app.command("plan")

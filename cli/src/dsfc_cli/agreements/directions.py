@@ -1,11 +1,11 @@
 """`dsfc directions`: under what data are collected, and until when."""
 
-import json
 from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table
+from dsfc_cli.calling import Caller, caller_of, calls
+from dsfc_cli.printing import AsJson, print_json, print_list
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -30,21 +30,18 @@ def list_directions(context: typer.Context, as_json: AsJson = False) -> None:
     Example: dsfc directions list
     """
     with caller_of(context).connected() as dsfc:
-        found = list(dsfc.agreements.directions())
-    if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
-        return
-    print_table(
-        ("reference", "kind", "from", "to", "data sets"),
-        (
-            (
-                *(one.reference, one.kind, str(one.valid_from)),
-                *("" if one.valid_to is None else str(one.valid_to), " ".join(one.data_sets)),
-            )
-            for one in found
-        ),
-        whole=("reference",),
-    )
+        print_list(
+            dsfc.agreements.directions(),
+            {
+                "reference": "reference",
+                "kind": "kind",
+                "from": "valid_from",
+                "to": "valid_to",
+                "data sets": "data_sets",
+            },
+            as_json=as_json,
+            whole=("reference",),
+        )
 
 
 @app.command("record")
@@ -94,7 +91,7 @@ def collected(
     with caller_of(context).connected() as dsfc:
         found = dsfc.agreements.collected(data_set, as_at=as_at)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found)
     else:
         may = "may" if found.is_allowed else "may not"
         under = "; ".join(found.titles) or "nothing that is recorded"

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, json_of, print_table
+from dsfc_cli.calling import Caller, caller_of, calls, json_of
+from dsfc_cli.printing import AsJson, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -42,7 +43,7 @@ def list_holdings(
         found = dsfc.agreements.holdings_statement()
     files = [one for one in found["files"] if one["due"] or not is_due]
     if as_json:
-        typer.echo(json.dumps({**found, "files": files}, indent=2))
+        print_json({**found, "files": files})
     else:
         typer.echo(f"{len(found['files'])} files, {found['due']} due, {found['overdue']} overdue")
         print_table(

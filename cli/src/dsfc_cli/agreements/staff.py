@@ -1,12 +1,12 @@
 """`dsfc staff`: who may act in a DSCRO role, and until when."""
 
-import json
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table
+from dsfc_cli.calling import Caller, caller_of, calls
+from dsfc_cli.printing import AsJson, print_json, print_list
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -34,20 +34,19 @@ def list_records(context: typer.Context, as_json: AsJson = False) -> None:
     Example: dsfc staff --as body-governance-1 list
     """
     with caller_of(context).connected() as dsfc:
-        found = list(dsfc.agreements.staff_records())
-    if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
-        return
-    print_table(
-        ("id", "who", "of", "what", "reference", "from", "to"),
-        (
-            (
-                *(str(one.id), one.subject, one.organisation, one.kind, one.reference),
-                *(str(one.valid_from), "" if one.valid_to is None else str(one.valid_to)),
-            )
-            for one in found
-        ),
-    )
+        print_list(
+            dsfc.agreements.staff_records(),
+            {
+                "id": "id",
+                "who": "subject",
+                "of": "organisation",
+                "what": "kind",
+                "reference": "reference",
+                "from": "valid_from",
+                "to": "valid_to",
+            },
+            as_json=as_json,
+        )
 
 
 @app.command("record")
@@ -110,7 +109,7 @@ def clearance(
     with caller_of(context).connected() as dsfc:
         found = dsfc.agreements.clearance(subject, organisation, as_at=as_at)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found)
     elif found.is_cleared:
         typer.echo(f"{subject} is cleared on {found.day}, until {found.until or 'an open end'}.")
     else:

@@ -1,13 +1,15 @@
 """`dsfc templates`: many agreements at once, by two people."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, json_of, print_table
+from dsfc_cli.calling import Caller, caller_of, calls, json_of
+from dsfc_cli.methods import shows
+from dsfc_cli.printing import AsJson, print_json, print_list, print_table
+from dsfc_client import Agreements
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -40,21 +42,19 @@ def list_templates(context: typer.Context, as_json: AsJson = False) -> None:
     Example: dsfc templates list
     """
     with caller_of(context).connected() as dsfc:
-        found = [one.model_dump(mode="json") for one in dsfc.agreements.templates()]
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    print_table(
-        ("name", "version", "made of", "of", "by", "why"),
-        (
-            (
-                *(one["name"], str(one["number"]), one["agreement"], one["agreement_version"]),
-                *(one["made_by"], one["reason"]),
-            )
-            for one in found
-        ),
-        whole=("name", "made of"),
-    )
+        print_list(
+            dsfc.agreements.templates(),
+            {
+                "name": "name",
+                "version": "number",
+                "made of": "agreement",
+                "of": "agreement_version",
+                "by": "made_by",
+                "why": "reason",
+            },
+            as_json=as_json,
+            whole=("name", "made of"),
+        )
 
 
 @app.command("make")
@@ -128,20 +128,21 @@ def list_batches(
     Example: dsfc templates batches --state waiting
     """
     with caller_of(context).connected() as dsfc:
-        found = [one.model_dump(mode="json") for one in dsfc.agreements.batches(state=state)]
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    print_table(
-        ("id", "what", "of", "agreements", "state", "by"),
-        (
-            (
-                *(one["id"], one["kind"], one["source"], str(one["agreements"])),
-                *(one["state"], one["proposed_by"]),
-            )
-            for one in found
-        ),
-    )
+        print_list(
+            dsfc.agreements.batches(state=state),
+            {
+                "id": "id",
+                "what": "kind",
+                "of": "source",
+                "agreements": "agreements",
+                "state": "state",
+                "by": "proposed_by",
+            },
+            as_json=as_json,
+        )
+
+
+shows(app, "show", Agreements.batch, example="dsfc templates show ID")
 
 
 @app.command("confirm")
@@ -166,7 +167,7 @@ def withdraw(context: typer.Context, batch: Batch, reason: Reason) -> None:
 
 def _tell(batch: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(batch, indent=2))
+        print_json(batch)
         return
     kept = "not kept, a dry run" if batch["is_dry_run"] else f"{batch['id']} {batch['state']}"
     typer.echo(f"{kept}: {batch['agreements']} agreements")

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, calls, print_table
+from dsfc_cli.calling import Caller, calls
+from dsfc_cli.printing import AsJson, print_json, print_list, print_table
 from dsfc_client import Lapse
 
 
@@ -23,7 +24,7 @@ def inbox(
     with caller.connected() as dsfc:
         found = dsfc.agreements.inbox(limit=limit)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     for duty, number in sorted(found["counts"].items()):
         typer.echo(f"{duty}: {number}")
@@ -61,14 +62,10 @@ def lapses(
             if is_warned
             else dsfc.agreements.lapses(first=first, last=last)
         )
-    if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
-        return
-    if not found:
-        typer.echo("Nothing ends in that time.")
-        return
-    print_table(
-        ("ends on", "what", "reference", "of"),
-        ((str(one.ends_on), one.kind, one.reference, " ".join(one.organisations)) for one in found),
+    print_list(
+        found,
+        {"ends on": "ends_on", "what": "kind", "reference": "reference", "of": "organisations"},
+        as_json=as_json,
         whole=("ends on", "reference"),
+        none="Nothing ends in that time.",
     )

@@ -37,6 +37,7 @@ from dsfc_client._errors import (
 from dsfc_client._http import Wire
 from dsfc_client._local_flows import LocalFlow
 from dsfc_client._oversight import Audit, Lapse
+from dsfc_client._people import OfWhom
 from dsfc_client._profile import Profile, ProfileClient, ProfileInvalid
 from dsfc_client._tokens import Credentials, TokenSource
 from dsfc_client._uploads import media_type_of
@@ -209,6 +210,7 @@ __all__ = [
     "LocalFlow",
     "Manifest",
     "NotFound",
+    "OfWhom",
     "OptOutCheck",
     "OptOutList",
     "OrderedPeriod",

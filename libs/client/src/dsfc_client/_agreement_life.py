@@ -16,6 +16,7 @@ from dsfc_client.models import (
 )
 
 Json = Mapping[str, Any]
+Id = str | UUID
 
 
 class TransferPreview(Wire):
@@ -168,17 +169,21 @@ class AgreementLife(Service):
         """List what was handed in together."""
         return self.pages("/v1/agreement-batches", AgreementBatch, state=state)
 
-    def withdraw_batch(self, batch_id: str, reason: str) -> Any:
+    def batch(self, batch_id: Id) -> Any:
+        """Return what was handed in together: each agreement that is planned, and who decided."""
+        return self.get(f"/v1/agreement-batches/{batch_id}")
+
+    def withdraw_batch(self, batch_id: Id, reason: str) -> Any:
         """Take back a batch that waits."""
         return self.post(f"/v1/agreement-batches/{batch_id}/withdrawal", {"reason": reason})
 
-    def confirm_batch(self, batch_id: str, reason: str) -> Any:
+    def confirm_batch(self, batch_id: Id, reason: str) -> Any:
         """Let a batch of agreements be drafted, as the second person."""
         path = f"/v1/agreement-batches/{batch_id}/confirmation"
         return self.post(path, {"reason": reason})
 
     def document(self, reference: str, *, version: str | None = None) -> str:
-        """Return the document for people: a page with annexes A to G, to be read or printed."""
+        """Return the document for people (HTML): annexes A to G, to be read or printed."""
         params = {"format": "html"} | ({"version": version} if version else {})
         return self.call("GET", f"/v1/agreements/{reference}/document", params=params).text
 
@@ -229,14 +234,10 @@ class AgreementLife(Service):
         """Record the instrument by which a predecessor's standing passes to its successor."""
         return Transfer.model_validate(self.post("/v1/transfer-instruments", body, key=key))
 
-    def withdraw_transfer(self, instrument_id: str, reason: str) -> Transfer:
+    def withdraw_transfer(self, instrument_id: Id, reason: str) -> Transfer:
         """Take back an instrument before its day."""
         path = f"/v1/transfer-instruments/{instrument_id}/withdrawal"
         return Transfer.model_validate(self.post(path, {"reason": reason}))
-
-    def recipient_environments(self) -> Iterator[RecipientEnvironment]:
-        """List recipient environments: one's own, or for staff all."""
-        return self.pages("/v1/recipient-environments", RecipientEnvironment)
 
     def propose_domain_transfer(self, body: Json, *, key: str | None = None) -> DomainTransfer:
         """Propose that an agreement's tokens go on in another recipient environment."""
@@ -246,19 +247,23 @@ class AgreementLife(Service):
         """List the transfers of an agreement's pseudonym domains."""
         return self.pages("/v1/domain-transfers", DomainTransfer, agreement=reference)
 
-    def agree_to_domain_transfer(self, transfer_id: str) -> DomainTransfer:
+    def domain_transfer(self, transfer_id: Id) -> DomainTransfer:
+        """Return a transfer of pseudonym domains, and for whom it waits."""
+        return DomainTransfer.model_validate(self.get(f"/v1/domain-transfers/{transfer_id}"))
+
+    def agree_to_domain_transfer(self, transfer_id: Id) -> DomainTransfer:
         """Agree for one's own organisation, a controller of the agreement."""
         return DomainTransfer.model_validate(
             self.post(f"/v1/domain-transfers/{transfer_id}/agreement")
         )
 
-    def put_domain_transfer_into_effect(self, transfer_id: str) -> DomainTransfer:
+    def put_domain_transfer_into_effect(self, transfer_id: Id) -> DomainTransfer:
         """Let tokens go on, once the former environment holds nothing any more."""
         return DomainTransfer.model_validate(
             self.post(f"/v1/domain-transfers/{transfer_id}/effect")
         )
 
-    def withdraw_domain_transfer(self, transfer_id: str, reason: str) -> DomainTransfer:
+    def withdraw_domain_transfer(self, transfer_id: Id, reason: str) -> DomainTransfer:
         """Take a transfer back before it is in effect."""
         path = f"/v1/domain-transfers/{transfer_id}/withdrawal"
         return DomainTransfer.model_validate(self.post(path, {"reason": reason}))

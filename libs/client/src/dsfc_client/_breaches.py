@@ -1,6 +1,6 @@
 """Breaches: told of, judged, closed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ class Breach(Wire):
 
     id: UUID
     reference: str
+    agreement: str
     state: str
     finding: str | None = None
     holds: tuple[Hold, ...] = ()
@@ -26,11 +27,20 @@ class Breach(Wire):
 class Breaches(Service):
     """What a breach handler does; anybody may report."""
 
-    def report_breach(self, body: Json) -> Breach:
+    def report_breach(self, body: Json, *, key: str | None = None) -> Breach:
         """Tell of a breach. When this returns, what it holds is shut."""
-        return Breach.model_validate(self.post("/v1/breaches", body))
+        return Breach.model_validate(self.post("/v1/breaches", body, key=key))
+
+    def breaches(self) -> Iterator[Breach]:
+        """List breaches: what one reported, or for staff all."""
+        return self.pages("/v1/breaches", Breach)
+
+    def issue_receipt(self, breach_id: Id) -> Breach:
+        """Tell the reporter that a report came; without a receipt in time there is an alert."""
+        return Breach.model_validate(self.post(f"/v1/breaches/{breach_id}/receipt"))
 
     def breach(self, breach_id: Id) -> Breach:
+        """Return a breach as it stands, with its holds and what registers say because of it."""
         return Breach.model_validate(self.get(f"/v1/breaches/{breach_id}"))
 
     def preview_finding(self, breach_id: Id) -> Any:

@@ -25,7 +25,14 @@ class Bridging(Service):
         return BridgingFile.model_validate(self.post("/v1/bridging-files", body, key=key))
 
     def bridging_file(self, bridging_file_id: UUID | str) -> BridgingFile:
+        """Return how a request for a bridging file stands."""
         return BridgingFile.model_validate(self.get(f"/v1/bridging-files/{bridging_file_id}"))
 
-    def bridging_files(self) -> Iterator[BridgingFile]:
-        return self.pages("/v1/bridging-files", BridgingFile)
+    def bridging_files(self, *, agreement: str | None = None) -> Iterator[BridgingFile]:
+        """List requests for bridging files of one's own organisation, or for staff all."""
+        return self.pages("/v1/bridging-files", BridgingFile, agreement=agreement)
+
+    def withdraw_bridging_file(self, bridging_file_id: UUID | str) -> BridgingFile:
+        """Withdraw it before its release; a released file has to be destroyed instead."""
+        path = f"/v1/bridging-files/{bridging_file_id}/withdrawal"
+        return BridgingFile.model_validate(self.post(path))

@@ -135,6 +135,10 @@ class Oversight(Service):
         """Plan an audit and its scope."""
         return Audit.model_validate(self.post("/v1/audits", body, key=key))
 
+    def audit(self, audit_id: UUID | str) -> Audit:
+        """Return an audit: its scope, findings and actions, and how far it is."""
+        return Audit.model_validate(self.get(f"/v1/audits/{audit_id}"))
+
     def report_audit(self, audit_id: UUID | str, body: Json) -> Audit:
         """Hand in what an audit found."""
         return Audit.model_validate(self.post(f"/v1/audits/{audit_id}/report", body))

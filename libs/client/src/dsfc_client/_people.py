@@ -61,7 +61,12 @@ class People(Submitting):
         )
         return RegistrationList.model_validate(sent.json())
 
+    def registration_list(self, list_id: UUID | str) -> RegistrationList:
+        """Return how a list of registrations stands, and what it changes."""
+        return RegistrationList.model_validate(self.get(f"/v1/practice-registrations/{list_id}"))
+
     def registrations(self) -> Iterator[RegistrationList]:
+        """List who was said to be registered with which practice; never who they are."""
         return self.pages("/v1/practice-registrations", RegistrationList)
 
     def confirm_registrations(self, list_id: UUID | str, reason: str) -> RegistrationList:
@@ -79,9 +84,11 @@ class People(Submitting):
         return Reidentification.model_validate(self.post("/v1/re-identifications", body))
 
     def reidentification(self, id_: UUID | str) -> Reidentification:
+        """Return how a request to re-identify stands; never whom it is about."""
         return Reidentification.model_validate(self.get(f"/v1/re-identifications/{id_}"))
 
     def reidentifications(self) -> Iterator[Reidentification]:
+        """List what the practice asked; as an auditor, what all asked."""
         return self.pages("/v1/re-identifications", Reidentification)
 
     def confirm_reidentification(self, id_: UUID | str, reason: str) -> Reidentification:
@@ -104,7 +111,12 @@ class People(Submitting):
         body = {"nhs_number": nhs_number, "reason": reason}
         return SubjectAccessRequest.model_validate(self.post("/v1/subject-access-requests", body))
 
+    def subject_access_request(self, id_: UUID | str) -> SubjectAccessRequest:
+        """Return how a request stands, who asked and who confirmed it."""
+        return SubjectAccessRequest.model_validate(self.get(f"/v1/subject-access-requests/{id_}"))
+
     def subject_access_requests(self) -> Iterator[SubjectAccessRequest]:
+        """List what was asked about people, and by whom; never about whom."""
         return self.pages("/v1/subject-access-requests", SubjectAccessRequest)
 
     def confirm_subject_access(self, id_: UUID | str, reason: str) -> SubjectAccessRequest:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from dsfc_client._http import Service
+from dsfc_client._facts import Facts
 from dsfc_client.models import (
     Import,
     ImportedMap,
@@ -20,7 +20,7 @@ WAIT_SECONDS_MAX = 600.0
 Id = UUID | str
 
 
-class ReferenceData(Service):
+class ReferenceData(Facts):
     """Lists that replace what decisions rest on.
 
     A list that changes much is `waiting` until somebody else confirms it, and the stricter of it
@@ -148,14 +148,14 @@ class ReferenceData(Service):
         )
         return SubmissionRights.model_validate(sent.json())
 
-    def confirm_submission_rights(self, batch: Id, reason: str) -> SubmissionRights:
+    def confirm_submission_rights(self, batch_id: Id, reason: str) -> SubmissionRights:
         """Let what was recorded together hold; somebody else than who recorded it."""
-        path = f"/v1/submission-rights/{batch}/confirmation"
+        path = f"/v1/submission-rights/{batch_id}/confirmation"
         return SubmissionRights.model_validate(self.post(path, {"reason": reason}))
 
-    def take_back_submission_rights(self, batch: Id, reason: str) -> SubmissionRights:
+    def take_back_submission_rights(self, batch_id: Id, reason: str) -> SubmissionRights:
         """Withdraw rights that were recorded together and wait for confirmation."""
-        path = f"/v1/submission-rights/{batch}/withdrawal"
+        path = f"/v1/submission-rights/{batch_id}/withdrawal"
         return SubmissionRights.model_validate(self.post(path, {"reason": reason}))
 
     def end_submission_right(self, right_id: Id, *, last_day: str | None = None) -> SubmissionRight:

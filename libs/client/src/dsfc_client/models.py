@@ -16,6 +16,7 @@ class Application(Wire):
     title: str
     state: str
     version: int
+    organisation: str = ""
 
 
 class Finding(Wire):
@@ -34,6 +35,9 @@ class Agreement(Wire):
     reference: str
     version: str
     state: str
+    title: str = ""
+    start: date | None = None
+    end: date | None = None
     document_hash: str
     application_id: UUID | None = None
 
@@ -85,6 +89,7 @@ class Hold(Wire):
     """What keeps lines of an agreement shut."""
 
     id: UUID
+    lines: tuple[int, ...] = ()
     lifted_at: datetime | None = None
 
 
@@ -140,6 +145,8 @@ class MayShare(Wire):
 
     allowed: bool
     ground: str | None = None
+    text: str = ""
+    """Why, in a sentence."""
 
 
 class OnwardShare(Wire):
@@ -293,6 +300,42 @@ class EditionQuality(Wire):
     landed_at: datetime
     records: int
     fields: tuple[FieldQuality, ...]
+
+
+class Edition(Wire):
+    """A provider's period as it was landed; `state` says whether it is in force or waits."""
+
+    id: UUID
+    submission_id: UUID
+    data_set: str
+    provider: str
+    period: str
+    number: int
+    rows: int
+    state: str
+    status: str
+    landed_at: datetime
+    superseded_by: UUID | None = None
+
+
+class Expectation(Wire):
+    """That a provider should send a data set, from one month to another."""
+
+    id: UUID
+    data_set: str
+    provider: str
+    every: int
+    """Months, or weeks, from one file to the next."""
+    reason: str
+
+
+class QuarantinedRow(Wire):
+    """Why a line was set aside: its number, the column and a code; never its values."""
+
+    line: int
+    column: str | None = None
+    code: str
+    detail: str | None = None
 
 
 class StatedQuality(Wire):
@@ -452,6 +495,28 @@ class OrderedPeriod(Wire):
     attempts: int = 0
     extract_id: UUID | None = None
     extract_state: str | None = None
+
+
+class Delivery(Wire):
+    """Bytes of a file that somebody fetched, and how that ended."""
+
+    id: UUID
+    file_id: UUID
+    agreement: str
+    client_id: str
+    begun_at: datetime
+    ended_at: datetime | None = None
+    bytes: int
+    outcome: str
+    code: str | None = None
+
+
+class LogEntry(Wire):
+    """A leaf of the audit log."""
+
+    index: int
+    hash: str
+    entry: dict[str, Any]
 
 
 class StandingOrder(Wire):

@@ -7,35 +7,35 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from dsfc_client import _downloads
 from dsfc_client._agreement_life import AgreementLife
+from dsfc_client._applications import Applications
 from dsfc_client._breaches import Breaches
 from dsfc_client._bridging import Bridging, BridgingFile
+from dsfc_client._documents import Documents
 from dsfc_client._errors import DsfcError, Failed
-from dsfc_client._http import Service
 from dsfc_client._local_flows import LocalFlows
+from dsfc_client._opt_outs import OptOuts
 from dsfc_client._ordering import Id, Json, Ordering
 from dsfc_client._oversight import Oversight
 from dsfc_client._people import People
 from dsfc_client._reference_data import ReferenceData
+from dsfc_client._relationships import Relationships
 from dsfc_client.models import (
     AbsentDataSet,
-    Agreement,
-    Application,
-    Contract,
     DataSet,
+    Delivery,
+    Edition,
     EditionQuality,
+    Expectation,
     Extract,
     ExtractPreview,
-    Finding,
-    Hold,
     LandingLine,
+    LogEntry,
     Manifest,
-    OptOutCheck,
-    OptOutList,
     Progress,
+    QuarantinedRow,
     RegisterLine,
     StatedQuality,
     Submission,
@@ -103,61 +103,10 @@ def _settled(
     return found
 
 
-class Applications(Service):
-    """DARS: applications, the 20 Standards, review, decision."""
-
-    def standards(self, *, as_at: str | None = None) -> Any:
-        """Return the Standards in force on a day (`YYYY-MM-DD`), today's without."""
-        return self.get("/v1/standards", as_at=as_at)
-
-    def draft(self, body: Json, *, key: str | None = None) -> Application:
-        return Application.model_validate(self.post("/v1/applications", body, key=key))
-
-    def application(self, application_id: Id) -> Application:
-        return Application.model_validate(self.get(f"/v1/applications/{application_id}"))
-
-    def list(self, **filters: Any) -> Iterator[Application]:
-        return self.pages("/v1/applications", Application, **filters)
-
-    def answer(self, application_id: Id, standard: int, answers: Json) -> Any:
-        """Fill in the section of one Standard."""
-        path = f"/v1/applications/{application_id}/sections/{standard}"
-        return self.call("PUT", path, json=answers).json()
-
-    def findings(self, application_id: Id) -> Sequence[Finding]:
-        """Return what the machine checks say now, before anything is submitted."""
-        body = self.get(f"/v1/applications/{application_id}/findings")
-        return [Finding.model_validate(f) for f in body["findings"]]
-
-    def act(self, application_id: Id, verb: str, body: Json | None = None) -> Application:
-        """Move it along: `verb` is the last part of the path, such as submission or approval."""
-        path = f"/v1/applications/{application_id}/{verb}"
-        return Application.model_validate(self.post(path, body))
-
-    def history(self, application_id: Id) -> Any:
-        return self.get(f"/v1/applications/{application_id}/history")
-
-
-class Agreements(AgreementLife, Breaches, LocalFlows, Oversight, ReferenceData):
+class Agreements(
+    AgreementLife, Breaches, Documents, LocalFlows, Oversight, ReferenceData, Relationships
+):
     """Organisations, contracts, agreements, relationships, breaches; the decision."""
-
-    def agreement(self, reference: str) -> Agreement:
-        return Agreement.model_validate(self.get(f"/v1/agreements/{reference}"))
-
-    def list(self, **filters: Any) -> Iterator[Agreement]:
-        return self.pages("/v1/agreements", Agreement, **filters)
-
-    def sign(self, reference: str, body: Json) -> Agreement:
-        path = f"/v1/agreements/{reference}/signatures"
-        return Agreement.model_validate(self.post(path, body, key=str(uuid4())))
-
-    def contract(self, body: Json, *, key: str | None = None) -> Contract:
-        return Contract.model_validate(self.post("/v1/contracts", body, key=key))
-
-    def approve_lift(self, hold_id: Id, reason: str) -> Hold:
-        """Give one of the two approvals that lift a hold."""
-        path = f"/v1/holds/{hold_id}/lift-approvals"
-        return Hold.model_validate(self.post(path, {"reason": reason}))
 
     def upload_csv(self, path: str, content: bytes, **params: Any) -> Any:
         """Import reference data in a published layout."""
@@ -169,10 +118,15 @@ class Agreements(AgreementLife, Breaches, LocalFlows, Oversight, ReferenceData):
         return self.post("/access/v1/evaluation", question)
 
 
-class Pseudonymisation(People):
+class Pseudonymisation(OptOuts, People):
     """The safe haven's intake."""
 
+    def submissions(self, *, data_set: str | None = None) -> Iterator[Submission]:
+        """List submissions: one's own, or for staff of the haven all."""
+        return self.pages("/v1/submissions", Submission, data_set=data_set)
+
     def submission(self, submission_id: Id) -> Submission:
+        """Return how a submission stands, and why it was refused."""
         return Submission.model_validate(self.get(f"/v1/submissions/{submission_id}"))
 
     def wait(
@@ -210,9 +164,17 @@ class Pseudonymisation(People):
         target.write_bytes(self.call("GET", path, headers={"Accept": "text/html"}).content)
         return target
 
-    def edition_quality(self, **filters: Any) -> Iterator[EditionQuality]:
-        """What was measured of every edition: by `data_set`, `provider`, `month`, `in_force`."""
-        return self.pages("/v1/data-quality/editions", EditionQuality, **filters)
+    def edition_quality(
+        self,
+        *,
+        data_set: str | None = None,
+        provider: str | None = None,
+        month: str | None = None,
+        in_force: bool | None = None,
+    ) -> Iterator[EditionQuality]:
+        """List what was measured of every edition, those in force or all."""
+        asked = {"data_set": data_set, "provider": provider, "month": month, "in_force": in_force}
+        return self.pages("/v1/data-quality/editions", EditionQuality, **asked)
 
     def quality_statement(self, **filters: Any) -> Iterator[StatedQuality]:
         """The public statement of coverage and validity: by `data_set`, `month`, `provider`.
@@ -221,25 +183,44 @@ class Pseudonymisation(People):
         """
         return self.pages("/v1/data-quality", StatedQuality, **filters)
 
-    def landing_board(self, **filters: Any) -> Iterator[LandingLine]:
-        """Who should have sent what by when, and what came: by `data_set`, `provider`, `state`.
+    def landing_board(
+        self,
+        *,
+        data_set: str | None = None,
+        provider: str | None = None,
+        state: str | None = None,
+        late: bool | None = None,
+        shrunk: bool | None = None,
+        first_month: str | None = None,
+        last_month: str | None = None,
+    ) -> Iterator[LandingLine]:
+        """List who should have sent what by when, and what came; the newest periods first."""
+        asked: dict[str, Any] = {"data_set": data_set, "provider": provider, "state": state}
+        asked |= {"late": late, "shrunk": shrunk, "from": first_month, "to": last_month}
+        return self.pages("/v1/landing-board", LandingLine, **asked)
 
-        Also `late`, `shrunk`, and months as `from` and `to`; the newest periods first.
-        """
-        return self.pages("/v1/landing-board", LandingLine, **filters)
+    def expectations(
+        self, *, data_set: str | None = None, provider: str | None = None
+    ) -> Iterator[Expectation]:
+        """List which files are expected of whom, and from which month on."""
+        return self.pages("/v1/expectations", Expectation, data_set=data_set, provider=provider)
 
-    def expect_files(self, body: Json, *, key: str | None = None) -> Any:
+    def expect_files(self, body: Json, *, key: str | None = None) -> Expectation:
         """Say that a provider should send a data set from a month on."""
-        return self.post("/v1/expectations", body, key=key)
+        return Expectation.model_validate(self.post("/v1/expectations", body, key=key))
 
-    def end_expectation(self, expectation_id: Id, last: str, reason: str) -> Any:
+    def end_expectation(self, expectation_id: Id, last: str, reason: str) -> Expectation:
         """Say with which month (`YYYY-MM`) files are expected no longer."""
         path = f"/v1/expectations/{expectation_id}/end"
-        return self.post(path, {"to": last, "reason": reason})
+        return Expectation.model_validate(self.post(path, {"to": last, "reason": reason}))
 
     def quarantine(self, submission_id: Id) -> Any:
         """Return the first page of quarantined rows: lines, columns, codes; never values."""
         return self.get(f"/v1/submissions/{submission_id}/quarantine")
+
+    def quarantined(self, submission_id: Id) -> Iterator[QuarantinedRow]:
+        """List all rows that were set aside: lines, columns, codes; never values."""
+        return self.pages(f"/v1/submissions/{submission_id}/quarantine", QuarantinedRow)
 
     def quarantined_rows(self, submission_id: Id, target: Path) -> Path:
         """Get the rows back that were set aside of a file that one sent oneself, with reasons.
@@ -252,6 +233,21 @@ class Pseudonymisation(People):
         target.write_bytes(sent.content)
         return target
 
+    def editions(
+        self,
+        *,
+        data_set: str | None = None,
+        period: str | None = None,
+        state: str | None = None,
+    ) -> Iterator[Edition]:
+        """List editions: one's own, or for staff of the haven all."""
+        asked = {"data_set": data_set, "period": period, "state": state}
+        return self.pages("/v1/editions", Edition, **asked)
+
+    def edition(self, edition_id: Id) -> Edition:
+        """Return an edition: by which rules it was landed, what it changed, how it stands."""
+        return Edition.model_validate(self.get(f"/v1/editions/{edition_id}"))
+
     def confirm_edition(self, edition_id: Id, reason: str) -> Any:
         """Put an edition in force that somebody else sent; else SECOND_PERSON_NEEDED."""
         return self.post(f"/v1/editions/{edition_id}/confirmation", {"reason": reason})
@@ -262,98 +258,6 @@ class Pseudonymisation(People):
         What was made with one in force is void; `leaving`, where a second person has to follow.
         """
         return self.post(f"/v1/editions/{edition_id}/withdrawal", {"reason": reason})
-
-    def import_opt_outs(
-        self,
-        content: Path,
-        list_date: str,
-        *,
-        declared_count: int | None = None,
-        key: str | None = None,
-    ) -> OptOutList:
-        """Send a list of objectors: an NHS number a line, nothing behind it.
-
-        With `declared_count` it is held against the number of people on it; an empty list needs
-        0. Where many would be released by it, its state is `waiting` for a second person.
-        """
-        headers = {"Content-Type": "text/csv"} | ({"Idempotency-Key": key} if key else {})
-        sent = self.call(
-            "POST",
-            "/v1/opt-out-lists",
-            params={"list_date": list_date, "kind": "objectors", "declared_count": declared_count},
-            content=content.read_bytes(),
-            headers=headers,
-            timeout=WAIT_SECONDS_MAX,
-        )
-        return OptOutList.model_validate(sent.json())
-
-    def opt_out_lists(self, *, state: str | None = None) -> Iterator[OptOutList]:
-        """Lists of opt-outs; `state="waiting"` for those that a second person has to see."""
-        return self.pages("/v1/opt-out-lists", OptOutList, state=state)
-
-    def confirm_opt_outs(self, list_id: Id, reason: str) -> OptOutList:
-        """Let a list into force that somebody else sent. Raises Problem (SECOND_PERSON_NEEDED)."""
-        path = f"/v1/opt-out-lists/{list_id}/confirmation"
-        return OptOutList.model_validate(self.post(path, {"reason": reason}))
-
-    def open_check(
-        self, data_set: str, periods: Sequence[str], purpose: str, *, key: str | None = None
-    ) -> OptOutCheck:
-        """Open a national check about everybody of the periods with an NHS number."""
-        body = {"data_set": data_set, "periods": list(periods), "purpose": purpose}
-        return OptOutCheck.model_validate(self.post("/v1/opt-out-checks", body, key=key))
-
-    def check_request(self, check_id: Id, target: Path) -> Path:
-        """Get the request file for the national service. It identifies people.
-
-        The message has the check's `reference` as its subject and as its reference.
-        """
-        path = f"/v1/opt-out-checks/{check_id}/request"
-        accept = {"Accept": "text/csv"}
-        sent = self.call("GET", path, headers=accept, timeout=WAIT_SECONDS_MAX)
-        target.write_bytes(sent.content)
-        return target
-
-    def answer_check(self, check_id: Id, reply: Path, reference: str) -> OptOutCheck:
-        """Send the national service's reply, as it came: those who may be used.
-
-        `reference` is that of the message that it came with, not that of the check at hand.
-        """
-        sent = self.call(
-            "PUT",
-            f"/v1/opt-out-checks/{check_id}/reply",
-            params={"reference": reference},
-            content=reply.read_bytes(),
-            headers={"Content-Type": "text/csv"},
-            timeout=WAIT_SECONDS_MAX,
-        )
-        return OptOutCheck.model_validate(sent.json())
-
-    def confirm_check(self, check_id: Id, reason: str) -> OptOutCheck:
-        """Let a reply in that clears many anew, and that somebody else sent.
-
-        Raises Problem (SECOND_PERSON_NEEDED).
-        """
-        path = f"/v1/opt-out-checks/{check_id}/confirmation"
-        return OptOutCheck.model_validate(self.post(path, {"reason": reason}))
-
-    def take_back_check(self, check_id: Id, reason: str) -> OptOutCheck:
-        """Take the reply to a check back; what was made with it is void. One person is enough."""
-        path = f"/v1/opt-out-checks/{check_id}/withdrawal"
-        return OptOutCheck.model_validate(self.post(path, {"reason": reason}))
-
-    def opt_out_check(self, check_id: Id) -> OptOutCheck:
-        """How a national check stands, and what is to be done next."""
-        return OptOutCheck.model_validate(self.get(f"/v1/opt-out-checks/{check_id}"))
-
-    def opt_out_checks(self, *, state: str | None = None) -> Iterator[OptOutCheck]:
-        """National checks; `state="waiting"` for replies that a second person has to see."""
-        return self.pages("/v1/opt-out-checks", OptOutCheck, state=state)
-
-    def take_back_opt_outs(self, list_id: Id, reason: str) -> OptOutList:
-        """Take a list back; `leaving`, where a second person has to take it back as well."""
-        path = f"/v1/opt-out-lists/{list_id}/withdrawal"
-        return OptOutList.model_validate(self.post(path, {"reason": reason}))
 
 
 class Dissemination(Bridging, Ordering):
@@ -373,6 +277,7 @@ class Dissemination(Bridging, Ordering):
         return [str(item["month"]) for item in found["items"]]
 
     def extract(self, extract_id: Id) -> Extract:
+        """Return how an extract stands, with its files and what it was made of."""
         return Extract.model_validate(self.get(f"/v1/extracts/{extract_id}"))
 
     def extracts(self, **filters: Any) -> Iterator[Extract]:
@@ -402,10 +307,17 @@ class Dissemination(Bridging, Ordering):
         return Tabulation.model_validate(self.post("/v1/tabulations", body, key=key))
 
     def tabulation(self, tabulation_id: Id) -> Tabulation:
+        """Return how a table stands, with its files and what it counts."""
         return Tabulation.model_validate(self.get(f"/v1/tabulations/{tabulation_id}"))
 
-    def tabulations(self) -> Iterator[Tabulation]:
-        return self.pages("/v1/tabulations", Tabulation)
+    def tabulations(self, *, agreement: str | None = None) -> Iterator[Tabulation]:
+        """List tables of one's own organisation, or for staff all."""
+        return self.pages("/v1/tabulations", Tabulation, agreement=agreement)
+
+    def withdraw_tabulation(self, tabulation_id: Id) -> Tabulation:
+        """Withdraw it before its release; a released table has to be destroyed instead."""
+        path = f"/v1/tabulations/{tabulation_id}/withdrawal"
+        return Tabulation.model_validate(self.post(path))
 
     def wait_for_table(
         self, tabulation_id: Id, *, timeout_seconds: float = WAIT_SECONDS_MAX
@@ -433,7 +345,22 @@ class Dissemination(Bridging, Ordering):
         """Return how complete and valid a released extract's fields are, by edition."""
         return self.get(f"/v1/extracts/{extract_id}/quality")
 
+    def withdraw(self, extract_id: Id) -> Extract:
+        """Withdraw it before its release; released files have to be destroyed instead."""
+        return Extract.model_validate(self.post(f"/v1/extracts/{extract_id}/withdrawal"))
+
+    def deliveries(
+        self, *, agreement: str | None = None, file_id: str | None = None
+    ) -> Iterator[Delivery]:
+        """List who fetched which bytes of which file, and how that ended."""
+        return self.pages("/v1/deliveries", Delivery, agreement=agreement, file_id=file_id)
+
+    def release_log(self, agreement: str) -> Iterator[LogEntry]:
+        """List what the audit log says of an agreement, as an auditor or breach handler."""
+        return self.pages("/v1/audit", LogEntry, agreement=agreement)
+
     def manifest(self, file_id: Id) -> Manifest:
+        """Return the manifest of a released file: signed, and decoded."""
         return Manifest.model_validate(self.get(f"/v1/files/{file_id}/manifest"))
 
     def download(

@@ -20,8 +20,8 @@ from dsfc_cli.demo.chapters.scene import Scene
 from dsfc_cli.demo.material import COMMISSIONER, PEOPLE, SEED
 from dsfc_cli.demo.sandbox import CSU, PROVIDER
 from dsfc_cli.demo.stage import ORGANISATIONS
+from dsfc_cli.dissemination.tabulating import BY_RIGHT, SUPPRESSED
 from dsfc_cli.synthetic import World, generate
-from dsfc_cli.tabulating import BY_RIGHT, SUPPRESSED
 from dsfc_client import Dissemination, DsfcError, Tabulation
 
 COLUMNS: Final[Mapping[str, str]] = {

@@ -1,6 +1,5 @@
 """`dsfc local-flows`: checks, registers, shows and decides on layouts of local flows."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,8 @@ import typer
 from catalogue import InvalidDataSet
 from catalogue.flows import example, flow_rules, read_flow
 from catalogue.store import placed
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table
+from dsfc_cli.calling import Caller, caller_of, calls
+from dsfc_cli.printing import AsJson, print_list
 from dsfc_client import LocalFlow
 
 app = typer.Typer(no_args_is_help=True)
@@ -64,7 +64,7 @@ def register(
 ) -> None:
     """Register a layout, and print its id. It permits nothing before a second person approves it.
 
-    Example: dsfc local-flows register FILE --evidence "Schedule 6"
+    Example: dsfc local-flows register LPF_AMBULANCE-1.0.yaml --evidence "Schedule 6"
     """
     _read(file)
     with caller_of(context).connected() as dsfc:
@@ -84,28 +84,25 @@ def list_flows(
     Example: dsfc local-flows list --state registered
     """
     with caller_of(context).connected() as dsfc:
-        filters = {} if state is None else {"state": state}
-        found = list(dsfc.agreements.local_flows(**filters))
-    if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
-        return
-    print_table(
-        ("id", "data set", "version", "category", "DSCRO", "state"),
-        (
-            (
-                *(str(one.id), one.data_set, one.catalogue_version),
-                *(one.category, one.dscro, one.state),
-            )
-            for one in found
-        ),
-    )
+        print_list(
+            dsfc.agreements.local_flows(state=state),
+            {
+                "id": "id",
+                "data set": "data_set",
+                "version": "catalogue_version",
+                "category": "category",
+                "DSCRO": "dscro",
+                "state": "state",
+            },
+            as_json=as_json,
+        )
 
 
 @app.command("show")
 def show_flow(context: typer.Context, flow_id: Id) -> None:
     """Print a layout as it is kept: canonical JSON, over which its digest is.
 
-    Example: dsfc local-flows show 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    Example: dsfc local-flows show ID
     """
     with caller_of(context).connected() as dsfc:
         typer.echo(dsfc.agreements.local_flow(flow_id).content)
@@ -115,7 +112,7 @@ def show_flow(context: typer.Context, flow_id: Id) -> None:
 def approve(context: typer.Context, flow_id: Id, reason: Reason) -> None:
     """Approve a layout as the second person. From then on it never changes.
 
-    Example: dsfc local-flows --as dscro-approver approve 0195f3a8-… --reason "It is schedule 6."
+    Example: dsfc local-flows --as dscro-approver approve ID --reason "It is schedule 6."
     """
     with caller_of(context).connected() as dsfc:
         _told(dsfc.agreements.approve_local_flow(flow_id, reason))
@@ -125,7 +122,7 @@ def approve(context: typer.Context, flow_id: Id, reason: Reason) -> None:
 def refuse(context: typer.Context, flow_id: Id, reason: Reason) -> None:
     """Refuse a layout as the second person.
 
-    Example: dsfc local-flows --as dscro-approver refuse 0195f3a8-… --reason "A column is missing."
+    Example: dsfc local-flows --as dscro-approver refuse ID --reason "A column is missing."
     """
     with caller_of(context).connected() as dsfc:
         _told(dsfc.agreements.refuse_local_flow(flow_id, reason))
@@ -135,7 +132,7 @@ def refuse(context: typer.Context, flow_id: Id, reason: Reason) -> None:
 def withdraw(context: typer.Context, flow_id: Id, reason: Reason) -> None:
     """Withdraw a layout that no agreement names.
 
-    Example: dsfc local-flows withdraw 0195f3a8-… --reason "The contract was not signed."
+    Example: dsfc local-flows withdraw ID --reason "The contract was not signed."
     """
     with caller_of(context).connected() as dsfc:
         _told(dsfc.agreements.withdraw_local_flow(flow_id, reason))

@@ -6,12 +6,21 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import Caller, calls, err
+from dsfc_cli.calling import caller_of, err
+from dsfc_cli.methods import group, shows
+from dsfc_client import Pseudonymisation
+
+app = group(
+    "pseudonymisation",
+    "Scores of risk stratification: sent back by the tokens of a line, and how they stand.",
+    client="csu-0cx-risk",
+    example="dsfc risk-scores show ID",
+)
 
 
-@calls("pseudonymisation", client="csu-0cx-risk", who="The supplier's client.")
-def command(
-    caller: Caller,
+@app.command("send")
+def send(
+    context: typer.Context,
     agreement: Annotated[str, typer.Argument(help="Reference of the agreement.")],
     data_set: Annotated[str, typer.Argument(help="Data set of the line.")],
     scores: Annotated[
@@ -24,13 +33,13 @@ def command(
 ) -> None:
     """Send scores of risk stratification back, by the tokens of a line, and print their id.
 
-    Example: dsfc risk-scores DARS-NIC-123456-A1B2C SUS_APC scores.csv
+    Example: dsfc risk-scores send DARS-NIC-123456-A1B2C SUS_APC scores.csv
     --as-at 2018-04-30 --model "Combined Model" --model-version 2
 
-    All or none is taken; how they stand afterwards is `GET /v1/risk-scores/{id}`.
+    All or none is taken; `show` says how they stand afterwards.
     """
     content = sys.stdin.buffer.read() if str(scores) == "-" else scores.read_bytes()
-    with caller.connected() as dsfc:
+    with caller_of(context).connected() as dsfc:
         sent = dsfc.pseudonymisation.return_scores(
             content,
             agreement=agreement,
@@ -45,3 +54,6 @@ def command(
         f"{sent.people} people; left out: {sent.without_number} without an NHS number."
         f" {sent.without_practice} are on no practice's list."
     )
+
+
+shows(app, "show", Pseudonymisation.returned_scores, example="dsfc risk-scores show ID")

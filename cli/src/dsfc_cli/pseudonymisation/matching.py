@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dsfc_cli.calling import Caller, calls
-from dsfc_cli.subject_access import numbers_of
+from dsfc_cli.pseudonymisation.subject_access import numbers_of
 
 
 @calls(

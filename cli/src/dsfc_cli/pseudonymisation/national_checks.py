@@ -1,14 +1,15 @@
 """`dsfc opt-out-checks`: the national check from its request to its reply, and what comes next."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, failed
-from dsfc_client import OptOutCheck
+from dsfc_cli.calling import Caller, caller_of, calls, failed
+from dsfc_cli.methods import does, shows
+from dsfc_cli.printing import AsJson, print_json
+from dsfc_client import OptOutCheck, Pseudonymisation
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,7 +46,7 @@ def list_checks(
     with caller_of(context).connected() as dsfc:
         found = list(dsfc.pseudonymisation.opt_out_checks(state=state))
     if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+        print_json(found)
         return
     for one in found:
         about = f"{one.data_set} {' '.join(one.periods)} {one.purpose}"
@@ -57,6 +58,21 @@ def list_checks(
         )
     if not found:
         typer.echo("There is no such check.")
+
+
+shows(app, "show", Pseudonymisation.opt_out_check, example="dsfc opt-out-checks show ID")
+does(
+    app,
+    "confirm",
+    Pseudonymisation.confirm_check,
+    example='dsfc opt-out-checks --as dscro-approver confirm ID --reason "Counted again."',
+)
+does(
+    app,
+    "withdraw",
+    Pseudonymisation.take_back_check,
+    example='dsfc opt-out-checks withdraw ID --reason "Of another check."',
+)
 
 
 @app.command("open")

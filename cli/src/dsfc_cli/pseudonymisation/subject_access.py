@@ -8,10 +8,12 @@ import csv
 import sys
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from dsfc_cli.calling import Caller, calls, err, text_of
+from dsfc_cli.printing import AsJson, print_list, print_one
 
 app = typer.Typer(no_args_is_help=True, help="In which releases a person was (UK GDPR article 15).")
 
@@ -23,6 +25,42 @@ def numbers_of(file: Path) -> list[str]:
     return text_of(file).split()
 
 
+@app.command("list")
+@calls("pseudonymisation", client="body-governance-1", who=GOVERNANCE)
+def list_requests(caller: Caller, as_json: AsJson = False) -> None:
+    """List what was asked about people, by whom, and until when it waits; never about whom.
+
+    Example: dsfc subject-access list
+    """
+    with caller.connected() as dsfc:
+        print_list(
+            dsfc.pseudonymisation.subject_access_requests(),
+            {
+                "id": "id",
+                "state": "state",
+                "asked by": "asked_by",
+                "until": "ends_at",
+                "answers": "answers",
+            },
+            as_json=as_json,
+        )
+
+
+@app.command()
+@calls("pseudonymisation", client="body-governance-1", who=GOVERNANCE)
+def show(
+    caller: Caller,
+    request: Annotated[UUID, typer.Argument(metavar="ID", help="As `list` names it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show how a request stands, who asked and who confirmed it.
+
+    Example: dsfc subject-access show ID
+    """
+    with caller.connected() as dsfc:
+        print_one(dsfc.pseudonymisation.subject_access_request(request), as_json=as_json)
+
+
 @app.command()
 @calls("pseudonymisation", client="body-governance-1", who=GOVERNANCE)
 def ask(
@@ -30,7 +68,10 @@ def ask(
     number: Annotated[Path, typer.Argument(help="A file with the NHS number; `-`: what is piped.")],
     reason: Annotated[str, typer.Option(help="Why, in a sentence; nothing about the person.")],
 ) -> None:
-    """Ask about one person, and print the request's id. Another person has to confirm it."""
+    """Ask about one person, and print the request's id. Another person has to confirm it.
+
+    Example: dsfc subject-access ask number.txt --reason "Asked for by letter of 2 May 2018"
+    """
     asked = numbers_of(number)
     if len(asked) != 1:
         raise typer.BadParameter("There has to be one NHS number.", param_hint="NUMBER")
@@ -47,7 +88,10 @@ def answer(
     request: Annotated[str, typer.Argument(help="The request's id.")],
     reason: Annotated[str, typer.Option(help="Why it is right to tell; nothing about the person.")],
 ) -> None:
-    """Confirm what another person asked, and print the releases as CSV."""
+    """Confirm what another person asked, and print the releases as CSV.
+
+    Example: dsfc subject-access answer ID --reason "Identity was checked."
+    """
     with caller.connected() as dsfc:
         dsfc.pseudonymisation.confirm_subject_access(request, reason)
         found = dsfc.pseudonymisation.releases_of_person(request)

@@ -1,16 +1,17 @@
 """`dsfc extracts`: previews, asks for and shows extracts, and what was released from an edition."""
 
 import inspect
-import json
 from collections.abc import Callable
 from typing import Annotated, Any, Concatenate, ParamSpec
 from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import KEYWORD, AsJson, Caller, caller_of, calls, declared, print_table
-from dsfc_cli.tabulating import filter_of
-from dsfc_client import ExtractPreview
+from dsfc_cli.calling import KEYWORD, Caller, caller_of, calls, declared
+from dsfc_cli.dissemination.tabulating import filter_of
+from dsfc_cli.methods import does, lists, shows
+from dsfc_cli.printing import AsJson, print_json, print_list, print_table
+from dsfc_client import Dissemination, ExtractPreview
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -97,12 +98,13 @@ def preview(
 
     Ends with 1 where it would be refused.
 
-    Example: dsfc extracts --as csu preview DARS-NIC-… CSDS --period 2018-04
+    Example: dsfc extracts --as csu-0df-analytics preview DARS-NIC-123456-A1B2C CSDS
+    --period 2018-04
     """
     with caller_of(context).connected() as dsfc:
         found = dsfc.dissemination.preview(body)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found)
     else:
         _told(found)
     if _reasons(found):
@@ -122,7 +124,7 @@ def ask(
 
     Ends with 1 where it is refused, or a warning is not accepted; `dsfc watch` waits for it.
 
-    Example: dsfc extracts --as csu ask DARS-NIC-… CSDS --period 2018-04
+    Example: dsfc extracts --as csu-0df-analytics ask DARS-NIC-123456-A1B2C CSDS --period 2018-04
     """
     with caller_of(context).connected() as dsfc:
         found = dsfc.dissemination.preview(body)
@@ -143,37 +145,35 @@ def list_extracts(
 ) -> None:
     """List the extracts of one's own organisation; of an edition, what was released from it.
 
-    Example: dsfc extracts --as csu list --edition 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    Example: dsfc extracts --as csu-0df-analytics list --edition ID
     """
-    wanted = {"agreement": agreement, "edition": edition}
-    filters = {name: value for name, value in wanted.items() if value is not None}
     with caller_of(context).connected() as dsfc:
-        found = list(dsfc.dissemination.extracts(**filters))
-    if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
-        return
-    print_table(
-        ("id", "agreement", "data set", "state", "files", "replaced editions"),
-        (
-            (
-                *(str(one.id), one.agreement, one.data_set, one.state, str(len(one.files))),
-                str(sum(edition["replaced_by"] is not None for edition in one.editions)),
-            )
-            for one in found
-        ),
-    )
+        print_list(
+            dsfc.dissemination.extracts(agreement=agreement, edition=edition),
+            {
+                "id": "id",
+                "agreement": "agreement",
+                "data set": "data_set",
+                "state": "state",
+                "files": lambda one: len(one["files"]),
+                "replaced editions": lambda one: sum(
+                    edition["replaced_by"] is not None for edition in one["editions"]
+                ),
+            },
+            as_json=as_json,
+        )
 
 
 @app.command("show")
 def show_extract(context: typer.Context, extract_id: Id, as_json: AsJson = False) -> None:
     """Show how an extract stands, of which editions it was made, and what replaced which.
 
-    Example: dsfc extracts --as csu show 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    Example: dsfc extracts --as csu-0df-analytics show ID
     """
     with caller_of(context).connected() as dsfc:
         found = dsfc.dissemination.extract(extract_id)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found)
         return
     typer.echo(f"{found.id} {found.state} {found.code or ''}".rstrip())
     print_table(
@@ -183,6 +183,28 @@ def show_extract(context: typer.Context, extract_id: Id, as_json: AsJson = False
     )
     for file in found.files:
         typer.echo(f"{file.id} {file.format} {file.rows} rows")
+
+
+shows(
+    app,
+    "quality",
+    Dissemination.quality,
+    example="dsfc extracts --as csu-0df-analytics quality ID",
+)
+does(
+    app,
+    "withdraw",
+    Dissemination.withdraw,
+    example="dsfc extracts --as csu-0df-analytics withdraw ID",
+)
+lists(
+    app,
+    "months",
+    Dissemination.landed_months,
+    {"month": str},
+    whole=("month",),
+    example="dsfc extracts --as csu-0df-analytics months DARS-NIC-123456-A1B2C SUS_APC",
+)
 
 
 def _told(found: ExtractPreview) -> None:

@@ -1,12 +1,13 @@
 """`dsfc domain-transfers`: tokens that go on with another CSU, from the preview to the effect."""
 
-import json
 from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, failed, print_table
-from dsfc_client import DomainTransfer
+from dsfc_cli.calling import Caller, caller_of, calls, failed
+from dsfc_cli.methods import shows
+from dsfc_cli.printing import AsJson, print_json, print_list
+from dsfc_client import Agreements, DomainTransfer
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -45,7 +46,7 @@ def preview(
     with caller_of(context).connected() as dsfc:
         found = dsfc.agreements.preview_csu_change(commissioner, former, following, effective_from)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
     else:
         typer.echo(found["text"])
         for one in found["transfers"]:
@@ -111,30 +112,33 @@ def list_transfers(
             if found
             else {}
         )
-    if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
-        return
-    print_table(
-        ("id", "state", "from", "to", "first day", "waits for"),
-        (
-            (
-                *(str(one.id), one.state),
-                *(
-                    of.get(str(place), str(place))
-                    for place in (one.former_environment, one.following_environment)
-                ),
-                *(one.effective_from.isoformat(), " ".join(one.waiting_for)),
-            )
-            for one in found
-        ),
+
+    def named(place: str) -> str:
+        """Return whose it is, or its id where one may not see that environment."""
+        return of.get(place, place)
+
+    print_list(
+        found,
+        {
+            "id": "id",
+            "state": "state",
+            "from": lambda one: named(one["former_environment"]),
+            "to": lambda one: named(one["following_environment"]),
+            "first day": "effective_from",
+            "waits for": "waiting_for",
+        },
+        as_json=as_json,
     )
+
+
+shows(app, "show", Agreements.domain_transfer, example="dsfc domain-transfers show ID")
 
 
 @app.command("agree")
 def agree(context: typer.Context, transfer_id: Id) -> None:
     """Agree for one's own organisation, a controller of the agreement.
 
-    Example: dsfc domain-transfers --as ccg-02p-signatory agree 0195f3a8-…
+    Example: dsfc domain-transfers --as ccg-02p-signatory agree ID
     """
     with caller_of(context).connected() as dsfc:
         _told(dsfc.agreements.agree_to_domain_transfer(transfer_id))
@@ -144,7 +148,7 @@ def agree(context: typer.Context, transfer_id: Id) -> None:
 def put_into_effect(context: typer.Context, transfer_id: Id) -> None:
     """Let the tokens go on, once the former CSU's files are destroyed. It is not taken back.
 
-    Example: dsfc domain-transfers effect 0195f3a8-…
+    Example: dsfc domain-transfers effect ID
     """
     with caller_of(context).connected() as dsfc:
         _told(dsfc.agreements.put_domain_transfer_into_effect(transfer_id))
@@ -158,7 +162,7 @@ def withdraw(
 ) -> None:
     """Take a transfer back before it is in effect: the next CSU begins with other tokens.
 
-    Example: dsfc domain-transfers withdraw 0195f3a8-… --reason "The change was put off."
+    Example: dsfc domain-transfers withdraw ID --reason "The change was put off."
     """
     with caller_of(context).connected() as dsfc:
         _told(dsfc.agreements.withdraw_domain_transfer(transfer_id, reason))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dsfc_cli.calling import Caller, calls
-from dsfc_cli.downloading import fetched, opt_outs_in
+from dsfc_cli.dissemination.downloading import Timeout, To, fetched_when_ready
 from dsfc_client.services import WAIT_SECONDS_MAX
 
 
@@ -30,19 +30,16 @@ def command(
     form: Annotated[
         list[str] | None, typer.Option("--format", help="parquet, csv; again for each.")
     ] = None,
-    to: Annotated[
-        Path, typer.Option(file_okay=False, help="The directory to which files go.")
-    ] = Path(),
-    timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds after which it is no longer waited for.")
-    ] = WAIT_SECONDS_MAX,
+    to: To = Path(),
+    timeout: Timeout = WAIT_SECONDS_MAX,
 ) -> None:
     """Ask for the pairs of pseudonyms of people who are in two lines, and fetch them.
 
     Both agreements have to allow it, and it is given once: name every month that is wanted. Ends
     with 1 where it is refused or not ready in time; `dsfc download` fetches it later by its id.
 
-    Example: dsfc bridging-file DARS-NIC-1… SUS_APC DARS-NIC-2… SUS_OP --period 2018-04 --as csu
+    Example: dsfc bridging-file DARS-NIC-123456-A1B2C SUS_APC DARS-NIC-234567-B2C3D SUS_OP
+    --period 2018-04 --as csu-0df-analytics
     """
     body = {
         "agreement": agreement,
@@ -56,11 +53,9 @@ def command(
         "periods": list(period),
         "formats": form or ["parquet"],
     }
-    with caller.connected() as dsfc:
-        asked = dsfc.dissemination.bridge(body)
-        typer.echo(f"Asked for; its id is {asked.id}.", err=True)
-        if (said := opt_outs_in(asked)) is not None:
-            typer.echo(said, err=True)
-        made = dsfc.dissemination.wait_for_bridging_file(asked.id, timeout_seconds=timeout)
-        for path in list(fetched(dsfc, made, to)):
-            typer.echo(path)
+    fetched_when_ready(
+        caller,
+        lambda asking: asking.bridge(body),
+        lambda asking, id_: asking.wait_for_bridging_file(id_, timeout_seconds=timeout),
+        to,
+    )

@@ -2,12 +2,14 @@
 
 import csv
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dsfc_cli.calling import Caller, calls, err, failed, text_of
+from dsfc_client.people_models import ReidentifiedPerson
 
 
 @calls("pseudonymisation", client="practice-j81002", who="The practice's client.")
@@ -26,7 +28,8 @@ def command(
     --reason-code case_finding --reason "A review is due"
 
     Where another person of the practice has to confirm it, its id is printed and the exit status
-    is 3. The numbers go to standard output alone: keep them where the practice's records are.
+    is 3; `dsfc re-identifications answer` fetches it afterwards. The numbers go to standard output
+    alone: keep them where the practice's records are.
     """
     sent = text_of(tokens).split()
     with caller.connected() as dsfc:
@@ -44,7 +47,12 @@ def command(
         if asked.state == "waiting":
             raise failed(f"{asked.id} waits for another person of the practice.", code=3)
         found = dsfc.pseudonymisation.reidentified(asked.id)
+    print_people(found)
+    err.print(f"{asked.id}: the answer can be fetched until {asked.ends_at:%H:%M} UTC.")
+
+
+def print_people(found: Iterable[ReidentifiedPerson]) -> None:
+    """Print whom tokens are, as CSV."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["token", "outcome", "nhs_number"])
     writer.writerows((row.token, row.outcome, row.nhs_number or "") for row in found)
-    err.print(f"{asked.id}: the answer can be fetched until {asked.ends_at:%H:%M} UTC.")

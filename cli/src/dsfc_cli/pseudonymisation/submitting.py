@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dsfc_cli.calling import Caller, bytes_moved, calls, rows_done
+from dsfc_cli.printing import AsJson, print_json
 from dsfc_cli.validating import TAB
 from dsfc_client import Failed, Pseudonymisation, Submission, media_type_of
 
@@ -63,11 +64,11 @@ def command(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Do not wait until it is landed.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="How it stands, for machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send a provider's file. An upload that breaks off goes on by itself, and by --submission.
 
-    Example: dsfc submit DIDS april.csv.gz --period 2018-04 --as provider-rr8-files
+    Example: dsfc submit DIDS april.csv.gz --period 2018-04 --as provider-rr8
 
     Several tables: dsfc submit IAPT --table IDS001=people.csv --table IDS101=referrals.csv ...
     """
@@ -147,7 +148,7 @@ def _tables(file: Path | None, said: list[str]) -> dict[str, Path]:
 def _say(sent: Submission, *, as_json: bool) -> None:
     told = sent.model_dump(mode="json")
     if as_json:
-        typer.echo(json.dumps(told, indent=2))
+        print_json(told)
         return
     typer.echo(f"{sent.id}: {sent.state}")
     if told.get("replaced"):

@@ -1,16 +1,23 @@
 """`dsfc download`: fetches released files of an extract or a table, and goes on where it broke."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import typer
 
 from dsfc_cli.calling import Caller, bytes_moved, calls, failed
-from dsfc_client import Dsfc, Extract, NotFound
+from dsfc_client import Dissemination, Dsfc, Extract, NotFound, Tabulation
+
+Asked = TypeVar("Asked", bound=Extract)
+Wait = Callable[[Dissemination, UUID], Extract]
+To = Annotated[Path, typer.Option(file_okay=False, help="The directory to which files go.")]
+Timeout = Annotated[
+    float, typer.Option(min=1, help="Seconds after which it is no longer waited for.")
+]
 
 
 @calls("dissemination")
@@ -19,9 +26,7 @@ def command(
     extract: Annotated[
         UUID, typer.Argument(metavar="ID", help="Of an extract, table or bridging file.")
     ],
-    to: Annotated[
-        Path, typer.Option(file_okay=False, help="The directory to which files go.")
-    ] = Path(),
+    to: To = Path(),
     zipped: Annotated[
         bool,
         typer.Option(
@@ -58,6 +63,28 @@ def fetched(dsfc: Dsfc, released: Extract, to: Path, *, zipped: bool = False) ->
             yield dsfc.dissemination.download(
                 file.id, to / name, zipped=zipped, progress=partial(progress.advance, task)
             )
+
+
+def fetched_when_ready(
+    caller: Caller, ask: Callable[[Dissemination], Asked], wait: Wait, to: Path
+) -> None:
+    """Ask for something, say its id and what is to be known of it, wait, and fetch its files."""
+    with caller.connected() as dsfc:
+        asked = ask(dsfc.dissemination)
+        typer.echo(f"Asked for; its id is {asked.id}.", err=True)
+        if (said := opt_outs_in(asked)) is not None:
+            typer.echo(said, err=True)
+        if isinstance(asked, Tabulation):
+            for line in what_one_is(asked):
+                typer.echo(line, err=True)
+        for path in list(fetched(dsfc, wait(dsfc.dissemination, asked.id), to)):
+            typer.echo(path)
+
+
+def what_one_is(asked: Tabulation) -> Iterator[str]:
+    """Say of each measure what one of it is, as the service has it."""
+    for name, grain in zip((asked.measure, *asked.further_measures), asked.grains, strict=False):
+        yield f"{name}: one is a {grain}, and each is counted once."
 
 
 def opt_outs_in(asked: Extract) -> str | None:

@@ -1,14 +1,12 @@
 """`dsfc table`: asks for a table of counts, waits until it is released, and fetches its files."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dsfc_cli.calling import Caller, calls, failed
-from dsfc_cli.downloading import fetched, opt_outs_in
-from dsfc_client import Tabulation
+from dsfc_cli.dissemination.downloading import Timeout, To, fetched_when_ready
 from dsfc_client.services import WAIT_SECONDS_MAX
 
 SUPPRESSED, BY_RIGHT = "AGGREGATE_SUPPRESSED", "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"
@@ -61,19 +59,16 @@ def command(
             "--exact", help="By a line that has small numbers by right: for you alone, exact."
         ),
     ] = False,
-    to: Annotated[
-        Path, typer.Option(file_okay=False, help="The directory to which files go.")
-    ] = Path(),
-    timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds after which it is no longer waited for.")
-    ] = WAIT_SECONDS_MAX,
+    to: To = Path(),
+    timeout: Timeout = WAIT_SECONDS_MAX,
 ) -> None:
     """Ask for a table of counts, wait until it is released, and fetch its files.
 
     Ends with 1 where it is refused, cannot be made safely, or is not ready in time; `dsfc download`
     fetches it later by its id.
 
-    Example: dsfc table DARS-NIC-… SUS_APC --by Provider_Code --by Sex --period 2018-04 --as csu
+    Example: dsfc table DARS-NIC-123456-A1B2C SUS_APC --by Provider_Code --by Sex
+    --period 2018-04 --as csu-0df-analytics
     """
     body = {
         "agreement": agreement,
@@ -88,22 +83,12 @@ def command(
         "formats": form or ["csv"],
         "filters": [filter_of(one) for one in only or ()],
     }
-    with caller.connected() as dsfc:
-        asked = dsfc.dissemination.tabulate(body)
-        typer.echo(f"Asked for; its id is {asked.id}.", err=True)
-        if (said := opt_outs_in(asked)) is not None:
-            typer.echo(said, err=True)
-        for line in what_one_is(asked):
-            typer.echo(line, err=True)
-        made = dsfc.dissemination.wait_for_table(asked.id, timeout_seconds=timeout)
-        for path in list(fetched(dsfc, made, to)):
-            typer.echo(path)
-
-
-def what_one_is(asked: Tabulation) -> Iterator[str]:
-    """Say of each measure what one of it is, as the service has it."""
-    for name, grain in zip((asked.measure, *asked.further_measures), asked.grains, strict=False):
-        yield f"{name}: one is a {grain}, and each is counted once."
+    fetched_when_ready(
+        caller,
+        lambda asking: asking.tabulate(body),
+        lambda asking, id_: asking.wait_for_table(id_, timeout_seconds=timeout),
+        to,
+    )
 
 
 def dimension_of(text: str) -> dict[str, Any]:

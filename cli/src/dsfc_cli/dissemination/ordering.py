@@ -1,13 +1,13 @@
 """`dsfc orders`: places, shows, confirms and ends standing orders."""
 
-import json
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import AsJson, Caller, caller_of, calls, print_table
-from dsfc_cli.tabulating import filter_of
+from dsfc_cli.calling import Caller, caller_of, calls
+from dsfc_cli.dissemination.tabulating import filter_of
+from dsfc_cli.printing import AsJson, print_json, print_list, print_table
 from dsfc_client import StandingOrder
 
 app = typer.Typer(no_args_is_help=True)
@@ -49,7 +49,8 @@ def place_order(
 ) -> None:
     """Place a standing order, and print its id. Ends with 1 where it is refused.
 
-    Example: dsfc orders --as csu place DARS-NIC-… SUS_APC --from 2018-04 --when freeze
+    Example: dsfc orders --as csu-0df-analytics place DARS-NIC-123456-A1B2C SUS_APC
+    --from 2018-04 --when freeze
     """
     body: dict[str, Any] = {
         "agreement": agreement,
@@ -70,30 +71,29 @@ def place_order(
 def list_orders(context: typer.Context, as_json: AsJson = False) -> None:
     """List the standing orders of one's own organisation, and how far each is.
 
-    Example: dsfc orders --as csu list
+    Example: dsfc orders --as csu-0df-analytics list
     """
     with caller_of(context).connected() as dsfc:
-        found = list(dsfc.dissemination.standing_orders())
-    if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
-        return
-    print_table(
-        ("id", "agreement", "data set", "when", "state", "released", "skipped"),
-        (
-            (
-                *(str(one.id), one.agreement, one.data_set, one.when, one.state),
-                *(str(one.counts["released"]), str(one.counts["skipped"])),
-            )
-            for one in found
-        ),
-    )
+        print_list(
+            dsfc.dissemination.standing_orders(),
+            {
+                "id": "id",
+                "agreement": "agreement",
+                "data set": "data_set",
+                "when": "when",
+                "state": "state",
+                "released": "counts.released",
+                "skipped": "counts.skipped",
+            },
+            as_json=as_json,
+        )
 
 
 @app.command("show")
 def show_order(context: typer.Context, order_id: Id, as_json: AsJson = False) -> None:
     """Show what became of each month: its extract, or every reason why there is none.
 
-    Example: dsfc orders --as csu show 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    Example: dsfc orders --as csu-0df-analytics show ID
     """
     with caller_of(context).connected() as dsfc:
         _told(dsfc.dissemination.standing_order(order_id), as_json=as_json)
@@ -103,7 +103,7 @@ def show_order(context: typer.Context, order_id: Id, as_json: AsJson = False) ->
 def confirm_order(context: typer.Context, order_id: Id, as_json: AsJson = False) -> None:
     """Confirm it: from now on each month is decided in the name of whoever confirms.
 
-    Example: dsfc orders --as csu confirm 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    Example: dsfc orders --as csu-0df-analytics confirm ID
     """
     with caller_of(context).connected() as dsfc:
         _told(dsfc.dissemination.confirm_order(order_id), as_json=as_json)
@@ -113,7 +113,7 @@ def confirm_order(context: typer.Context, order_id: Id, as_json: AsJson = False)
 def end_order(context: typer.Context, order_id: Id, as_json: AsJson = False) -> None:
     """End it: nothing is asked for any more.
 
-    Example: dsfc orders --as csu end 0195f3a8-7d1e-7b7e-9d55-0f2f0f3f7a10
+    Example: dsfc orders --as csu-0df-analytics end ID
     """
     with caller_of(context).connected() as dsfc:
         _told(dsfc.dissemination.end_order(order_id), as_json=as_json)
@@ -121,7 +121,7 @@ def end_order(context: typer.Context, order_id: Id, as_json: AsJson = False) -> 
 
 def _told(order: StandingOrder, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(order.model_dump(mode="json"), indent=2))
+        print_json(order)
         return
     typer.echo(f"{order.id} {order.state} {(order.ended or {}).get('code', '')}".rstrip())
     print_table(
