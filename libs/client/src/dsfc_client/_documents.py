@@ -53,7 +53,8 @@ class Documents(Service):
 
     def sign_contract(self, reference: str, body: Json) -> Contract:
         """Sign the contract with this hash, for the organisation or for the Body."""
-        return Contract.model_validate(self.post(f"/v1/contracts/{reference}/signatures", body))
+        path = f"/v1/contracts/{reference}/signatures"
+        return Contract.model_validate(self.post(path, body, key=str(uuid4())))
 
     def terminate_contract(self, reference: str, reason: str) -> Contract:
         """End a framework contract: nothing leaves under any agreement of the organisation."""

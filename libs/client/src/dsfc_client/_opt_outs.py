@@ -12,7 +12,7 @@ WAIT_SECONDS_MAX: Final = 600.0
 Id = str | UUID
 
 
-class OptOuts(Service):
+class ListsAndChecks(Service):
     """What of the haven knows who opted out; it tells nobody."""
 
     def import_opt_outs(

@@ -16,7 +16,7 @@ from dsfc_client._bridging import Bridging, BridgingFile
 from dsfc_client._documents import Documents
 from dsfc_client._errors import DsfcError, Failed
 from dsfc_client._local_flows import LocalFlows
-from dsfc_client._opt_outs import OptOuts
+from dsfc_client._opt_outs import ListsAndChecks
 from dsfc_client._ordering import Id, Json, Ordering
 from dsfc_client._oversight import Oversight
 from dsfc_client._people import People
@@ -118,7 +118,7 @@ class Agreements(
         return self.post("/access/v1/evaluation", question)
 
 
-class Pseudonymisation(OptOuts, People):
+class Pseudonymisation(ListsAndChecks, People):
     """The safe haven's intake."""
 
     def submissions(self, *, data_set: str | None = None) -> Iterator[Submission]:
