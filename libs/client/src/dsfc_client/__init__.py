@@ -41,19 +41,22 @@ from dsfc_client._people import OfWhom
 from dsfc_client._profile import Profile, ProfileClient, ProfileInvalid
 from dsfc_client._tokens import Credentials, TokenSource
 from dsfc_client._uploads import media_type_of
+from dsfc_client.landing_models import (
+    EditionQuality,
+    FieldQuality,
+    LandingLine,
+    StatedQuality,
+)
 from dsfc_client.models import (
     Agreement,
     Application,
     Availability,
     Contract,
-    EditionQuality,
     Extract,
     ExtractFile,
     ExtractPreview,
-    FieldQuality,
     Finding,
     Hold,
-    LandingLine,
     Manifest,
     OptOutCheck,
     OptOutList,
@@ -61,7 +64,6 @@ from dsfc_client.models import (
     Progress,
     RegisterLine,
     StandingOrder,
-    StatedQuality,
     Submission,
     Tabulation,
 )

@@ -22,22 +22,24 @@ from dsfc_client._oversight import Oversight
 from dsfc_client._people import People
 from dsfc_client._reference_data import ReferenceData
 from dsfc_client._relationships import Relationships
+from dsfc_client.landing_models import (
+    Edition,
+    EditionQuality,
+    Expectation,
+    LandingLine,
+    QuarantinedRow,
+    StatedQuality,
+)
 from dsfc_client.models import (
     AbsentDataSet,
     DataSet,
     Delivery,
-    Edition,
-    EditionQuality,
-    Expectation,
     Extract,
     ExtractPreview,
-    LandingLine,
     LogEntry,
     Manifest,
     Progress,
-    QuarantinedRow,
     RegisterLine,
-    StatedQuality,
     Submission,
     Tabulation,
 )
