@@ -54,6 +54,23 @@ def world_of(reference, other, *, linkage=None, **line):
     return world
 
 
+def second_agreement(uow, world):
+    """Seed another agreement of the parties, beside the one that is there."""
+    second = facts_of(world).agreement
+    versions = tuple(
+        replace(
+            one,
+            id=new_id(),
+            conditions=tuple(replace(c, id=new_id()) for c in one.conditions),
+            signatures=tuple(replace(s, id=new_id()) for s in one.signatures),
+        )
+        for one in second.versions
+    )
+    second = replace(second, id=new_id(), versions=versions)
+    with uow.writing() as tx:
+        tx.agreements.save(second.settle(BEFORE, Circumstances()), audit=entry())
+
+
 @pytest.fixture
 def engine(migrated):
     return migrated("agreements")
@@ -77,19 +94,7 @@ def house(engine, clock):
 
     def start(mine=None, theirs=None):
         uow = seed(engine, mine or world_of(plain.REFERENCE, OTHER))
-        second = facts_of(theirs or world_of(OTHER, plain.REFERENCE)).agreement
-        versions = tuple(
-            replace(
-                one,
-                id=new_id(),
-                conditions=tuple(replace(c, id=new_id()) for c in one.conditions),
-                signatures=tuple(replace(s, id=new_id()) for s in one.signatures),
-            )
-            for one in second.versions
-        )
-        second = replace(second, id=new_id(), versions=versions)
-        with uow.writing() as tx:
-            tx.agreements.save(second.settle(BEFORE, Circumstances()), audit=entry())
+        second_agreement(uow, theirs or world_of(OTHER, plain.REFERENCE))
         decider = Decider(SqlDecisionLogs(engine, SEALER), clock)
         running.append(decider)
         return decider, uow

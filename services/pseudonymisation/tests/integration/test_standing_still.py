@@ -305,3 +305,37 @@ def test_a_domain_that_is_not_there_yet_is_judged_too_and_not_opened(haven):
 
     with haven.uow.reading() as tx:
         assert tx.domains.find(domain["id"]) is None
+
+
+def in_environment(haven, environment, *, names_people):
+    """A file with NHS numbers, or without, for an environment of one's own."""
+    how = (
+        {"purpose": "IV", "classification": "IDENTIFIABLE", "fields": ["NHS_Number"]}
+        if names_people
+        else {}
+    )
+    request = haven.request(**how)
+    claims = haven.claims(request, **UPHELD)
+    facts = {n: v for n, v in claims["domain"].items() if n != "id"} | {"environment": environment}
+    more = {"domain": {"id": digest_of(facts), **facts}} | UPHELD
+    if names_people:
+        number = {"name": "NHS_Number", "treatment": "identified"}
+        more |= {"route": "section_251", "fields": [number]}
+    return haven.prepare(request=request, **more)
+
+
+@pytest.mark.scenario("R13")
+@pytest.mark.parametrize(("names_people", "tells"), [(True, True), (False, False)])
+def test_by_number_files_of_two_environments_are_held_against_each_other(
+    haven, names_people, tells
+):
+    """Guard: `SqlPreparations.beside`; agreements says whether one party has both."""
+    first = haven.land(rows(ANN, BEN, CAT))
+    haven.opt_out([FAY], on=date(2018, 5, 27), digest=OLDER)
+    in_environment(haven, "environment-1", names_people=names_people)
+    haven.opt_out([FAY, ANN], on=date(2018, 5, 28), digest=NEWER)
+    land_anew(haven, rows(ANN, BEN, CAT, DAN))
+
+    second = in_environment(haven, "environment-2", names_people=names_people)
+
+    assert beside(haven, second) == ([("2018-04", str(first))] if tells else [])

@@ -77,6 +77,9 @@ class SqlPreparations:
             col(PseudonymDomainRow.environment) == wanted,
             col(PseudonymDomainRow.id) == permit.domain.id,
         )
+        names_people = bool(permit.identified) and not permit.registered_with
+        if names_people:  # by a number two files are compared wherever they lie (docs/adr/0215)
+            alike = or_(alike, col(PreparationRow.permit)["route"].as_string().is_not(None))
         query = (
             select(PreparationRow)
             .join(PseudonymDomainRow, col(PseudonymDomainRow.id) == col(PreparationRow.domain_id))
@@ -93,6 +96,7 @@ class SqlPreparations:
             and one.permit.opt_out.applied
             and one.permit.line.data_set == permit.line.data_set
             and not set(one.permit.periods).isdisjoint(permit.periods)
+            and not (names_people and one.permit.registered_with)
         ]
 
     def is_bridged(self, one: str, other: str) -> bool:

@@ -34,6 +34,8 @@ from agreements.db.decisions.rows import (
     LOGGED,
     RENEWED,
     between,
+    environments_with_people,
+    fetches,
     holding_of,
     released_of,
     row_of_decision,
@@ -41,7 +43,7 @@ from agreements.db.decisions.rows import (
     rows_of_permits,
 )
 from agreements.db.decisions.seals import Ledger, Written
-from agreements.db.decisions.tables import DecisionRow, HoldingFateRow, OptOutTreatmentRow
+from agreements.db.decisions.tables import HoldingFateRow, OptOutTreatmentRow
 from agreements.db.events import enqueue_of_holdings
 from agreements.db.seals.chain import Book, Sealer
 from agreements.db.tables import (
@@ -242,15 +244,13 @@ class SqlDecisionLog:
 
     def _was_fetched(self, holding: Holding) -> bool:
         """Ask the log of decisions too: it has fetches from before fates were written."""
-        permitted = (
-            select(col(DecisionRow.id))
-            .where(col(DecisionRow.agreement) == holding.agreement)
-            .where(col(DecisionRow.action) == "fetch")
-            .where(col(DecisionRow.permitted).is_(True))
-            .where(col(DecisionRow.subject) == holding.file.file_id)
-            .limit(1)
-        )
+        permitted = fetches(holding.agreement, holding.file.file_id)
         return self.session.execute(permitted).first() is not None
+
+    def naming_people(self, data_set: str, *, locked: bool) -> Collection[UUID]:
+        if locked and take_turns(self.session, TURNS):
+            self.sealed.forget()
+        return frozenset(self.session.execute(environments_with_people(data_set)).scalars())
 
     def holdings_of(self, agreement: str) -> Sequence[Holding]:
         return [holding_of(row) for row in self.sealed.holdings(HOLDING.c.agreement == agreement)]

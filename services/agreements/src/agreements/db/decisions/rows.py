@@ -4,7 +4,19 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlmodel import col
 
 from agreements.db.decisions.registers import HOLDING, ROW_DIGEST
 from agreements.db.decisions.seals import PERMIT, digest_of_row, seals_of_permits
@@ -18,6 +30,7 @@ from common.db.tables import table_of
 from statements import attestation
 from statements.attestation import Attestation
 from statements.permit import Permit
+from statements.vocabulary import Classification
 
 DECISION = table_of(DecisionRow)
 INSERT_DECISIONS = Prepared(insert(DECISION), (*NAMES, "last_at", "renewals", "seal"))
@@ -100,6 +113,25 @@ def row_of_holding(released: ReleasedFile) -> dict[str, object]:
 
 def _bridged(file: Attestation) -> str | None:
     return None if file.bridge is None else file.bridge.agreement.reference
+
+
+def environments_with_people(data_set: str) -> Select[Any]:
+    """Select the environments that were given files of a data set in which people are named."""
+    is_named = HOLDING.c.classification == Classification.IDENTIFIABLE.value
+    query = select(HOLDING.c.environment_id).where(HOLDING.c.data_set == data_set, is_named)
+    return query.distinct()
+
+
+def fetches(agreement: str, file_id: str) -> Select[Any]:
+    """Select a decision by which a file was fetched."""
+    return (
+        select(col(DecisionRow.id))
+        .where(col(DecisionRow.agreement) == agreement)
+        .where(col(DecisionRow.action) == "fetch")
+        .where(col(DecisionRow.permitted).is_(True))
+        .where(col(DecisionRow.subject) == file_id)
+        .limit(1)
+    )
 
 
 def between(one: str, other: str) -> ColumnElement[bool]:

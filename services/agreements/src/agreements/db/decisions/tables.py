@@ -104,6 +104,8 @@ class HoldingRow(Row, table=True):
     # All that a register has of a file, so that no file's row is read to compare it.
     __table_args__ = (
         Index("ix_holding_register", "environment_id", "data_set", "id", "periods", "row_digest"),
+        # Where else people of a data set are named, asked before such a file leaves.
+        Index("ix_holding_people", "data_set", "classification", "environment_id"),
     )
 
     id: UUID = Field(primary_key=True)

@@ -9,6 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from agreements.decision.domain.facts import AgreementFacts, EnvironmentFacts, MapFacts, Present
+from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.organisations_on_day import OrganisationsOnDay
 from agreements.decision.domain.permits import treatment_of
 from agreements.decision.domain.question import (
@@ -27,7 +28,7 @@ from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.terms.capping import caps_of
 from agreements.records.domain.terms.data_sets import DataSetFacts
 from agreements.records.domain.version import AgreementVersion, Capacity
-from catalogue import Capped
+from catalogue import Capped, Treatment
 from common.clock import legal_day
 from statements.attestation import CHANGE, Attestation
 from statements.bridging import OTHER_TOKEN
@@ -271,6 +272,23 @@ class LineCase(Case):
         ]
         own = [e for e in found if self.asker.client_id in e.clients]
         return next(iter(own or found), None)
+
+    @cached_property
+    def elsewhere(self) -> tuple[HeldFile, ...]:
+        """Return files with people's identity that a party of ours has in other environments.
+
+        A practice is given what its own patients are to it already.
+        """
+        if self.environment is None or self.is_for_a_practice:
+            return ()
+        if not any(form == Treatment.IDENTIFIED for _, form in self.forms):
+            return ()
+        party = self.facts.party(self.environment.id, self.present.at)
+        return tuple(
+            held
+            for held in self.present.elsewhere
+            if held.environment_id != self.environment.id and not party.isdisjoint(held.party)
+        )
 
     @cached_property
     def expected_environment(self) -> UUID | None:

@@ -291,9 +291,8 @@ def _held_beside(case: LineCase) -> tuple[HeldEditions, ...]:
         return ()
     wanted = frozenset(case.periods)
     return held_beside(
-        case.present.held,
+        [*(h for h in case.present.held if h.environment_id == _landing(case)), *case.elsewhere],
         {month: ids for month, ids in question.landed.editions if month in wanted},
-        environment_id=_landing(case),
         codes=case.codes,
     )
 

@@ -32,7 +32,7 @@ from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.terms.data_sets import DataSetFacts
 from catalogue import Capped
-from common.clock import end_of
+from common.clock import end_of, legal_day
 from statements.document import Document
 
 
@@ -111,6 +111,23 @@ class AgreementFacts:
             self._on_day[day] = found
         return found
 
+    def party(self, environment_id: UUID, at: datetime) -> frozenset[str]:
+        """Return who has a file of the agreement that lands in an environment.
+
+        Its owner, controllers and processors, and to whom the standing of any of them passed.
+        """
+        agreement = self.agreement
+        if agreement is None:
+            return frozenset()
+        version = agreement.governing(at) or agreement.shown(at)
+        owners = [e.organisation for e in self.environments if e.id == environment_id]
+        organisations = self.organisations_on(legal_day(at))
+        named = {
+            organisations.own(code)
+            for code in (*owners, *version.controllers(), *version.processors())
+        }
+        return frozenset(named).union(*map(organisations.holders, named))
+
     @cached_property
     def domain_succession(self) -> Succession:
         """Return which environment has whose pseudonym domains."""
@@ -168,6 +185,8 @@ class Present:
     last_decision_at: datetime | None
     reserved: Mapping[Reservation, str]
     """The opt-out treatments that earlier permits and files have taken."""
+    elsewhere: tuple[HeldFile, ...] = ()
+    """With people's identity, what other environments were given of the months."""
     held: tuple[HeldFile, ...] = ()
     """Files of the data set that the environment was given before, where they count."""
     broken: tuple[str, ...] = ()

@@ -16,8 +16,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from catalogue import Treatment
 from statements.attestation import Attestation
 from statements.permit import HeldEditions
+
+IDENTIFIED = Treatment.IDENTIFIED.value
 
 EDITIONS_TOLD_MAX = 1000
 """Of more the permit tells nothing, and the release alone is judged by them."""
@@ -35,6 +38,14 @@ class HeldFile:
     file: Attestation
     may_have_left: bool
     """A fetch of it was permitted once."""
+    party: frozenset[str] = frozenset()
+    """Of one in another environment: who has it by owning that, or as a party of its agreement."""
+
+    @property
+    def names_people(self) -> bool:
+        """Say whether people's identity is in it, and of others than a practice's own patients."""
+        columns = self.file.columns
+        return self.file.registered is None and any(c.treatment == IDENTIFIED for c in columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,18 @@ def told_apart(one: FileRows, other: FileRows) -> tuple[str, ...]:
     return tuple(sorted(m for m in months if _shares_rows(one, other, m)))
 
 
+def told_between(one: FileRows, other: FileRows) -> tuple[str, ...]:
+    """Name the months in which two files with people's identity, of two environments, would tell.
+
+    With the two treatments they do whatever became of the editions, as in one environment.
+    """
+    if (one.lists is None) == (other.lists is None):
+        return told_apart(one, other)
+    if not _has_people_of(one, other.codes):
+        return ()
+    return tuple(sorted(one.editions.keys() & other.editions.keys()))
+
+
 def to_be_void(file: Attestation, held: tuple[HeldFile, ...]) -> tuple[UUID, ...]:
     """Name the holdings that nobody fetched and that a file, once released, makes void."""
     rows = rows_of(file)
@@ -88,11 +111,7 @@ def _has_people_of(one: FileRows, codes: Collection[str]) -> bool:
 
 
 def held_beside(
-    held: Collection[HeldFile],
-    landed: Mapping[str, frozenset[str]],
-    *,
-    environment_id: UUID,
-    codes: Collection[str],
+    held: Collection[HeldFile], landed: Mapping[str, frozenset[str]], *, codes: Collection[str]
 ) -> tuple[HeldEditions, ...]:
     """Name what was fetched of editions that are read no more, for the haven to compare.
 
@@ -101,7 +120,7 @@ def held_beside(
     found = {
         (month, tuple(sorted(replaced)), tuple(sorted(rows.lists)))
         for one in held
-        if one.may_have_left and one.environment_id == environment_id and one.file.bridge is None
+        if one.may_have_left and one.file.bridge is None
         if (rows := rows_of(one.file)).lists is not None and _has_people_of(rows, codes)
         for month, editions in rows.editions.items()
         if month in landed and (replaced := editions - landed[month])

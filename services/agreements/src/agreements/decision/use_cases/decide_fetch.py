@@ -9,13 +9,14 @@ from agreements.decision.domain.decide import (
     not_as_sealed,
 )
 from agreements.decision.domain.errors import EvidenceRefused
-from agreements.decision.domain.facts import AgreementFacts
+from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.question import Action, Asker, Fetch, Holding
 from agreements.decision.use_cases.asking import Answer, AskFetch
 from agreements.decision.use_cases.decision_batch import DecisionBatch
 from agreements.decision.use_cases.ports import DecisionLog, Fate, LoggedDecision
 from common.ids import new_id
+from statements.vocabulary import Classification
 
 DECISIONS = "decision"
 """What is named where a decision that is to be renewed is not the one that was logged."""
@@ -46,6 +47,7 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
         if fate is None
         else ()
     )
+    elsewhere = _elsewhere(holding, batch) if fate is None else ()
     question = Fetch(asker=who, holding=holding)
     if isinstance(other := seen_from_the_other(question), Fetch):
         theirs = tx.facts(other.holding.agreement)
@@ -53,7 +55,8 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
         sides = Side(facts=facts, present=present), Side(facts=theirs, present=present)
         decision = decide_both(question, other, *sides)
     else:
-        decision = _of_one(question, facts, batch, held, is_void=fate is Fate.VOID)
+        present = batch.present(held=held, elsewhere=elsewhere, is_void=fate is Fate.VOID)
+        decision = _of_one(question, facts, batch, present)
     if isinstance(decision, Permission) and ask.sends_another(holding.file.file):
         decision = not_as_sealed((RELEASE,))
     if fate is None and isinstance(decision, Permission):
@@ -67,15 +70,17 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
     )
 
 
+def _elsewhere(holding: Holding, batch: DecisionBatch) -> tuple[HeldFile, ...]:
+    """Return what other environments have that names people, if this file does."""
+    line, months = holding.file.line, holding.file.periods
+    if line.classification != Classification.IDENTIFIABLE:
+        return ()
+    return batch.elsewhere(holding.environment_id, line.data_set, months, locked=True)
+
+
 def _of_one(
-    question: Fetch,
-    facts: AgreementFacts,
-    batch: DecisionBatch,
-    held: tuple[HeldFile, ...],
-    *,
-    is_void: bool,
+    question: Fetch, facts: AgreementFacts, batch: DecisionBatch, present: Present
 ) -> Decision:
-    present = batch.present(held=held, is_void=is_void)
     who = question.asker
     asked = (
         question.holding.id.int,
@@ -83,6 +88,7 @@ def _of_one(
         who.organisation,
         present.is_void,
         present.held,
+        present.elsewhere,
     )
     decision: Decision | None = batch.remembered(asked, present)
     if decision is None:

@@ -19,6 +19,7 @@ from statements.attestation import Attestation
 from statements.decision import RegisterTerms
 from statements.document import Terms, terms_of
 from statements.line import AgreementVersion
+from statements.vocabulary import Classification
 
 
 def decide_release(ask: AskRelease, batch: DecisionBatch, tx: DecisionLog) -> Answer:
@@ -45,7 +46,12 @@ def decide_release(ask: AskRelease, batch: DecisionBatch, tx: DecisionLog) -> An
     if isinstance(question, Release) and isinstance(other, Release):
         present, decision = _of_both(question, other, facts, batch, tx)
     else:
-        present = batch.present(reserved=reserved, held=held)
+        elsewhere = (
+            batch.elsewhere(permit.environment_id, data_set, periods, locked=True)
+            if permit is not None and permit.key.classification == Classification.IDENTIFIABLE
+            else ()
+        )
+        present = batch.present(reserved=reserved, held=held, elsewhere=elsewhere)
         decision = decide(question, facts, present)
     decision_id = new_id()
     released = None

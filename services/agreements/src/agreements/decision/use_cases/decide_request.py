@@ -21,6 +21,7 @@ from agreements.decision.use_cases.ports import DecisionLog
 from common.ids import digest, digest_of, new_id
 from statements.document import Terms
 from statements.request import ExtractRequest
+from statements.vocabulary import Classification
 
 REQUESTS_KEPT_MAX = 256
 
@@ -44,8 +45,14 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
     if (other := seen_from_the_other(question)) is not None and isinstance(other, Request):
         present, decision = _of_both(question, other, facts, batch, tx)
     else:
-        present = batch.present(reserved=reserved, held=_held_before(question, facts, batch))
-        asked = (question, frozenset(present.reserved.items()), present.held)
+        held = _held_before(question, facts, batch)
+        elsewhere = (
+            batch.elsewhere(None, request.data_set, request.periods, locked=False)
+            if request.classification == Classification.IDENTIFIABLE
+            else ()
+        )
+        present = batch.present(reserved=reserved, held=held, elsewhere=elsewhere)
+        asked = (question, frozenset(present.reserved.items()), present.held, present.elsewhere)
         remembered = batch.remembered(asked, present)
         if remembered is None:
             decision = decide(question, facts, present)

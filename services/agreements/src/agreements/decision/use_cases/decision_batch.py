@@ -109,6 +109,7 @@ class DecisionBatch:
         *,
         reserved: Mapping[Reservation, str] = NOTHING_RESERVED,
         held: tuple[HeldFile, ...] = (),
+        elsewhere: tuple[HeldFile, ...] = (),
         is_void: bool = False,
         bridged: frozenset[frozenset[str]] = frozenset(),
     ) -> Present:
@@ -118,6 +119,7 @@ class DecisionBatch:
             last_decision_at=self._last,
             reserved=reserved,
             held=held,
+            elsewhere=elsewhere,
             broken=self.tx.broken(),
             is_void=is_void,
             bridged=bridged,
@@ -193,6 +195,25 @@ class DecisionBatch:
             replace(h, may_have_left=h.may_have_left or h.holding_id in fates)
             for h in (*before, *now)
             if h.holding_id != but and fates.get(h.holding_id, (None,))[0] is not Fate.VOID
+        )
+
+    def elsewhere(
+        self,
+        environment_id: UUID | None,
+        data_set: str,
+        months: Sequence[str],
+        *,
+        locked: bool,
+        but: UUID | None = None,
+    ) -> tuple[HeldFile, ...]:
+        """Return files that name people which other environments were given, with who has them."""
+        there = {*self.tx.naming_people(data_set, locked=locked)}
+        there |= {r.holding.environment_id for r in self.written.released}
+        held = self.held(there - {environment_id}, data_set, months, locked=locked, but=but)
+        return tuple(
+            replace(h, party=self.tx.facts(h.agreement).party(h.environment_id, self.at))
+            for h in held
+            if h.names_people
         )
 
     # What is logged and answered

@@ -207,6 +207,12 @@ class DecisionLog(Protocol):
         to fetch such files.
         """
 
+    def naming_people(self, data_set: str, *, locked: bool) -> Collection[UUID]:
+        """Return the environments that were given files of it in which people are named.
+
+        Locked as `held` is.
+        """
+
     def decisions(self, ids: Collection[UUID]) -> Mapping[UUID, LoggedDecision | None]:
         """Return those that this service logged; None in the place of one that was altered.
 

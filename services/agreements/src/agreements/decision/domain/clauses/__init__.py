@@ -60,6 +60,7 @@ class Clause(StrEnum):
     OPT_OUT = "opt_out"
     OPT_OUT_LIST = "opt_out_list"
     DIFFERENCING = "differencing"
+    OTHER_ENVIRONMENT = "other_environment"
     OTHER_LIST = "other_list"
     RELATIONSHIP = "relationship"
     RECIPIENT = "recipient"
@@ -120,6 +121,7 @@ LINE_CLAUSES: Mapping[Clause, Callable[[LineCase], Iterator[Refusal]]] = {
     Clause.OPT_OUT: line_clauses.opt_out,
     Clause.OPT_OUT_LIST: file_clauses.opt_out_list,
     Clause.DIFFERENCING: line_clauses.differencing,
+    Clause.OTHER_ENVIRONMENT: file_clauses.other_environment,
     Clause.OTHER_LIST: file_clauses.other_list,
     Clause.RELATIONSHIP: line_clauses.relationship,
     Clause.RECIPIENT: line_clauses.recipient,

@@ -6,7 +6,13 @@ from datetime import timedelta
 from agreements.decision.domain.case import NATIONAL, STRUCTURAL, Case, LineCase
 from agreements.decision.domain.clauses.table_clauses import is_another_table
 from agreements.decision.domain.codes import Code, refusal
-from agreements.decision.domain.held import FileRows, HeldFile, rows_of, told_apart
+from agreements.decision.domain.held import (
+    FileRows,
+    HeldFile,
+    rows_of,
+    told_apart,
+    told_between,
+)
 from agreements.decision.domain.question import Fetch, Landed, Release, Request
 from agreements.records.domain.recalls import Source, taken_back
 from catalogue import next_edition_in_words
@@ -124,6 +130,31 @@ def other_list(case: LineCase) -> Iterator[Refusal]:
                     f" the two would tell who objected. It waits for its next edition: {until}."
                 )
                 yield refusal(Code.OPT_OUT_DIFFERENCING, detail, month)
+
+
+def other_environment(case: LineCase) -> Iterator[Refusal]:
+    """No party has, in two environments, people by name of whom one file leaves objectors out.
+
+    Where the lists are not known yet, whether opt-outs are upheld is (docs/adr/0215).
+    """
+    rows = _foreseen(case) if case.file is None else rows_of(case.file)
+    upheld = case.line.opt_outs_applied if case.file is None else case.file.opt_out.applied
+    for held in case.elsewhere:
+        theirs = rows_of(held.file)
+        if not held.may_have_left or (rows is None and upheld == (theirs.lists is not None)):
+            continue
+        ours = rows or FileRows(
+            lists=frozenset() if upheld else None,
+            codes=frozenset(case.codes),
+            editions=dict.fromkeys(case.periods, frozenset()),
+        )
+        for month in told_between(ours, theirs):
+            detail = (
+                "A party of the agreement has this period by NHS number in another environment,"
+                " made with another opt-out treatment or list, so that the two would tell who"
+                " objected."
+            )
+            yield refusal(Code.OPT_OUT_DIFFERENCING, detail, month)
 
 
 def _foreseen(case: LineCase) -> FileRows | None:
