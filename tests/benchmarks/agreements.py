@@ -25,6 +25,7 @@ from agreements.records.use_cases import agreements as use_cases
 from common.db import engine as engines
 from common.db import migrate
 from common.security.roles import Role
+from common.web.server import keep_for_good
 from dsfc_testing.clock import FakeClock
 from dsfc_testing.tokens import LocalIssuer
 from services.agreements.tests import facts
@@ -69,6 +70,7 @@ def run(scale: float, scratch: Path) -> list[Result]:
     with service(scratch) as served:
         structlog.configure(wrapper_class=quiet, cache_logger_on_first_use=False)
         seed(served, count)
+        keep_for_good()  # as a process that serves does when it has started
         questions = (Asked("probe", PROBE), *asked(count))
         waits: dict[str, list[float]] = {one.name: [] for one in questions}
         cpu: dict[str, list[float]] = {one.name: [] for one in questions}

@@ -3,8 +3,10 @@
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
-from agreements.db.seals.sealed import SEALED
+from agreements.db.seals.sealed import SEALED, digest_as_read, digest_of_rows, read_all
+from agreements.db.seals.stored import read_as_stored
 from agreements.flows.api.schemas.local_flows import EXAMPLE
 from agreements.records.use_cases.oversight import lapses
 from common.security.roles import Role
@@ -407,7 +409,28 @@ def tables_altered():
     return [one for one in sealed_tables() if one[0] not in elsewhere]
 
 
+def rows_are_stored_as_they_are_read(engine):
+    """Hold each sealed row against how it is stored: every kind of column is in one of them."""
+    kinds = set()
+    with Session(engine) as session:
+        for sealed in SEALED.values():
+            of_each = read_all(session, sealed)
+            stored = read_as_stored(session, sealed, of_each)
+            assert stored.keys() == of_each.keys()
+            for value, rows in of_each.items():
+                kinds |= kinds_of(sealed)
+                told = [sorted(map(repr, (r.record() for r in of))) for of in (rows, stored[value])]
+                assert told[0] == told[1]
+                assert digest_as_read(stored[value]) == digest_of_rows(r.record() for r in rows)
+    assert kinds == set().union(*map(kinds_of, SEALED.values()))
+
+
+def kinds_of(sealed):
+    return {type(column.type) for column in sealed.table.c}
+
+
 def test_a_table_of_eight_is_told_by_the_routes_that_show_it_and_by_no_others(whole):
+    rows_are_stored_as_they_are_read(whole.parts.engine)
     assert told_by_others(whole, tables_altered()[::8]) == {}
 
     assert {path: unlike(answered(whole, path)) for path in SHOWN} == NOTHING

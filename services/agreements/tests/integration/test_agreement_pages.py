@@ -15,8 +15,8 @@ from agreements.db.seals.sealed import (
     digest_as_read,
     digest_of_rows,
     read,
-    read_as_stored,
 )
+from agreements.db.seals.stored import read_as_stored
 from agreements.db.tables import AgreementVersionRow
 from agreements.records.domain.agreement import Circumstances, Renewal
 from agreements.records.domain.hold import Hold
@@ -142,14 +142,37 @@ def test_rows_with_json_as_it_is_stored_have_the_digests_that_were_sealed(engine
         ids = [agreement.id for agreement in kept]
         stored, whole = read_as_stored(session, sealed, ids), read(session, sealed, ids)
         contents = [
-            row.content for rows in stored.values() for row in rows[0].rows["agreement_line"]
+            row[of.position("content")]
+            for [kept_row] in stored.values()
+            for of, rows in kept_row.parts
+            if of.name == "agreement_line"
+            for row in rows
         ]
 
     assert contents
     assert {type(content) for content in contents} == {str}
     for id_ in ids:
+        assert [one.record() for one in stored[id_]] == [one.record() for one in whole[id_]]
         expected = digest_of_rows(one.record() for one in whole[id_])
         assert digest_as_read(stored[id_]) == digest_as_read(whole[id_]) == expected
+
+
+@pytest.mark.parametrize("content", ["nothing", "[]"])
+def test_of_a_page_only_what_cannot_be_read_is_said_to_be_unlike_its_seal(engine, ctx, content):
+    stored = saved(ctx.uow, several(5))
+    bad = stored[1].versions[0].id
+    with engine.begin() as connection:
+        done = connection.execute(
+            text("UPDATE agreement_line SET content = :c WHERE agreement_version_id = :bad"),
+            {"bad": bad.hex, "c": content},
+        )
+        assert done.rowcount > 0
+
+    found = use_cases.page(Slice(after=None, rows=9), ctx=ctx)
+
+    assert {a.one.agreement.id: a.not_as_sealed for a in found} == {
+        a.id: ("agreement_version",) if a is stored[1] else () for a in stored
+    }
 
 
 def test_a_longer_page_is_read_by_as_many_statements(engine, uow):

@@ -8,17 +8,18 @@ from uuid import UUID
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, literal, select
+from sqlalchemy import JSON, Column, MetaData, String, Table, create_engine, literal, select
 
 from agreements.db.seals.sealed import (
-    OWN,
     RowWithParts,
     digest_as_read,
     digest_of_rows,
     record,
     text_of_row,
 )
+from agreements.db.seals.stored import JsonText, Stored, StoredRow
 from common.ids import canonical
+from common.unreadable import RecordUnreadable
 
 PARIS = timezone(timedelta(hours=1))
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -71,10 +72,13 @@ def test_another_value_is_another_text(other):
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_text_of_json_is_told_apart_from_json_that_is_that_text(first):
     """Else who wrote the one past the service would have the digest of the other."""
-    with create_engine("sqlite://").connect() as connection:
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
         row = connection.execute(select(literal(f'{{"a":{first}}}').label("content"))).one()
-    both = [RowWithParts(row, {}, {OWN: ("content",)}), RowWithParts(row, {})]
-    as_stored, whole = both
+    table = Table("told", MetaData(), Column("content", JSON))
+    as_stored = StoredRow(Stored(table, engine.dialect), tuple(row), [])
+    whole = RowWithParts(row, {})
+    both = [as_stored, whole]
 
     found = [digest_as_read([one]) for one in both[:: 1 if first else -1]]
 
@@ -82,3 +86,34 @@ def test_a_text_of_json_is_told_apart_from_json_that_is_that_text(first):
     assert whole.record() == {"content": row.content}
     assert set(found) == {digest_of_rows([one.record()]) for one in both}
     assert len(set(found)) == 2
+
+
+def test_what_is_stored_says_of_which_table_it_is_and_which_part():
+    """The same values elsewhere are other values: they are known by where they stand."""
+    dialect = create_engine("sqlite://").dialect
+    one, other = (
+        Stored(Table(name, MetaData(), Column("a", String)), dialect) for name in ("one", "other")
+    )
+    rows = [
+        StoredRow(one, ("x",), []),
+        StoredRow(other, ("x",), []),
+        StoredRow(one, ("x",), [(other, [("x",)]), (one, [])]),
+        StoredRow(one, ("x",), [(other, []), (one, [("x",)])]),
+        StoredRow(one, ("x",), [(other, [("x",), ("x",)]), (one, [])]),
+        StoredRow(one, (None,), []),
+        StoredRow(one, ("None",), []),
+    ]
+
+    assert len({row.as_read() for row in rows}) == len(rows)
+    assert rows[5].record() == {}
+
+
+def test_an_object_of_json_is_read_when_it_is_looked_into_and_said_where_it_is_none():
+    read = JsonText('{"b": 1, "a": {"c": null}}')
+
+    assert dict(read) == {"b": 1, "a": {"c": None}}
+    assert (read == {"b": 1, "a": {"c": None}}, read == {"b": 2}) == (True, False)
+    assert (len(read), "c" in read, read.get("c")) == (2, False, None)
+    for text in ("[]", "nothing", "1", '"{}"'):
+        with pytest.raises(RecordUnreadable):
+            JsonText(text).get("a")

@@ -1,23 +1,21 @@
 """Agreements in a relational database: versions, signatures, holds and renewals as one."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, select
-from sqlalchemy.orm import Mapped
+from sqlalchemy import Select, select
 from sqlmodel import Session, col
 
 from agreements.db.epoch import stamp
 from agreements.db.events import enqueue
+from agreements.db.read.parts import Parts
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Sealer
 from agreements.db.seals.receipts import PARTY
-from agreements.db.seals.sealed import columns_of
-from agreements.db.store import put, to_fact
+from agreements.db.store import put
 from agreements.db.tables import (
     AgreementLineRow,
     AgreementPartyRow,
@@ -29,19 +27,14 @@ from agreements.db.tables import (
     RenewalRow,
     SignatureRow,
     SpecialConditionRow,
-    Versioned,
 )
-from agreements.db.tables import Row as TableRow
 from agreements.db.written import add, supersede
-from agreements.records.domain.agreement import Agreement, AgreementState, Renewal
+from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.errors import HoldNotFound
-from agreements.records.domain.hold import HeldLine, Hold, Lift
+from agreements.records.domain.hold import Hold, Lift
 from agreements.records.domain.version import (
-    AgreementLine,
     AgreementVersion,
     Capacity,
-    Condition,
-    Party,
     Signature,
 )
 from agreements.records.use_cases.ports import Scope, Slice
@@ -49,10 +42,9 @@ from common import audit as audit_log
 from common import unreadable
 from common.audit import Entry
 from common.db import reading
-from common.db.tables import table_of
 from common.errors import AgreementNotFound
-from statements.vocabulary import LineKey
 
+Columns = Mapping[str, Any]
 NOTHING = "There is no such agreement."
 READ_AT_ONCE = 200
 """Agreements whose parts are read together."""
@@ -163,112 +155,12 @@ class SqlAgreements:
 
     def _of(self, query: Select[AgreementRow]) -> list[Agreement]:
         rows = list(self.session.execute(query).scalars())
+        parts = Parts(self.session)
         return [
             agreement
             for start in range(0, len(rows), READ_AT_ONCE)
-            for agreement in unreadable.read(rows[start : start + READ_AT_ONCE], self._whole)
+            for agreement in unreadable.read(rows[start : start + READ_AT_ONCE], parts.whole)
         ]
-
-    def _whole(self, rows: Sequence[AgreementRow]) -> list[Agreement]:
-        """Read what belongs to several agreements by one statement a table."""
-        ids = [row.id for row in rows]
-        versions, holds = self._versions(ids), self._holds(ids)
-        renewals = self._current(RenewalRow, ids)
-        return [
-            Agreement(
-                id=row.id,
-                reference=row.reference,
-                versions=tuple(versions[row.id]),
-                holds=tuple(holds[row.id]),
-                renewals=tuple(to_fact(Renewal, renewal) for renewal in renewals[row.id]),
-                terminated_at=row.terminated_at,
-                termination_reason=row.termination_reason,
-                closed_at=row.closed_at,
-                announced_state=AgreementState(row.announced_state),
-                version=row.version,
-            )
-            for row in rows
-        ]
-
-    def _versions(self, agreements: Sequence[UUID]) -> Mapping[UUID, list[AgreementVersion]]:
-        rows = self._rows_of(
-            AgreementVersionRow, "agreement_id", agreements, by=col(AgreementVersionRow.sequence)
-        )
-        ids = [row.id for of_agreement in rows.values() for row in of_agreement]
-        of_version = "agreement_version_id"
-        parties = self._rows_of(
-            AgreementPartyRow, of_version, ids, by=col(AgreementPartyRow.position)
-        )
-        lines = self._rows_of(AgreementLineRow, of_version, ids, by=col(AgreementLineRow.number))
-        signatures = self._rows_of(SignatureRow, of_version, ids, by=col(SignatureRow.id))
-        conditions: defaultdict[UUID, list[Condition]] = defaultdict(list)
-        for of_agreement in self._current(SpecialConditionRow, agreements).values():
-            for row in sorted(of_agreement, key=lambda row: row.condition):
-                conditions[row.agreement_version_id].append(to_fact(Condition, row))
-        found: defaultdict[UUID, list[AgreementVersion]] = defaultdict(list)
-        for agreement_id, of_one in rows.items():
-            found[agreement_id] = [
-                to_fact(
-                    AgreementVersion,
-                    row,
-                    parties=tuple(to_fact(Party, party) for party in parties[row.id]),
-                    lines=tuple(map(_line, lines[row.id])),
-                    conditions=tuple(conditions[row.id]),
-                    signatures=tuple(map(to_signature, signatures[row.id])),
-                )
-                for row in of_one
-            ]
-        return found
-
-    def _holds(self, agreements: Sequence[UUID]) -> Mapping[UUID, list[Hold]]:
-        rows = self._current(HoldRow, agreements)
-        ids = [row.id for of_agreement in rows.values() for row in of_agreement]
-        lines = self._rows_of(HoldLineRow, "hold_id", ids, by=col(HoldLineRow.number))
-        lifts = self._rows_of(HoldLiftRow, "hold_id", ids, by=col(HoldLiftRow.id))
-        found: defaultdict[UUID, list[Hold]] = defaultdict(list)
-        for agreement_id, of_one in rows.items():
-            found[agreement_id] = [
-                to_fact(
-                    Hold,
-                    row,
-                    lines=tuple(to_held_line(columns_of(line)) for line in lines[row.id]),
-                    lifts=tuple(to_fact(Lift, lift) for lift in lifts[row.id]),
-                )
-                for row in of_one
-            ]
-        return found
-
-    def _current(
-        self, row: type[Versioned], agreements: Sequence[UUID]
-    ) -> Mapping[UUID, list[Row[Any]]]:
-        return self._rows_of(
-            row,
-            "agreement_id",
-            agreements,
-            by=col(row.id),
-            where=col(row.superseded_epoch).is_(None),
-        )
-
-    def _rows_of(
-        self,
-        row: type[TableRow],
-        column: str,
-        owners: Sequence[UUID],
-        *,
-        by: ColumnElement[Any] | Mapped[Any],
-        where: ColumnElement[bool] | None = None,
-    ) -> Mapping[UUID, list[Row[Any]]]:
-        """Return the rows of several owners, in order, by whose they are.
-
-        They are read and no more: objects that can be changed and written back take twice as long.
-        """
-        found: defaultdict[UUID, list[Row[Any]]] = defaultdict(list)
-        if owners:
-            table = table_of(row)
-            query = select(*table.c).where(table.c[column].in_(owners)).order_by(by)
-            for one in self.session.execute(query if where is None else query.where(where)):
-                found[getattr(one, column)].append(one)
-        return found
 
     # Writing
 
@@ -479,20 +371,3 @@ def party_to(codes: Iterable[str]) -> Select[UUID]:
         )
         .where(col(AgreementPartyRow.ods).in_(sorted(codes)))
     )
-
-
-def _line(row: Row[Any]) -> AgreementLine:
-    return AgreementLine(
-        number=row.number,
-        key=LineKey(row.purpose, row.data_set, row.classification),
-        content=row.content,
-    )
-
-
-def to_signature(row: SignatureRow | Row[Any]) -> Signature:
-    return to_fact(Signature, row, for_body=row.capacity == Capacity.BODY)
-
-
-def to_held_line(columns: Mapping[str, Any]) -> HeldLine:
-    key = LineKey(columns["purpose"], columns["data_set"], columns["classification"])
-    return HeldLine(key=key, number=columns["number"])

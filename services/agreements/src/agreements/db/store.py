@@ -166,9 +166,10 @@ def to_fact(fact: type[T], row: TableRow | Row[Any] | Mapping[str, Any], **more:
 def _fact(
     fact: type[T], row: TableRow | Row[Any] | Mapping[str, Any], more: Mapping[str, object]
 ) -> T:
-    named = {field.name for field in fields(fact)}  # type: ignore[arg-type]  # as above
+    named = _named(fact)  # type: ignore[arg-type]  # a class is hashable
     values = {name: value for name, value in _columns(row).items() if name in named}
-    made: T = _adapter(fact).validate_python({**values, **more})  # type: ignore[arg-type]  # a class is
+    values.update(more)
+    made: T = _adapter(fact).validate_python(values)  # type: ignore[arg-type]  # a class is
     return made
 
 
@@ -176,6 +177,11 @@ def _columns(row: TableRow | Row[Any] | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(row, TableRow):
         return row.model_dump(warnings=False)  # what does not fit is refused by the fact
     return columns_of(row) if isinstance(row, Row) else row
+
+
+@cache
+def _named(fact: type[object]) -> frozenset[str]:
+    return frozenset(field.name for field in fields(fact))  # type: ignore[arg-type]  # as above
 
 
 @cache

@@ -16,7 +16,6 @@ import structlog
 from sqlalchemy import Row
 from sqlmodel import Session
 
-from agreements.db.agreements import to_held_line, to_signature
 from agreements.db.errors import SealBroken
 from agreements.db.flows import files as flow_files
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
@@ -28,6 +27,7 @@ from agreements.db.parties.tables import (
     ListedEnvironmentRow,
     TransferWithdrawalRow,
 )
+from agreements.db.read.parts import to_held_line, to_signature
 from agreements.db.relationship_tables import RelationshipRow
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book

@@ -5,18 +5,18 @@ of an organisation, the holds of an agreement. Its digest is over every row that
 over their parts, so that what was inserted, changed or deleted past the service shows.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
 from pydantic import JsonValue
-from sqlalchemy import JSON, Row, Select, Table, Text, cast, select
+from sqlalchemy import Row, Select, Table, select
 from sqlmodel import Session
 
 from agreements.db import tables as t
@@ -53,9 +53,6 @@ from common.db.tables import table_of
 from common.ids import canonical, digest_of
 
 Record = Mapping[str, JsonValue]
-Json = Mapping[str, Sequence[str]]
-OWN = ""
-"""Stands for the table of the row itself, where its parts have theirs."""
 Key = tuple[UUID, int]
 """A row's id and version; 0 where it is said once and never changed."""
 
@@ -222,7 +219,17 @@ def digest_of_rows(records: Iterable[Record]) -> str | None:
     return _digest_of([digest_of(dict(one)) for one in records])
 
 
-def digest_as_read(rows: Iterable["RowWithParts"]) -> str | None:
+class Known(Protocol):
+    """A row that can be told by what was read of it."""
+
+    def as_read(self) -> bytes:
+        """Return a digest of every value as it was read."""
+
+    def record(self) -> dict[str, JsonValue]:
+        """Write it down."""
+
+
+def digest_as_read(rows: Iterable[Known]) -> str | None:
     """Return the same of rows as they were read: what was written down before is known by it.
 
     To write a row down takes several times what reading it does (docs/performance.md), and people
@@ -232,47 +239,48 @@ def digest_as_read(rows: Iterable["RowWithParts"]) -> str | None:
     return _digest_of([_DIGESTS.of(one) for one in rows])
 
 
-def _digest_of(digests: list[str]) -> str | None:
-    return digest_of([*sorted(digests)]) if digests else None
+def _digest_of(digests: Iterable[str]) -> str | None:
+    return _of_sorted(tuple(sorted(digests))) or None
+
+
+@lru_cache(DIGESTS_MAX)
+def _of_sorted(digests: tuple[str, ...]) -> str:
+    return digest_of([*digests]) if digests else ""
 
 
 @dataclass(frozen=True, slots=True)
 class RowWithParts:
-    """A row as it is stored, with its parts."""
+    """A row of a register, with its parts."""
 
     row: Row[Any]
     rows: Mapping[str, Sequence[Row[Any]]]
     """Its parts, by their table."""
-    texts: Json | None = None
-    """By table the columns whose JSON is there as its text; None: it was read already."""
 
     @property
     def parts(self) -> Mapping[str, Sequence[Record]]:
-        return {
-            name: [record(self._read(name, r)) for r in rows] for name, rows in self.rows.items()
-        }
+        return {name: [record(columns_of(r)) for r in rows] for name, rows in self.rows.items()}
 
     def record(self, **instead: object) -> dict[str, JsonValue]:
         """Write it down; `instead` are columns as they were before."""
-        own = record({**self._read(OWN, self.row), **instead})
-        for name, records in self.parts.items():
-            own[f"parts of {name}"] = [dict(r) for r in sorted(records, key=_sorting)]
-        return own
+        return with_parts(record({**columns_of(self.row), **instead}), self.parts)
 
     def as_read(self) -> bytes:
-        """Return a digest of every value as it was read, under the name of its column."""
         parts = {name: [columns_of(row) for row in rows] for name, rows in self.rows.items()}
-        # A text that is one of JSON is told apart from JSON that is a text.
-        told = repr((columns_of(self.row), parts, self.texts is not None))
-        return sha256(told.encode(errors="surrogatepass")).digest()
+        return known_by((columns_of(self.row), parts))
 
-    def _read(self, table: str, row: Row[Any]) -> dict[str, Any]:
-        """Return the values of a row, JSON read."""
-        columns = columns_of(row)
-        for name in () if self.texts is None else self.texts.get(table, ()):
-            if columns[name] is not None:
-                columns[name] = json.loads(columns[name])
-        return columns
+
+def with_parts(
+    own: dict[str, JsonValue], parts: Mapping[str, Sequence[Record]]
+) -> dict[str, JsonValue]:
+    """Write the parts of a row down with it."""
+    for name, records in parts.items():
+        own[f"parts of {name}"] = [dict(r) for r in sorted(records, key=_sorting)]
+    return own
+
+
+def known_by(values: object) -> bytes:
+    """Return what a row is known by of which these values were read."""
+    return sha256(repr(values).encode(errors="surrogatepass")).digest()
 
 
 class _Digests:
@@ -281,7 +289,7 @@ class _Digests:
     def __init__(self) -> None:
         self._known: dict[bytes, str] = {}
 
-    def of(self, one: RowWithParts) -> str:
+    def of(self, one: Known) -> str:
         read = one.as_read()
         found = self._known.get(read)
         if found is None:
@@ -304,80 +312,48 @@ def read(
     session: Session, sealed: Sealed, values: Collection[object]
 ) -> Mapping[object, list[RowWithParts]]:
     """Return all rows of these registers, by the value that names each."""
-    return _gathered(session, sealed, _queries(sealed, values))
-
-
-def read_as_stored(
-    session: Session, sealed: Sealed, values: Collection[object]
-) -> Mapping[object, list[RowWithParts]]:
-    """Return the same with JSON as its text: most of it is known without being read."""
-    return _gathered(session, sealed, _queries(sealed, values, as_stored=True), as_stored=True)
+    return _gathered(session, sealed, queries(sealed, values, select(*sealed.table.c)))
 
 
 def _gathered(
-    session: Session,
-    sealed: Sealed,
-    queries: Iterable[Select[Any]],
-    *,
-    as_stored: bool = False,
+    session: Session, sealed: Sealed, queries: Iterable[Select[Any]]
 ) -> Mapping[object, list[RowWithParts]]:
     rows: list[Row[Any]] = []
     for query in queries:
         rows.extend(session.execute(query))
-    parts = _parts(session, sealed, [row.id for row in rows], as_stored=as_stored)
-    texts = _json_of(sealed) if as_stored else None
+    parts = _parts(session, sealed, [row.id for row in rows])
     found: defaultdict[object, list[RowWithParts]] = defaultdict(list)
     for row in rows:
-        one = RowWithParts(row, parts.get(row.id, {}), texts)
-        found[sealed.value(columns_of(row))].append(one)
+        found[sealed.value(columns_of(row))].append(RowWithParts(row, parts.get(row.id, {})))
     return found
 
 
-def _json_of(sealed: Sealed) -> Json:
-    tables = {OWN: sealed.table, **{t.name: t for t in map(_table_of, sealed.parts)}}
-    return {
-        name: tuple(c.name for c in table.c if isinstance(c.type, JSON))
-        for name, table in tables.items()
-    }
-
-
-def _selected(table: Table, *, as_stored: bool) -> Select[Any]:
-    if not as_stored:
-        return select(*table.c)
-    return select(
-        *(cast(c, Text).label(c.name) if isinstance(c.type, JSON) else c for c in table.c)
-    )
-
-
-def _table_of(part: Part) -> Table:
-    return table_of(part.row)
-
-
-def _queries(
-    sealed: Sealed, values: Collection[object], *, as_stored: bool = False
+def queries(
+    sealed: Sealed, values: Collection[object], query: Select[Any]
 ) -> Iterator[Select[Any]]:
-    query = _selected(sealed.table, as_stored=as_stored)
+    """Ask a query of the table for the rows of these registers alone."""
     if sealed.by is None:
         yield query
         return
-    for some in _some(values):
-        yield query.where(sealed.table.c[sealed.by].in_(some))
+    for few in some(values):
+        yield query.where(sealed.table.c[sealed.by].in_(few))
 
 
 def _parts(
-    session: Session, sealed: Sealed, ids: Collection[UUID], *, as_stored: bool
+    session: Session, sealed: Sealed, ids: Collection[UUID]
 ) -> Mapping[UUID, Mapping[str, Sequence[Row[Any]]]]:
     found: defaultdict[UUID, dict[str, list[Row[Any]]]] = defaultdict(dict)
     for part in sealed.parts:
         table = table_of(part.row)
-        for some in _some(set(ids)):
-            query = _selected(table, as_stored=as_stored).where(table.c[part.column].in_(some))
+        for few in some(set(ids)):
+            query = select(*table.c).where(table.c[part.column].in_(few))
             for row in session.execute(query):
                 found[getattr(row, part.column)].setdefault(table.name, []).append(row)
     return found
 
 
-def _some(values: Collection[object]) -> Iterator[list[object]]:
+def some(values: Collection[Any]) -> Iterator[list[Any]]:
+    """Return them in such numbers as are asked for at once."""
     every = list(values)
     for start in range(0, len(every), READ_VALUES):
         yield every[start : start + READ_VALUES]

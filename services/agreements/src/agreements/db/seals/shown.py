@@ -10,7 +10,13 @@ from sqlmodel import Session
 
 from agreements.db.errors import SealBroken
 from agreements.db.seals.chain import Book
-from agreements.db.seals.sealed import SEALED, Sealed, digest_as_read, read, read_as_stored
+from agreements.db.seals.sealed import (
+    SEALED,
+    Sealed,
+    digest_as_read,
+    read,
+)
+from agreements.db.seals.stored import StoredRow, read_as_stored
 from agreements.flows.domain.local_flow import LocalFlow
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.breach import Breach
@@ -209,14 +215,20 @@ def _unlike(session: Session, book: Book, table: str, values: set[object]) -> It
     sealed = BY_NAME[table]
     try:
         found = read_as_stored(session, sealed, values)
-        unlike = {
-            value
-            for value in values
-            if digest_as_read(found.get(value, ())) != book.expected(sealed.register(value))
-        }
     except UNREADABLE as error:
         log.critical("seal_broken", register=table, exc_info=error)
         return values
+    unlike = {value for value in values if not _is_as_sealed(book, sealed, value, found)}
     if unlike:
         log.critical("seal_broken", register=table, registers=len(unlike))
     return unlike
+
+
+def _is_as_sealed(
+    book: Book, sealed: Sealed, value: object, found: Mapping[object, Sequence[StoredRow]]
+) -> bool:
+    try:
+        return digest_as_read(found.get(value, ())) == book.expected(sealed.register(value))
+    except UNREADABLE as error:
+        log.critical("seal_broken", register=sealed.table.name, exc_info=error)
+        return False

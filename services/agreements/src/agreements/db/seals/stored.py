@@ -1,0 +1,181 @@
+"""Rows as the database has them: no value is read before somebody needs it (docs/adr/0208)."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+from uuid import UUID
+
+from pydantic import JsonValue
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Dialect,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    cast,
+    select,
+    type_coerce,
+)
+from sqlalchemy.types import NullType
+from sqlmodel import Session
+
+from agreements.db.seals.sealed import (
+    Sealed,
+    known_by,
+    queries,
+    record,
+    some,
+    with_parts,
+)
+from common import unreadable
+from common.db.tables import table_of
+
+IDS_MAX = 20_000
+"""Identifiers that are kept: three hundred bytes each."""
+
+
+class JsonText(Mapping[str, object]):
+    """An object of JSON that is read when somebody looks into it."""
+
+    __slots__ = ("_read", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._read: Mapping[str, object] | None = None
+
+    def _content(self) -> Mapping[str, object]:
+        """Raise RecordUnreadable where it is none."""
+        if self._read is None:
+            self._read = unreadable.read(self._text, _object)
+        return self._read
+
+    def __getitem__(self, name: str) -> object:
+        return self._content()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content())
+
+    def __len__(self) -> int:
+        return len(self._content())
+
+    def __repr__(self) -> str:
+        return repr(dict(self._content()))
+
+
+def _object(text: str) -> Mapping[str, object]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise TypeError("no object of JSON")
+    return found
+
+
+class Stored:
+    """How rows of a table are asked for as they are stored, and what stands in them."""
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        self._table = table
+        self._positions = {column.name: n for n, column in enumerate(table.c)}
+        self._readers = [(column.name, _reader(column, dialect)) for column in table.c]
+        self.name = table.name
+        self.query = select(*map(_as_stored, table.c))
+
+    def position(self, column: str) -> int:
+        return self._positions[column]
+
+    def of(self, column: str, values: Collection[Any]) -> Iterator[Select[Any]]:
+        """Ask for the rows whose column has one of these values, as they are stored."""
+        named = type_coerce(self._table.c[column], NullType())
+        return (self.query.where(named.in_(few)) for few in some(values))
+
+    def read(self, row: Sequence[Any]) -> dict[str, Any]:
+        """Return the values of a row by the names of their columns."""
+        return {
+            name: value if reader is None or value is None else reader(value)
+            for (name, reader), value in zip(self._readers, row, strict=True)
+        }
+
+    def value(self, column: str, told: Any) -> Any:
+        """Return what stands in a column, by how it is stored."""
+        _, reader = self._readers[self._positions[column]]
+        return told if reader is None or told is None else reader(told)
+
+
+@cache
+def stored(table: Table, dialect: Dialect) -> Stored:
+    """Return the same each time: what is worked out of a table is worked out once."""
+    return Stored(table, dialect)
+
+
+def _as_stored(column: Column[Any]) -> ColumnElement[Any]:
+    said = cast(column, Text) if isinstance(column.type, JSON) else column
+    return type_coerce(said, NullType()).label(column.name)
+
+
+def _reader(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    if isinstance(column.type, JSON):
+        return json.loads
+    reader = column.type.dialect_impl(dialect).result_processor(dialect, None)
+    return _id if isinstance(column.type, Uuid) and reader is not None else reader
+
+
+_id = lru_cache(IDS_MAX)(UUID)
+"""Makes the identifier of its text: on a page the same are read several times, in each table."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A row of a register as it is stored, with its parts."""
+
+    of: Stored
+    row: Sequence[Any]
+    parts: Sequence[tuple[Stored, Sequence[Sequence[Any]]]]
+
+    def record(self) -> dict[str, JsonValue]:
+        parts = {of.name: [record(of.read(row)) for row in rows] for of, rows in self.parts if rows}
+        return with_parts(record(self.of.read(self.row)), parts)
+
+    def as_read(self) -> bytes:
+        # The name of the table tells it apart from a row whose values were read.
+        return known_by((self.of.name, self.row, [rows for _, rows in self.parts]))
+
+
+def read_as_stored(
+    session: Session, sealed: Sealed, values: Collection[object]
+) -> Mapping[object, list[StoredRow]]:
+    """Return all rows of these registers, by the value that names each, as they are stored."""
+    dialect = session.get_bind().dialect
+    own = stored(sealed.table, dialect)
+    rows = every(session, queries(sealed, values, own.query))
+    at, by = own.position("id"), None if sealed.by is None else own.position(sealed.by)
+    ids = {row[at] for row in rows}
+    parts = [
+        (of, _by_owner(session, of, part.column, ids))
+        for part in sealed.parts
+        if (of := stored(table_of(part.row), dialect))
+    ]
+    found: defaultdict[object, list[StoredRow]] = defaultdict(list)
+    for row in rows:
+        named = None if by is None else own.value(str(sealed.by), row[by])
+        of_it = [(of, by_owner.get(row[at], ())) for of, by_owner in parts]
+        found[named].append(StoredRow(own, row, of_it))
+    return found
+
+
+def _by_owner(
+    session: Session, of: Stored, column: str, ids: Collection[Any]
+) -> Mapping[Any, Sequence[Sequence[Any]]]:
+    at, found = of.position(column), defaultdict(list)
+    for row in every(session, of.of(column, ids)):
+        found[row[at]].append(row)
+    return found
+
+
+def every(session: Session, asked: Iterable[Select[Any]]) -> list[tuple[Any, ...]]:
+    """Return the rows of several queries."""
+    return [tuple(row) for query in asked for row in session.execute(query).all()]
