@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from agreements.db.epoch import stamp
 from agreements.db.events import enqueue
-from agreements.db.read.parts import Parts
+from agreements.db.read.parts import AgreementParts
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Sealer
 from agreements.db.seals.receipts import PARTY
@@ -155,7 +155,7 @@ class SqlAgreements:
 
     def _of(self, query: Select[AgreementRow]) -> list[Agreement]:
         rows = list(self.session.execute(query).scalars())
-        parts = Parts(self.session)
+        parts = AgreementParts(self.session)
         return [
             agreement
             for start in range(0, len(rows), READ_AT_ONCE)

@@ -42,7 +42,7 @@ Columns = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class AgreementParts:
     session: Session
 
     def whole(self, rows: Sequence[AgreementRow]) -> list[Agreement]:

@@ -219,7 +219,7 @@ def digest_of_rows(records: Iterable[Record]) -> str | None:
     return _digest_of([digest_of(dict(one)) for one in records])
 
 
-class Known(Protocol):
+class ReadRow(Protocol):
     """A row that can be told by what was read of it."""
 
     def as_read(self) -> bytes:
@@ -229,7 +229,7 @@ class Known(Protocol):
         """Write it down."""
 
 
-def digest_as_read(rows: Iterable[Known]) -> str | None:
+def digest_as_read(rows: Iterable[ReadRow]) -> str | None:
     """Return the same of rows as they were read: what was written down before is known by it.
 
     To write a row down takes several times what reading it does (docs/performance.md), and people
@@ -289,7 +289,7 @@ class _Digests:
     def __init__(self) -> None:
         self._known: dict[bytes, str] = {}
 
-    def of(self, one: Known) -> str:
+    def of(self, one: ReadRow) -> str:
         read = one.as_read()
         found = self._known.get(read)
         if found is None:
