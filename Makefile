@@ -16,7 +16,7 @@ install: .venv/.installed ## Install all it needs into .venv
 	@$(UV) sync --frozen --quiet --compile-bytecode
 	@touch $@
 
-demo: install ## Walk one release from end to end (EVENTS=kafka, DATABASE=postgresql, CHAPTER=lists, csds, data-sets, purposes, tables, all)
+demo: install ## Walk one release from end to end (EVENTS=kafka, DATABASE=postgresql, CHAPTER=lists, csds, data-sets, purposes, agreements, bridging, tables, all)
 	@$(RUN) dsfc demo $(if $(EVENTS),--events $(EVENTS)) $(if $(DATABASE),--database $(DATABASE)) $(if $(CHAPTER),--chapter $(CHAPTER)) $(ARGS)
 
 up: install ## Start the four services and stay

@@ -90,6 +90,7 @@ def test_the_readme_has_the_commands_that_are_run_here() -> None:
         "make demo CHAPTER=csds",
         "make demo CHAPTER=data-sets",
         "make demo CHAPTER=purposes",
+        "make demo CHAPTER=bridging",
         "make demo CHAPTER=agreements",
         "make demo CHAPTER=tables",
         "make up",

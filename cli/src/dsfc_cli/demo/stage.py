@@ -37,6 +37,7 @@ PREFIXES: Mapping[str, str] = {
     "NHS_ENGLAND": "nhse",
     "LOCAL_AUTHORITY": "la",
     "NHS_TRUST": "trust",
+    "BODY": "nhse",
 }
 """How identities of an organisation begin, by its kind; a CCG's with `ccg`."""
 SUBMITTERS = ("RR8", "R0A")
@@ -102,6 +103,12 @@ class Stage:
         self._assure(loader, ods)
         self._register(loader, ods)
         return self._contract(ods)
+
+    def admit_body(self) -> None:
+        """Let the Body be a party: assured, registered, and with no contract with itself."""
+        loader = self.actor("body-reference-data").agreements
+        self._assure(loader, BODY)
+        self._register(loader, BODY)
 
     def relate(self, commissioner: str, csu: str, processors: Sequence[str] = ()) -> str:
         """Return a relationship between a commissioner, the DSCRO and a CSU, up to active."""

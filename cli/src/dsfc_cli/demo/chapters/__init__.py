@@ -13,7 +13,15 @@ from typing import Final
 from rich.console import Console
 
 from dsfc_cli.demo import sandbox
-from dsfc_cli.demo.chapters import agreements, csds, data_sets, lists, purposes, tables
+from dsfc_cli.demo.chapters import (
+    agreements,
+    bridging,
+    csds,
+    data_sets,
+    lists,
+    purposes,
+    tables,
+)
 from dsfc_cli.demo.chapters.scene import Scene
 from dsfc_cli.demo.journey import Journey
 from dsfc_cli.demo.sandbox import Sandbox
@@ -40,6 +48,10 @@ CHAPTERS: Mapping[str, Chapter] = {
     "agreements": Chapter(
         "The life of an agreement: amended, supported, breached, passed on, destroyed",
         agreements.tell,
+    ),
+    "bridging": Chapter(
+        "By two people: pairs of pseudonyms, a letter about opt-outs, the Body's instruction",
+        bridging.tell,
     ),
     "tables": Chapter("Tables that protect people", tables.tell),
     "csds": Chapter("Eight groups, a correction, and months that come by themselves", csds.tell),
