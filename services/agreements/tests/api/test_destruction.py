@@ -6,16 +6,23 @@ import pytest
 from sqlalchemy import text
 
 from agreements.decision.adapters.attestations import SignedAttestations
+from agreements.decision.domain.question import Action
 from agreements.records.use_cases import agreements as use_cases
 from agreements.records.use_cases.destruction.overdue import alert_overdue
 from agreements.records.use_cases.ports import DisseminatedFile
 from common.errors import Unavailable
 from common.security.keys import Signer, generate_jwk
 from common.security.roles import Role
-from services.agreements.tests.api.test_access import Asked
+from services.agreements.tests.api.test_access import (
+    Asked,
+    match_body,
+    reidentify_body,
+    scores_body,
+)
+from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.seeding import on_the_catalogue, seed
-from services.agreements.tests.reference.world import CSU
+from services.agreements.tests.reference.world import CLIENT, CSU
 
 PATH = f"/v1/agreements/{plain.REFERENCE}/destruction"
 CCG = "02P"
@@ -283,6 +290,45 @@ def test_nothing_opens_again_what_is_closed(four):
     assert four.state() == "CLOSED"
 
 
+@pytest.mark.scenario("X02")
+def test_once_it_is_closed_every_question_is_refused_with_its_code(recipients):
+    """A file, records, a table, changes, pairs, whom a token stands for, an invoice, scores."""
+    asked = recipients.asked
+    context, claims = asked.permitted(periods=["2018-05"])
+    prepared = asked.release_body(*asked.attested(context))
+    _, holding = recipients.release()
+    table = {"dimensions": [{"column": "Sex"}], "measure": "records"}
+    bridge = {"agreement": "DARS-NIC-654321-Z9Y8X", **asking.KEY._asdict()}
+    questions = {
+        "request": [
+            asked.request_body(),
+            asked.request_body(table=table, fields=["Sex"], formats=["csv"]),
+            asked.request_body(changes_since=claims["extract_id"]),
+            asked.request_body(bridge=bridge, fields=[]),
+        ],
+        "release": [prepared],
+        "fetch": [asked.fetch_body(holding)],
+        "reidentify": [reidentify_body(asked, CLIENT, CSU, Role.CSU_SYSTEM)],
+        "match": [match_body(asked)],
+        "return_scores": [scores_body(asked)],
+    }
+    assert set(questions) == {*Action}
+    recipients.end()
+    recipients.certify(recipients.prefilled())
+    recipients.accept("first")
+    assert recipients.accept("second").json()["state"] == "ACCEPTED"
+
+    for action, bodies in questions.items():
+        for body in bodies:
+            haven = action in ("reidentify", "match", "return_scores")
+            role = Role.SERVICE_PSEUDONYMISATION if haven else Role.SERVICE_DISSEMINATION
+            answer = asked.post(body, role=role)
+            assert answer.status_code == 200, (action, answer.text)
+            codes = {one["code"] for one in answer.json()["context"]["refusals"]}
+            assert "DSA_NOT_ACTIVE" in codes, (action, codes)
+            assert ("FILE_DESTROYED" in codes) is (action == "fetch")
+
+
 def test_an_acceptance_is_not_of_a_certificate_that_came_after_it(four):
     four.certify(four.prefilled())
     four.accept("first")
@@ -451,6 +497,53 @@ def test_a_finding_that_wants_it_destroyed_makes_it_due_in_an_agreement_in_force
     assert "agreements.agreement-closed.v1" not in recipients.service.events()
 
 
+def destroyed_by_finding(recipients):
+    """A file of an agreement in force, whose destruction a finding wanted and two accepted."""
+    file_id, holding = recipients.release()
+    report = {
+        "activity_stopped": "yes",
+        "agreement": plain.REFERENCE,
+        "description": "A copy was put on a server that is not in the agreement.",
+        "discovered_at": "2018-06-01T09:00:00Z",
+    }
+    breach = recipients.service.post("/v1/breaches", Role.CSU_ADVISER, report, ods=CSU).json()
+    recipients.service.post(
+        f"/v1/breaches/{breach['id']}/finding",
+        Role.BREACH_HANDLER,
+        {"finding": "major", "actions": ["destroy"]},
+    )
+    recipients.certify(recipients.prefilled())
+    recipients.accept("first")
+    assert recipients.asked.post(recipients.asked.fetch_body(holding)).json()["decision"]
+    assert recipients.accept("second").json()["state"] == "ACCEPTED"
+    assert recipients.state() == "ACTIVE"
+    return file_id, holding
+
+
+@pytest.mark.scenario("X02")
+def test_a_file_that_is_destroyed_is_not_given_again_in_an_agreement_in_force(recipients):
+    """Guard: `file_clauses.void`; dissemination learns of it by an event, which may be late."""
+    _, holding = destroyed_by_finding(recipients)
+
+    answer = recipients.asked.post(recipients.asked.fetch_body(holding)).json()
+
+    assert answer["decision"] is False
+    assert [one["code"] for one in answer["context"]["refusals"]] == ["FILE_DESTROYED"]
+    assert recipients.release()[1] != holding, "the period is given anew"
+
+
+def test_a_deleted_word_that_a_file_is_destroyed_opens_nothing(recipients):
+    _, holding = destroyed_by_finding(recipients)
+    with recipients.service.parts.engine.begin() as connection:
+        connection.execute(text("DELETE FROM destroyed_file"))
+    shared(recipients, "0CX")  # another fact: what was known is read anew
+
+    answer = recipients.asked.post(recipients.asked.fetch_body(holding)).json()
+
+    assert [one["code"] for one in answer["context"]["refusals"]] == ["SEAL_BROKEN"]
+    assert answer["context"]["refusals"][0]["subject"] == "destroyed_file"
+
+
 def test_a_finding_that_ends_the_agreement_ends_it(recipients):
     recipients.release()
     report = {
@@ -476,7 +569,7 @@ def test_the_passing_of_time_makes_it_due(recipients):
 
     [file] = recipients.shown()["files"]
     assert recipients.state() == "DESTRUCTION_DUE"
-    assert file["due"]["trigger"] == "expired"
+    assert file["due"]["trigger"] == "contract_ended", "which ran out before the agreement did"
     told = [e for e in recipients.service.events() if e.startswith("agreements.agreement-")]
     assert told == [
         "agreements.agreement-expired.v1",

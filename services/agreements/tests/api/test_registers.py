@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from agreements.records.use_cases.registers import PublicRegister
 from common.ids import digest_of
 from common.security.keys import REGISTER_STATEMENT, SignedVerifier
 from common.security.roles import Role
@@ -230,7 +231,7 @@ def test_a_register_is_stated_complete_under_signature(seeded, register):
 
 
 def test_an_empty_register_is_complete(seeded):
-    for register in ("contracts", "agreements", "relationships"):
+    for register in PublicRegister:
         said = statement(seeded, register)
         assert (said["rows"], said["is_complete"]) == (0, True)
 

@@ -11,11 +11,18 @@ from agreements.db.decisions.log import SqlDecisionLogs
 from agreements.decision.domain.question import Asker, Request
 from agreements.decision.use_cases import dry_run
 from agreements.decision.use_cases.decider import Decider
+from agreements.records.adapters import reference
 from agreements.records.domain.agreement import Circumstances
 from agreements.records.domain.destruction.certificate import DestroyedFile
+from agreements.records.domain.destruction.ledger import Trigger
 from agreements.records.domain.hold import Hold
+from agreements.records.use_cases.context import World
+from agreements.records.use_cases.destruction import ledgers
 from agreements.records.use_cases.destruction.ledgers import destroyed_of
+from agreements.records.use_cases.ports import Slice
 from common.ids import new_id
+from common.security.principal import of_service
+from common.security.roles import Role
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of
@@ -299,3 +306,24 @@ def test_it_is_destroyed_with_either_agreement_and_then_for_both(house, clock, a
             assert [file.id for file in held] == [released.holding_id]
             assert destroyed_of(tx, one, held).keys() == {released.holding_id}
             assert not tx.holdings.has_files_out(reference)
+
+
+@pytest.mark.parametrize("ended", [plain.REFERENCE, OTHER])
+def test_it_has_to_go_with_either_agreement_and_stands_in_what_is_held_of_both(house, clock, ended):
+    """Guard: `ledgers._seen_from_the_other`; else only one of both said by when it must go."""
+    decider, uow = house()
+    give(decider, ask(decider).permit)
+    world = World(uow=uow, clock=clock, reference=reference.load())
+    ctx = world.on_behalf_of(
+        of_service("agreements", Role.SERVICE_AGREEMENTS, audience="agreements")
+    )
+    [before] = ledgers.page(Slice(after=None, rows=10), ctx=ctx)
+    assert before.one.line.due is None
+
+    with uow.writing() as tx:
+        found = tx.agreements.get(ended, scope=None)
+        cut = found.terminate(reason="Not needed.", at=tx.at)
+        tx.agreements.save(cut.settle(tx.at, Circumstances()), audit=entry(clock.now()))
+
+    [shown] = ledgers.page(Slice(after=None, rows=10), ctx=ctx)
+    assert shown.one.line.due.trigger is Trigger.TERMINATED

@@ -359,6 +359,8 @@ class Evaluation:
         }
         if self.action == "fetch" and self.world["void"]:
             found.add(("FILE_VOID", None))
+        if self.action == "fetch" and self.world["destroyed"]:
+            found.add(("FILE_DESTROYED", None))
         return found
 
     def rests_on(self, gone: Json) -> bool:
@@ -1399,7 +1401,8 @@ class Evaluation:
             and where is not None
             and h.get("environment", ENVIRONMENT) == where
         ]
-        if not [h for h in had if h["may_have_left"]]:
+        gone = [h for h in had if h.get("destroyed") and h.get("agreement", REFERENCE) == REFERENCE]
+        if gone or not [h for h in had if h["may_have_left"]]:
             return found | {("EARLIER_EXTRACT_NOT_HELD", since)}
         environment = self.environment(line) or {}
         forms = {f["name"]: f["treatment"] for f in line["fields"] if f["name"] in self.names()}

@@ -239,6 +239,14 @@ def facts_of(world: Json) -> AgreementFacts:
             )
             for n, r in enumerate(world["recalled"])
         ),
+        destroyed=frozenset(
+            [UUID(HOLDING)] * world["destroyed"]
+            + [
+                uuid(700 + n)
+                for n, h in enumerate(world["held"])
+                if h.get("destroyed") and "agreement" not in h
+            ]
+        ),
     )
 
 

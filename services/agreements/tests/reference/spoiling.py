@@ -432,6 +432,8 @@ def listed(draw: Draw, world: Json, question: Json) -> None:
         {"from": first, "to": last},
         {"kind": draw(st.sampled_from(["ceff", "rs_supplier"]))},
     ]
+    if not world["listed"]:
+        return
     row = draw(st.sampled_from(world["listed"]))
     match draw(st.integers(0, 2)):
         case 0:
@@ -967,6 +969,8 @@ def changes_wanted(draw: Draw, world: Json, question: Json) -> None:
         entry = {"file": earlier, "may_have_left": draw(st.sampled_from([True, True, False]))}
         if draw(st.sampled_from([False, False, True])):
             entry["agreement"] = "DARS-NIC-654321-Z9Y8X"
+        if draw(st.sampled_from([False, False, False, True])):
+            entry["destroyed"] = True
         world["held"].append(entry)
     elif question.get("file"):
         question["file"]["changes"] = extract
@@ -1020,6 +1024,11 @@ def landed(draw: Draw, world: Json, question: Json) -> None:
 
 def void(draw: Draw, world: Json, question: Json) -> None:
     world["void"] = draw(st.booleans())
+
+
+def destroyed(draw: Draw, world: Json, question: Json) -> None:
+    """The destruction of the file that is asked for was accepted."""
+    world["destroyed"] = draw(st.booleans())
 
 
 def recalled(draw: Draw, world: Json, question: Json) -> None:
@@ -1326,7 +1335,7 @@ SPOILING: tuple[Spoil, ...] = (
     filtered, tabulated,
     line_broken, line_key, second_line_of_the_key, joint, approvals, formerly_approved,
     publications, about_csds, of_a_ruled_data_set, catalogue, maps, reserved, held_before, landed,
-    changes_wanted, void, recalled,
+    changes_wanted, void, destroyed, recalled,
     clock_behind, another_asker, another_key, about_the_identifiable_line, other_periods,
     other_fields, other_file, other_permit, landed_otherwise,
     columns_that_undo_one_another, other_spellings, no_evidence, few_share, practices_otherwise,

@@ -338,6 +338,7 @@ def sound() -> Json:
         "reserved": {},
         "held": [],
         "void": False,
+        "destroyed": False,
         "recalled": [],
         "last_decision_at": None,
     }

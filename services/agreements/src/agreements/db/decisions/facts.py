@@ -16,6 +16,8 @@ import structlog
 from sqlalchemy import Row
 from sqlmodel import Session
 
+from agreements.db.agreements import to_held_line, to_signature
+from agreements.db.destruction.tables import DestroyedFileRow
 from agreements.db.errors import SealBroken
 from agreements.db.flows import files as flow_files
 from agreements.db.import_tables import ImportRow, MapStandingRow, RecallRow
@@ -212,6 +214,7 @@ class _Loader:
     def facts(self, name: str, beside: str) -> AgreementFacts:
         agreement = self._agreement(name)
         versions = () if agreement is None else agreement.versions
+        own = () if agreement is None else (agreement.id,)
         documents = {v.id: _document(v) for v in versions}
         lines = [x for d in documents.values() for x in d.lines if isinstance(x, Terms)]
         instruments = self._instruments()
@@ -268,9 +271,8 @@ class _Loader:
             recalls=tuple(to_fact(Recall, row) for row in self._rows(RecallRow)),
             instructions=self._about(InternalInstructionRow, InternalInstruction, [name]),
             waivers=tuple(to_fact(OptOutWaiver, row) for row in self._rows(OptOutWaiverRow)),
-            domain_transfers=()
-            if agreement is None
-            else self._about(DomainTransferRow, DomainTransfer, [agreement.id]),
+            domain_transfers=self._about(DomainTransferRow, DomainTransfer, own),
+            destroyed=frozenset(row.id for row in self._rows(DestroyedFileRow, own)),
         )
         known = alternatives.Known(
             codes=frozenset(codes),

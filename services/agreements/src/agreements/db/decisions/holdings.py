@@ -71,7 +71,12 @@ class SqlHoldings:
             known = select(col(AgreementRow.reference)).where(
                 col(AgreementRow.id).in_(party_to(scope))
             )
-            query = query.where(col(HoldingRow.agreement).in_(known))
+            query = query.where(
+                or_(
+                    col(HoldingRow.agreement).in_(known),
+                    col(HoldingRow.bridged_agreement).in_(known),
+                )
+            )
         found = reading.page(self.session, query, _holding, key=col(HoldingRow.id))
         return self._compared(self._with_fates(found))
 

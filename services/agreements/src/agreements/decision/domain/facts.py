@@ -92,6 +92,8 @@ class AgreementFacts:
     """Letters that are on record, whatever became of them: by which opt-outs are not upheld."""
     instructions: tuple[InternalInstruction, ...] = ()
     """Of the Body, where it is a controller: for this agreement, whatever became of them."""
+    destroyed: frozenset[UUID] = frozenset()
+    """Holdings of the agreement's files whose destruction two people accepted."""
     domain_transfers: tuple[DomainTransfer, ...] = ()
     """Of the agreement's pseudonym domains: which go on in which environment (docs/adr/0163)."""
     alternatives: tuple["Alternative", ...] = ()

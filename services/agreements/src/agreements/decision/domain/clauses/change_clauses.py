@@ -39,6 +39,10 @@ def _of_the_earlier(case: LineCase, question: Request, since: str) -> Iterator[R
         and case.environment is not None
         and h.environment_id == case.environment.id
     ]
+    if any(h.holding_id in case.facts.destroyed for h in held):
+        detail = "A file of it is destroyed: there is nothing that the changes could be applied to."
+        yield refusal(Code.EARLIER_EXTRACT_NOT_HELD, detail, since)
+        return
     if not any(h.may_have_left for h in held):
         detail = "The recipient environment has fetched no file of this extract of the months."
         yield refusal(Code.EARLIER_EXTRACT_NOT_HELD, detail, since)

@@ -98,12 +98,17 @@ def _is_another_bridge(file: Attestation, permit: Permit) -> bool:
 
 
 def void(case: Case) -> Iterator[Refusal]:
-    """Nothing that it was made with was taken back, and no other file took its place before."""
-    if isinstance(case.question, Fetch) and case.present.is_void:
-        detail = "The period was prepared anew with another list before this file was fetched."
-        yield refusal(Code.FILE_VOID, detail)
+    """Nothing that it was made with was taken back, and it gave way to no other file.
+
+    Nor is it destroyed: what dissemination hears of that may be late (X02).
+    """
     match case.question:
         case Fetch(holding=holding):
+            if case.present.is_void:
+                detail = "The period was prepared anew with another list before it was fetched."
+                yield refusal(Code.FILE_VOID, detail)
+            if holding.id in case.facts.destroyed:
+                yield refusal(Code.FILE_DESTROYED, "Its destruction was accepted.")
             file = holding.file
         case Release(file=file):
             pass

@@ -378,6 +378,11 @@ MEANINGS: Mapping[Code, Meaning] = {
         " what was fetched of this one.",
         "Two files of the same rows, made with two lists, list who objected",
     ),
+    Code.FILE_DESTROYED: Meaning(
+        "No destruction of the file was certified and accepted",
+        "Ask for the period again, where the agreement still has it.",
+        "Contract and agreements page: what a recipient holds is destroyed, and stays so",
+    ),
     Code.EDITION_UNSAFE: Meaning(
         "Every edition in the file was taken in by landing rules that are known, and safe today",
         "The haven lands the edition anew from the kept upload, or its provider submits the period"

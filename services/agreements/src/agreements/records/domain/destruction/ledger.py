@@ -5,13 +5,14 @@ A file is held by whoever operates a place that the agreement names, and in its 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances
 from agreements.records.domain.breach import Breach, Demand
+from agreements.records.domain.contract import Contract
 from agreements.records.domain.parties.organisation import TransferInstrument, related
 from agreements.records.domain.parties.registration import Section251Approval
 from agreements.records.domain.terms.onward import OnwardShare
@@ -44,6 +45,8 @@ class Trigger(StrEnum):
     """Its line lands in another recipient environment since: a change of CSU, for one."""
     BREACH = "breach"
     SECTION_251_ENDED = "section_251_ended"
+    CONTRACT_ENDED = "contract_ended"
+    """A controller has no framework contract any more, which every agreement of it rests on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +118,15 @@ class LedgerLine:
     copies: tuple[Copy, ...]
     due: Due | None
 
+    def with_the_other(self, other: "LedgerLine") -> "LedgerLine":
+        """Say of a bridging file what both of its agreements say: it goes with the first."""
+        dues = [due for due in (self.due, other.due) if due is not None]
+        return replace(
+            self,
+            copies=tuple(dict.fromkeys((*self.copies, *other.copies))),
+            due=min(dues, key=lambda due: (due.by, due.since), default=None),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounds:
@@ -124,6 +136,8 @@ class Grounds:
     rules: tuple[DestructionRule, ...]
     breaches: Sequence[Breach] = ()
     approvals: Mapping[str, Section251Approval]
+    contracts: Mapping[str, Sequence[Contract]] = field(default_factory=dict)
+    """Those that count for each controller today, whatever became of them."""
     shares: Sequence[OnwardShare] = ()
     """What was passed on: whoever has it holds a copy, by which clause ever (R22)."""
     instruments: Sequence[TransferInstrument] = ()
@@ -226,6 +240,7 @@ def _due(
     found += _recipient_changed(file, agreement, grounds, at)
     found += _ordered(file, agreement, grounds.breaches, at)
     found += _without_approval(file, agreement, grounds.approvals, at)
+    found += _without_contract(agreement, grounds.contracts, at)
     dues = [
         Due(
             trigger=trigger,
@@ -335,13 +350,43 @@ def _without_approval(
     approvals: Mapping[str, Section251Approval],
     at: datetime,
 ) -> list[tuple[Trigger, datetime]]:
-    """Since when the approval that the file's line relies on has ended."""
+    """Since when the approval that the file's line relies on has not been in force.
+
+    One that goes on later is out of force until then: what it is held by has lapsed.
+    """
     reference = approval_of(agreement.shown(at), file.key)
     approval = None if reference is None else approvals.get(reference)
     day = legal_day(at)
-    if approval is None or approval.valid_to >= day:
+    if approval is None or approval.is_in_force_on(day):
         return []
-    return [(Trigger.SECTION_251_ENDED, end_of(approval.valid_to))]
+    over = [one.valid_to for one in approval.intervals if one.valid_to < day]
+    return [(Trigger.SECTION_251_ENDED, end_of(max(over)))] if over else []
+
+
+def _without_contract(
+    agreement: Agreement, contracts: Mapping[str, Sequence[Contract]], at: datetime
+) -> list[tuple[Trigger, datetime]]:
+    """Since when a controller whose agreement needs a contract has had none; another takes it back.
+
+    A controller that never had one got nothing, and the Body instructs itself without one.
+    """
+    version = agreement.governing(at)
+    if version is None or not version.needs_contract():
+        return []
+    ended = []
+    for controller in version.controllers():
+        counting = contracts.get(controller, ())
+        if any(one.is_in_force(at) for one in counting):
+            continue
+        ends = [
+            end
+            for one in counting
+            if (begin := one.in_force_from()) is not None
+            and (end := one.in_force_until()) is not None
+            and begin < end <= at
+        ]
+        ended += [max(ends)] if ends else []
+    return [(Trigger.CONTRACT_ENDED, min(ended))] if ended else []
 
 
 def approval_of(version: AgreementVersion, key: LineKey) -> str | None:

@@ -17,8 +17,10 @@ from agreements.records.domain.destruction.ledger import (
 from agreements.records.domain.destruction.recorded import RecordedHolding
 from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Compared, Context, compared, scope
+from agreements.records.use_cases.contracts import standing_codes
 from agreements.records.use_cases.ports import Slice, Transaction
 from common import unreadable
+from common.clock import legal_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +46,22 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Compared[HoldingWithLedger]]:
                 known[one.agreement] = agreement, grounds(tx, agreement, at, ctx)
             agreement, rests_on = known[one.agreement]
             [line] = ledger(agreement, _held(tx, agreement, [one]), rests_on, at)
+            if one.bridges is not None:
+                line = line.with_the_other(_seen_from_the_other(tx, one, at, ctx))
             return HoldingWithLedger(agreement=agreement, holding=one, line=line, at=at)
 
         listed = unreadable.each(found, shown, key=lambda one: one.id)
     return compared(listed, by=lambda one: [one.agreement, one], ctx=ctx)
+
+
+def _seen_from_the_other(
+    tx: Transaction, held: RecordedHolding, at: datetime, ctx: Context
+) -> LedgerLine:
+    """Say the same of a bridging file by the other one of its two agreements."""
+    other = tx.agreements.get(held.bridges or "", scope=None)
+    [seen] = [one for one in tx.holdings.of(other.reference) if one.id == held.id]
+    [line] = ledger(other, _held(tx, other, [seen]), grounds(tx, other, at, ctx), at)
+    return line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +134,14 @@ def grounds(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -
         rules=ctx.reference.destruction,
         breaches=tx.breaches.of_agreement(agreement.id),
         approvals={one.reference: one for one in approvals if one is not None},
+        contracts={
+            code: [
+                contract
+                for one in standing_codes(tx, code, legal_day(at), ctx)
+                for contract in tx.contracts.find(organisation=one)
+            ]
+            for code in agreement.shown(at).controllers()
+        },
         shares=tx.onward_shares.find(agreement_id=agreement.id),
         instruments=tx.instruments.all(),
     )
