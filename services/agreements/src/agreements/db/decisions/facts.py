@@ -16,7 +16,6 @@ import structlog
 from sqlalchemy import Row
 from sqlmodel import Session
 
-from agreements.db.agreements import to_held_line, to_signature
 from agreements.db.destruction.tables import DestroyedFileRow
 from agreements.db.errors import SealBroken
 from agreements.db.flows import files as flow_files
