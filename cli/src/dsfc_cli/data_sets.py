@@ -54,6 +54,19 @@ def _absent() -> Iterator[str]:
         yield f"| {one.title} | {one.of} | {one.reason} | {one.looked_for} | {one.source} |"
 
 
+def _absent_columns(data_set: DataSet) -> Iterator[str]:
+    """Tell those that a source names and that the file has not."""
+    missing = catalogue.absent_columns(data_set.data_set)
+    if not missing:
+        return
+    yield "| not yet | table | why it is not there | looked for in | named by |"
+    yield "| --- " * 5 + "|"
+    for one in missing:
+        names = ", ".join(one.columns)
+        yield f"| {names} | {one.table} | {one.reason} | {one.looked_for} | {one.source} |"
+    yield ""
+
+
 def _summary(data_set: DataSet) -> str:
     assumed = sum(f.assumed for f in data_set.fields)
     columns = f"{len(data_set.fields)}" + (f" ({assumed} assumed)" if assumed else "")
@@ -92,6 +105,7 @@ def of(data_set: DataSet) -> Iterator[str]:
     yield ""
     yield from (f"- {name}: {said}" for name, said in facts(data_set, rules) if said)
     yield ""
+    yield from _absent_columns(data_set)
     if not data_set.groups:
         yield from _columns(data_set)
         return

@@ -1,11 +1,13 @@
 """Rules of use are dated data about data sets that are there."""
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from catalogue import Uses, Wanted, absent, load, uses
+from catalogue import Uses, Wanted, absent, absent_columns, load, uses
 
 ROW = {"data_sets": ["GP_RS"], "reason": "so", "source": "here", "valid_from": "2020-04-01"}
 
@@ -117,3 +119,40 @@ def test_what_agreements_name_and_nobody_could_describe_is_listed_with_the_reaso
     described = {data_set.title for data_set in load()}
     assert not described & {one.title for one in absent()}
     assert all(len(one.reason) > 20 and one.looked_for and one.source for one in absent())
+
+
+def test_a_column_that_is_not_there_is_listed_with_the_reason_and_one_that_is_there_is_not():
+    """So that a column which a file comes to have leaves the list."""
+    for data_set in load():
+        tables = {table.table for table in data_set.tables}
+        sent = {name.rpartition(".")[2] for name in data_set.as_sent.by_name}
+        made = {one.name.rpartition(".")[2] for one in data_set.as_sent.derived}
+        for one in absent_columns(data_set.data_set):
+            assert one.table in tables
+            assert not {*one.columns} & (sent | made)
+            assert len(one.reason) > 20
+    named = {name for one in absent_columns("MHSDS") for name in one.columns}
+    assert "IMDQuart" in named
+    assert absent_columns("DIDS") == ()
+
+
+def test_every_column_that_the_domain_names_of_sets_of_tables_is_there_or_listed():
+    """Section 6.10, whose rows name a table and its columns."""
+    text = (Path(__file__).parents[3] / "docs" / "domain" / "6-data-sets.md").read_text("utf-8")
+    section = text[text.index('id="6.10"') : text.index('id="6.11"')]
+    name, missing, seen = "", set(), 0
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) != 5:
+            continue
+        name = (cells[1] or name).partition(" ")[0]
+        if name not in {"MHSDS", "MSDS"}:
+            continue
+        whole = load().get(name)
+        there = {n.rpartition(".")[2] for n in (*whole.as_sent.by_name, *whole.releasables)}
+        listed = {n for one in absent_columns(name) for n in one.columns}
+        words = re.findall(r"[A-Z][A-Za-z0-9_]{3,}", re.sub(r"\(.*?\)", "", cells[3]))
+        seen += len(words)
+        missing |= {(name, word) for word in words if word not in there | listed}
+    assert seen > 60
+    assert missing == set()

@@ -1,6 +1,6 @@
 """The data sets as data: one immutable YAML file a data set and version."""
 
-from catalogue.absent import AbsentDataSet, absent
+from catalogue.absent import AbsentColumns, AbsentDataSet, absent, absent_columns
 from catalogue.assuming import Assumed, assumptions
 from catalogue.capping import Cap, Capped, Caps, Shown, caps, form_of, shown
 from catalogue.collection import Instrument, in_force
@@ -83,6 +83,7 @@ __all__ = [
     "OF_RECORDS",
     "OF_RESIDENTS",
     "OLDEST",
+    "AbsentColumns",
     "AbsentDataSet",
     "Assumed",
     "Availability",
@@ -151,6 +152,7 @@ __all__ = [
     "When",
     "Withhold",
     "absent",
+    "absent_columns",
     "add",
     "assumptions",
     "caps",

@@ -360,6 +360,15 @@ def test_the_catalogue_says_what_it_does_not_have_yet_and_why(house):
     assert not {one["title"] for one in told["items"]} & listed.keys()
 
 
+def test_a_data_set_says_which_columns_of_its_source_it_has_not_and_why(house):
+    told = house.call("GET", "/v1/catalogue/MHSDS", role=None).json()["not_yet"]
+
+    (quarter,) = [one for one in told if one["columns"] == ["IMDQuart"]]
+    assert quarter["table"] == "MHS001MPI"
+    assert "the third tenth lies in two quarters" in quarter["reason"]
+    assert house.call("GET", "/v1/catalogue/DIDS", role=None).json()["not_yet"] == []
+
+
 def test_a_data_set_is_told_with_its_codes_and_what_they_mean(house):
     told = house.call("GET", "/v1/catalogue/ECDS", role=None).json()
 

@@ -7,12 +7,14 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from catalogue import (
+    AbsentColumns,
     AbsentDataSet,
     CatalogueField,
     DataSet,
     DerivedField,
     LandingRules,
     PeriodForm,
+    absent_columns,
     assumptions,
 )
 from dissemination.api.schemas.extracts import Outgoing
@@ -30,6 +32,22 @@ class AbsentView(Outgoing):
     @classmethod
     def told(cls, one: AbsentDataSet) -> Self:
         return cls.model_validate(one.model_dump())
+
+
+class AbsentColumnsView(Outgoing):
+    """Columns that a source names of the data set, and that its file has not."""
+
+    table: Annotated[str, Field(description="Where the source has them.", examples=["MHS001MPI"])]
+    columns: Annotated[
+        list[str], Field(description="As the source names them.", examples=[["IMDQuart"]])
+    ]
+    reason: Annotated[str, Field(description="Why the file has them not.")]
+    looked_for: Annotated[str, Field(description="Where more was looked for, and when last.")]
+    source: Annotated[str, Field(description="Who names them.")]
+
+    @classmethod
+    def told(cls, one: AbsentColumns) -> Self:
+        return cls.model_validate(one.model_dump(exclude={"data_set"}))
 
 
 class CatalogueColumn(Outgoing):
@@ -238,6 +256,10 @@ class DataSetView(CatalogueEntry):
     coverage: Annotated[
         str, Field(description="`selection`: columns without a source are missing.")
     ]
+    not_yet: Annotated[
+        list[AbsentColumnsView],
+        Field(description="Columns that a source names and nobody can ask for, with the reason."),
+    ]
     periods: PeriodsView
     availability: Annotated[
         str | None,
@@ -282,6 +304,7 @@ class DataSetView(CatalogueEntry):
             versions=versions,
             subjects=data_set.subjects,
             coverage=data_set.coverage,
+            not_yet=[AbsentColumnsView.told(one) for one in absent_columns(data_set.data_set)],
             periods=PeriodsView(
                 unit=periods.unit,
                 months=periods.months,
