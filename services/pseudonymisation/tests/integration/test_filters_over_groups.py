@@ -150,6 +150,13 @@ def test_rows_that_are_counted_are_chosen_by_what_they_belong_to(intake, dissemi
     some = protected("Care_Activities.records", MEN)
     assert (some.state, some.code) == (PreparationState.PREPARED, None)
     assert protected("Care_Activities.people", MEN).state is PreparationState.PREPARED
+    # Rows to which activities belong are no more than these: of other rows nobody can say it.
+    having = protected("Referrals.with_care_activities", MEN)
+    assert (having.state, having.code) == (
+        PreparationState.FAILED,
+        FailureCode.TABLE_WOULD_REVEAL,
+    )
+    assert having.subject == every.permit.extract_id
     # Of people, other rows are no part of the same people: neither in a group, nor in two.
     for measure in ("Care_Activities.people", "Referrals.people"):
         other = protected(measure)

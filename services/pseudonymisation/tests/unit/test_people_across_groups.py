@@ -13,12 +13,12 @@ from pseudonymisation.preparations.domain.shown import ShownAxis, ShownCells, Wh
 from pseudonymisation.preparations.domain.tables.across import (
     UNKNOWNS_MAX,
     PeopleTold,
-    people_of,
+    counted_of,
     require_no_difference,
 )
 from statements.filters import Filters, RowFilter
 
-MHSDS, CSDS = (catalogue.load().get(name) for name in ("MHSDS", "CSDS"))
+MHSDS, CSDS, MSDS = (catalogue.load().get(name) for name in ("MHSDS", "CSDS", "MSDS"))
 RULE = rule("NCDR04")
 REVEALS = FailureCode.TABLE_WOULD_REVEAL
 OURS = Whose(
@@ -262,16 +262,54 @@ def test_the_records_of_the_table_that_says_who_people_are_are_people() -> None:
     measures = {one.name: one for one in catalogue.tabulating().measures_of(MHSDS)}
 
     def counts(name: str) -> str | None:
-        return people_of(measures[name], name.partition(".")[0], MHSDS)
+        return counted_of(measures[name], name.partition(".")[0], MHSDS)
 
     assert counts("Patients.records") == "Patients"
     assert counts("Referrals.people") == "Referrals"
     assert counts("Patients.with_referrals") == "Referrals"  # the same people
-    assert counts("Referrals.records") is None
-    assert counts("Referrals.with_care_contacts") is None
-    assert people_of(None, "Patients", MHSDS) is None
+    # Rows are not people, and no fewer than those of them to which others belong.
+    assert counts("Referrals.records") == "rows of Referrals"
+    assert counts("Care_Contacts.records") == CONTACTS
+    assert counts("Referrals.with_care_contacts") == WITH_CONTACTS
+    assert counted_of(None, "Patients", MHSDS) is None
     sessions = catalogue.tabulating().measure(CSDS, "Group_Sessions.records")
-    assert people_of(sessions, "Group_Sessions", CSDS) is None
+    assert counted_of(sessions, "Group_Sessions", CSDS) == "rows of Group_Sessions"
+    pairs = catalogue.tabulating().measure(MSDS, "Babies.pairs")
+    assert counted_of(pairs, "Babies", MSDS) is None
+
+
+CONTACTS, WITH_CONTACTS = "rows of Care_Contacts", "rows of Referrals Care_Contacts"
+GENDER = "Patients.Gender"
+
+
+@pytest.mark.parametrize(
+    ("group", "of", "contacts", "is_refused"),
+    [
+        # Each referral has one contact: as many of each category as of contacts.
+        ("Referrals", WITH_CONTACTS, 11, True),
+        ("Referrals", WITH_CONTACTS, 14, False),
+        # Each person has one: people, and those whose referrals have any.
+        ("Care_Contacts", "Care_Contacts", 11, True),
+        ("Referrals", "Referrals", 11, False),  # who was referred need not be seen
+        ("Referrals", "rows of Referrals", 11, False),
+    ],
+)
+def test_rows_to_which_others_belong_are_held_against_these(
+    group: str, of: str, contacts: int, is_refused: bool
+) -> None:
+    """Two of eleven, of whom one table says at most two, and another one at least."""
+    cells = (("1", 9, 12), ("2", 0, 4), (None, 11, 11))
+    first = people(group, *cells, column=GENDER, of=of)
+    told = (("1", 5, contacts - 1), ("2", 1, 4), (None, contacts, contacts))
+    second = people("Care_Contacts", *told, column=GENDER, of=CONTACTS)
+    other_rule = people("Referrals", *told, column=GENDER, of=WITH_CONTACTS)
+
+    if group == "Care_Contacts":  # people of a group beside its rows are proved where they are made
+        assert not refused(first, [second])
+        second = other_rule
+    for now, before in ((first, second), (second, first)):
+        expected = f"{REVEALS}: {before.release}" if is_refused else ""
+        assert refused(now, [before]) == expected
 
 
 def of_many(group: str, column: str, count: int, month: str = "2018-04") -> PeopleTold:

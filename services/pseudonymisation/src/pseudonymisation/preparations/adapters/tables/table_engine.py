@@ -48,7 +48,7 @@ from pseudonymisation.preparations.domain.shown import Whose
 from pseudonymisation.preparations.domain.tables.absent import not_members, not_submitted
 from pseudonymisation.preparations.domain.tables.across import (
     PeopleTold,
-    people_of,
+    counted_of,
     require_no_difference,
 )
 from pseudonymisation.preparations.domain.tables.axes import (
@@ -426,9 +426,11 @@ def _require_nothing_across(
             cells=one.told,
         )
         for one in work.across
-        if (of := people_of(tabulating().measure(whole, one.measure), split(one.measure)[0], whole))
+        if (
+            of := counted_of(tabulating().measure(whole, one.measure), split(one.measure)[0], whole)
+        )
     ]
-    for measure, of in ((one, people_of(one, group, whole)) for one in measures):
+    for measure, of in ((one, counted_of(one, group, whole)) for one in measures):
         if of is None:
             continue
         now = PeopleTold(

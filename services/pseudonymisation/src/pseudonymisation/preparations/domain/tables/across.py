@@ -1,7 +1,8 @@
-"""People of several groups of one data set: what tables of two groups tell by their difference.
+"""Groups of one data set: what tables of two of them tell by their difference.
 
 Whoever has a row in a group has one in each group that its rows belong to. So who has two tables of
-people by the same categories can subtract: who was referred and never seen (docs/adr/0160).
+people by the same categories can subtract: who was referred and never seen (docs/adr/0160). Rows to
+which others belong are at most as many as these, and often as many (docs/adr/0204).
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -20,17 +21,19 @@ VALUES_MIN = 3
 """So many numbers have to be possible for one that may be small."""
 UNKNOWNS_MAX = 1_000
 """Least parts of all tables that are held together; their proof takes most of a minute."""
+ROWS = "rows of"
 Key = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleTold:
-    """A table of people of one group, as it was told."""
+    """A table of people of one group, or of its rows, as it was told."""
 
     group: str
     """By the columns of which they are told apart."""
     of: str
-    """The group whose people they are: of another one where it is counted who has rows of it."""
+    """What is counted (`counted_of`): the group whose people they are, which is another one where
+    it is counted who has rows of it; or which rows."""
     release: str
     whose: Whose
     months: frozenset[str]
@@ -47,26 +50,37 @@ class PeopleTold:
         )
 
 
-def people_of(measure: CountOf | None, group: str, whole: DataSet) -> str | None:
-    """Name the group whose people a measure counts, each once; None where it counts others.
+def counted_of(measure: CountOf | None, group: str, whole: DataSet) -> str | None:
+    """Name what a measure counts, as tables of other groups may count it; None: as none does.
 
-    The records of the table that says who people are are people, but for those of several
-    providers; and those of them to which rows of another group belong are the people of that one.
+    People are named by their group. Records are rows; but those of the table that says who people
+    are are people, and those of them to which rows of another group belong the people of that one.
     """
     if measure is None or measure.where is not None:
         return None
-    if measure.of == "people":
-        return group
+    if measure.of != "records":
+        return group if measure.of == "people" else None
+    if measure.valued is None:
+        return _rows_of(group, whole)
+    below, column = split(measure.valued)
+    return _rows_of(group, whole, below) if below in whole.by_group and not column else None
+
+
+def _rows_of(group: str, whole: DataSet, below: str = "") -> str:
+    """Name the rows of a group, or those of them to which rows of another one belong."""
     said = whole.relations.of_group(group)
     says_who = [part.table for part in said.parts] == [
         table.table for table in [whole.relations.person_of(said, said.parts[0])] if table
     ]
-    if measure.of != "records" or not says_who:
-        return None
-    if measure.valued is None:
-        return group
-    below, column = split(measure.valued)
-    return below if below in whole.by_group and not column else None
+    if says_who:
+        return below or group
+    tables = [part.table for part in said.parts]  # two groups may have the same rows
+    first = next(g for g in whole.groups if [part.table for part in g.parts] == tables)
+    return f"{ROWS} {first.group} {below}".rstrip()
+
+
+def _are_people(of: str) -> bool:
+    return not of.startswith(ROWS)
 
 
 def of_related_groups(
@@ -106,7 +120,9 @@ def require_no_difference(
     before = [one for one in before if one not in unlike]
     told = _told(now, whole)
     above = _above(now.of, whole)
-    for other in before:
+    for other in before if _are_people(now.of) else ():
+        if not _are_people(other.of):
+            continue  # what rows are more than people is the number of nobody
         found = _told(other, whole)
         if other.of in above:
             wide, narrow = found, told
@@ -133,7 +149,7 @@ def _telling_together(
     linked = [one for one in before if _is_linked(now, one, whole)]
     counted = {id(one): _counted(one, whole) for one in (now, *linked)}
     linked = _reached(now, linked, counted)
-    if not any(one.of != now.of or one.group != now.group for one in linked):
+    if not any(_stands_apart(one, now) for one in linked):
         return []  # those of one group are proved together where they are made
 
     def joint(*tables: PeopleTold) -> Joint:
@@ -153,6 +169,12 @@ def _telling_together(
         if _narrows(joint, [now, *tables], whole, rule)
         for one in tables
     ]
+
+
+def _stands_apart(one: PeopleTold, now: PeopleTold) -> bool:
+    """Say whether a table is not proved together with the one that is made where that is made."""
+    are_people = _are_people(one.of) and _are_people(now.of)
+    return one.group != now.group or (are_people and one.of != now.of)
 
 
 def _reached(
@@ -195,8 +217,26 @@ def _is_told(low: int, high: int, rule: Rule) -> bool:
     return high - low + 1 < VALUES_MIN and any(map(rule.hides, range(low, high + 1)))
 
 
-def _above(group: str, whole: DataSet) -> frozenset[str]:
-    return frozenset(one.group for one in whole.relations.above(group))
+def _above(of: str, whole: DataSet) -> frozenset[str]:
+    """Name all of which there are as many at least, in each category, as of what is counted.
+
+    Whoever has a row of a group has one in each group above, and has rows; of rows to which others
+    belong there are at most as many as of these.
+    """
+    relations = whole.relations
+    if _are_people(of):
+        above = [one.group for one in relations.above(of)]
+        rows = (_rows_of(group, whole) for group in (of, *above))
+        having = (
+            _rows_of(group, whole, of)
+            for group in above
+            if of in {one.group for one in relations.below(group)}
+        )
+        return frozenset((*above, *rows, *having)) - {of}
+    group, _, below = of.removeprefix(f"{ROWS} ").partition(" ")
+    if not below:
+        return frozenset()
+    return frozenset((_rows_of(group, whole), _rows_of(below, whole)))
 
 
 def _is_linked(one: PeopleTold, other: PeopleTold, whole: DataSet) -> bool:
@@ -219,6 +259,7 @@ def _counted(one: PeopleTold, whole: DataSet) -> CountedPeople:
     ]
     return CountedPeople(
         of=one.of,
+        are_people=_are_people(one.of),
         whose=one.whose,
         months=one.months,
         axes=dict(zip(columns, nodes, strict=True)),

@@ -22,7 +22,8 @@ class CountedPeople:
     """A table of people as it is told, by columns that are named alike in all tables."""
 
     of: str
-    """The group whose people they are."""
+    """The group whose people they are, or which rows."""
+    are_people: bool
     whose: Hashable
     months: frozenset[str]
     axes: Mapping[str, Sequence[frozenset[str] | None]]
@@ -95,7 +96,7 @@ class Joint:
     def __init__(
         self, tables: Sequence[CountedPeople], above: Callable[[str], frozenset[str]]
     ) -> None:
-        """`above` names the groups that rows of a group belong to."""
+        """`above` names of what there are as many at least."""
         self._atoms: list[_Atoms] = []
         for table in tables:
             first = sum(len(one.places) for one in self._atoms)
@@ -144,7 +145,7 @@ class Joint:
                     continue
                 terms = dict.fromkeys(wide, 1.0) | dict.fromkeys(narrow, -1.0)
                 self._rows.append((0.0, 0.0 if are_same else math.inf, terms))
-                if not are_same:
+                if not are_same and first.are_people and second.are_people:
                     self.differences.append(terms)
 
 
