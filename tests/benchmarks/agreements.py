@@ -56,7 +56,10 @@ def asked(count: int) -> Sequence[Asked]:
     middle = reference(count // 2)
     return (
         Asked("list", "/v1/agreements"),
+        Asked("list of 200", "/v1/agreements?limit=200"),
         Asked("list of a party", "/v1/agreements", Role.CSU_ADVISER),
+        Asked("search of a text", f"/v1/agreements?text={middle[9:15]}"),
+        Asked("search of a data set", "/v1/agreements?controller=02P&data_set=MHSDS&state=ACTIVE"),
         Asked("read", f"/v1/agreements/{middle}"),
         Asked("public register", "/v1/registers/agreements"),
         Asked("calendar", "/v1/lapses"),

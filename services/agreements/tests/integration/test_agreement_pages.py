@@ -18,16 +18,17 @@ from agreements.db.seals.sealed import (
 )
 from agreements.db.seals.stored import read_as_stored
 from agreements.db.tables import AgreementVersionRow
-from agreements.records.domain.agreement import Circumstances, Renewal
+from agreements.records.domain.agreement import AgreementState, Circumstances, Renewal
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import Task, TaskKind
+from agreements.records.domain.terms.search import EVERYTHING, AgreementSearch
 from agreements.records.use_cases import agreements as use_cases
 from agreements.records.use_cases.contracts import FactsAbout
 from agreements.records.use_cases.ports import Slice
 from common import unreadable
 from common.audit import Entry
 from common.security.roles import Role
-from services.agreements.tests.facts import NOW, active, drafted, line, new_id
+from services.agreements.tests.facts import END, NOW, active, drafted, line, new_id
 from services.agreements.tests.reference.seeding import SEALER
 from services.agreements.tests.service import settings
 
@@ -242,3 +243,36 @@ def test_one_that_cannot_be_read_does_not_hide_the_others(engine, uow):
 
     assert {a.id for a in found} == {a.id for a in stored} - {stored[1].id}
     assert unreadable.noted() == (stored[1].id,)
+
+
+SEARCHES = (
+    AgreementSearch(text="nic-10000"),
+    AgreementSearch(controllers={"02P"}, processors={"0DF"}),
+    AgreementSearch(data_set="SUS_OP", purpose="COM"),
+    AgreementSearch(states=[AgreementState.SUSPENDED, AgreementState.AWAITING_SIGNATURE]),
+    AgreementSearch(ends_from=END, ends_until=END),
+)
+
+
+@pytest.mark.parametrize(
+    "database_kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+)
+def test_a_search_takes_as_many_statements_as_the_list(engine, uow):
+    saved(uow, several(8))
+
+    def searched(search):
+        with uow.reading() as tx, counted(engine) as said:
+            found = tx.agreements.page(Slice(after=None, rows=9), scope=None, search=search)
+        return len(said), [agreement.reference[9:15] for agreement in found]
+
+    counts, found = zip(*map(searched, (EVERYTHING, *SEARCHES)), strict=True)
+    every = [f"{100_000 + n}" for n in range(8)]
+    assert found == (
+        every,
+        every,
+        every,
+        [*every[2:4], *every[6:]],
+        [every[n] for n in (0, 2, 5)],
+        every,
+    )
+    assert len(set(counts)) == 1

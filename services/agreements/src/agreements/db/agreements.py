@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 from agreements.db.epoch import stamp
 from agreements.db.events import enqueue
 from agreements.db.read.parts import AgreementParts
+from agreements.db.read.search import narrowed
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Sealer
 from agreements.db.seals.receipts import PARTY
@@ -32,6 +33,7 @@ from agreements.db.written import add, supersede
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.errors import HoldNotFound
 from agreements.records.domain.hold import Hold, Lift
+from agreements.records.domain.terms.search import EVERYTHING, AgreementSearch
 from agreements.records.domain.version import (
     AgreementVersion,
     Capacity,
@@ -116,8 +118,11 @@ class SqlAgreements:
         )
         return self._each(self._rows(None).where(col(AgreementRow.id).in_(begun)))
 
-    def page(self, part: Slice, *, scope: Scope) -> Sequence[Agreement]:
-        query = self._rows(scope).order_by(col(AgreementRow.id)).limit(part.rows)
+    def page(
+        self, part: Slice, *, scope: Scope, search: AgreementSearch = EVERYTHING
+    ) -> Sequence[Agreement]:
+        query = narrowed(self._rows(scope), search)
+        query = query.order_by(col(AgreementRow.id)).limit(part.rows)
         if part.after is not None:
             query = query.where(col(AgreementRow.id) > part.after)
         return self._each(query)

@@ -1,7 +1,7 @@
 """Agreements: drafted from what was approved, signed, ended, held, and told of."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -21,6 +21,7 @@ from agreements.records.domain.hold import Hold
 from agreements.records.domain.parties.organisation import holders
 from agreements.records.domain.task import Task
 from agreements.records.domain.terms.differences import TermChange, differences
+from agreements.records.domain.terms.search import EVERYTHING, AgreementSearch
 from agreements.records.domain.version import AgreementVersion
 from agreements.records.use_cases.context import (
     Compared,
@@ -211,10 +212,21 @@ def get(reference: str, *, ctx: Context) -> Compared[AgreementWithState]:
     return _compared([shown], ctx)[0]
 
 
-def page(part: Slice, *, ctx: Context) -> Sequence[Compared[AgreementWithState]]:
+def page(
+    part: Slice, search: AgreementSearch = EVERYTHING, *, ctx: Context
+) -> Sequence[Compared[AgreementWithState]]:
+    """Return a part of those that the caller may know of and searches for.
+
+    An organisation is searched for under each code by which documents may name it today.
+    """
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
-        found = tx.agreements.page(part, scope=scope(tx, ctx))
+        spelled = replace(
+            search,
+            controllers=_codes(tx, search.controllers, at, ctx),
+            processors=_codes(tx, search.processors, at, ctx),
+        )
+        found = tx.agreements.page(part, scope=scope(tx, ctx), search=spelled)
         facts = FactsAbout(tx, found, at, ctx)
         tasks = _tasks(tx, found)
         shown = unreadable.each(
@@ -223,6 +235,16 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Compared[AgreementWithState]]
             key=lambda a: a.id,
         )
     return _compared(shown, ctx)
+
+
+def _codes(
+    tx: Transaction, said: Collection[str] | None, at: datetime, ctx: Context
+) -> frozenset[str] | None:
+    if said is None:
+        return None
+    day = legal_day(at)
+    spelled = (codes.spellings(tx, code, day, ctx.reference) for code in said)
+    return frozenset(said).union(*spelled)
 
 
 def document(reference: str, number: str | None, *, ctx: Context) -> AgreementVersion:

@@ -56,6 +56,7 @@ from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
 from agreements.records.domain.terms.onward import OnwardShare
+from agreements.records.domain.terms.search import EVERYTHING, AgreementSearch
 from agreements.records.use_cases.lists.data_set_files import DataSetFiles
 from common.audit.entries import Entry
 from common.idempotency import IdempotencyKeys
@@ -183,7 +184,9 @@ class Agreements(Protocol):
     def with_lifts_begun(self) -> Sequence[Agreement]:
         """Return those with a hold that one person wants lifted."""
 
-    def page(self, part: Slice, *, scope: Scope) -> Sequence[Agreement]: ...
+    def page(
+        self, part: Slice, *, scope: Scope, search: AgreementSearch = EVERYTHING
+    ) -> Sequence[Agreement]: ...
 
     def ending(self, first: date, last: date) -> Sequence[Agreement]:
         """Return those with a version, or an open special condition, that ends between two days."""

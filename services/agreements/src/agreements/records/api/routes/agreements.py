@@ -20,6 +20,7 @@ from agreements.records.api.schemas.agreements import (
 )
 from agreements.records.api.schemas.contracts import Sign, StatedReason
 from agreements.records.api.schemas.shared import told
+from agreements.records.api.searching import Searched
 from agreements.records.domain.errors import (
     AlreadySigned,
     ConditionNotFound,
@@ -61,10 +62,15 @@ class DocumentFormat(StrEnum):
 @router.get("/agreements")
 def list_agreements(
     page: Paging,
+    search: Searched,
     ctx: Annotated[Context, permitted(permissions.READ_AGREEMENTS)],
 ) -> Page[AgreementSummary]:
-    """List the agreements to which one's organisation is a party; for staff, all."""
-    found = use_cases.page(part(page), ctx=ctx)
+    """List the agreements to which one's organisation is a party, or search them; for staff, all.
+
+    What is asked for is said by one and the same version, that which governs or another: a
+    controller of former days is found as well.
+    """
+    found = use_cases.page(part(page), search, ctx=ctx)
     return Page[AgreementSummary].of(
         found, page, show=told(AgreementSummary.of), key=lambda a: a.one.agreement.id
     )
