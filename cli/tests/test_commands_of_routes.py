@@ -103,6 +103,7 @@ SAYS_NO: Mapping[str, str] = {
     "dsfc domain-transfers propose": "0DF has no recipient environment of kind analytics",
     "dsfc download": "KeyError('file')",
     "dsfc holdings --as csu-0df-contact list": "1 overdue",
+    "dsfc opt-out-checks exchange": "MESH_NOT_CONFIGURED: set DSFC_MESH_URL",
     "dsfc reidentify": "waits for another person of the practice",
     "dsfc table ": "KeyError('file')",
     "dsfc bridging-file ": "KeyError('file')",

@@ -6,9 +6,18 @@ from uuid import UUID
 
 import typer
 
+from common.clock import SystemClock, legal_day
 from dsfc_cli.calling import Caller, caller_of, calls, failed
 from dsfc_cli.methods import does, shows
-from dsfc_cli.printing import AsJson, print_json
+from dsfc_cli.printing import AsJson, print_json, print_list
+from dsfc_cli.pseudonymisation.mesh import (
+    NEEDS_A_PERSON,
+    UNREACHABLE,
+    Carrier,
+    Journal,
+    Mailbox,
+    national_service,
+)
 from dsfc_client import OptOutCheck, Pseudonymisation
 
 app = typer.Typer(
@@ -127,6 +136,82 @@ def send_reply(
     """
     with caller_of(context).connected() as dsfc:
         _tell(dsfc.pseudonymisation.answer_check(id_, reply, reference))
+
+
+@app.command("exchange")
+def exchange(
+    context: typer.Context,
+    again: Annotated[
+        list[UUID] | None, typer.Argument(metavar="[ID…]", help="Whose request is sent again.")
+    ] = None,
+    url: Annotated[str, typer.Option(envvar="DSFC_MESH_URL", help="Of MESH.")] = "",
+    mailbox: Annotated[str, typer.Option(envvar="DSFC_MESH_MAILBOX", help="One's own.")] = "",
+    password_file: Annotated[
+        Path | None, typer.Option(envvar="DSFC_MESH_PASSWORD_FILE", help="Of the mailbox.")
+    ] = None,
+    shared_key_file: Annotated[
+        Path | None, typer.Option(envvar="DSFC_MESH_SHARED_KEY_FILE", help="Of the environment.")
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(envvar="DSFC_MESH_CERTIFICATE_FILE", help="One's own (PEM).")
+    ] = None,
+    private_key: Annotated[
+        Path | None, typer.Option(envvar="DSFC_MESH_PRIVATE_KEY_FILE", help="Its key (PEM).")
+    ] = None,
+    authority: Annotated[
+        Path | None, typer.Option(envvar="DSFC_MESH_AUTHORITY_FILE", help="Whom to trust (PEM).")
+    ] = None,
+    recipient: Annotated[
+        str | None,
+        typer.Option(envvar="DSFC_MESH_RECIPIENT", help="In place of the national service's."),
+    ] = None,
+    journal: Annotated[
+        Path,
+        typer.Option(
+            envvar="DSFC_MESH_JOURNAL", file_okay=False, help="Which request went by which message."
+        ),
+    ] = Path("var/mesh"),
+    as_json: AsJson = False,
+) -> None:
+    """Carry requests and replies over MESH: take what came, send what is open, say what is late.
+
+    To be run again and again, as by a timer; one at a time. Ends with 1 where a person has to look.
+
+    Example: dsfc opt-out-checks exchange
+    """
+    settings = Mailbox(
+        url=url,
+        mailbox=mailbox,
+        password_file=password_file,
+        shared_key_file=shared_key_file,
+        certificate=certificate,
+        private_key=private_key,
+        authority=authority,
+    )
+    if (wrong := settings.wrong()) is not None:
+        raise failed(f"MESH_NOT_CONFIGURED: {wrong}", code=2)
+    service = national_service(legal_day(SystemClock().now()), recipient)
+    try:
+        with caller_of(context).connected() as dsfc, settings.opened() as opened:
+            carrier = Carrier(dsfc.pseudonymisation, opened, service, Journal(journal))
+            happened = list(carrier.exchange(again or ()))
+    except UNREACHABLE as error:
+        raise failed(f"MESH_UNREACHABLE: {type(error).__name__}; run it again.") from None
+    print_list(
+        [one.as_json() for one in happened],
+        {
+            "code": "code",
+            "check": "check",
+            "reference": "reference",
+            "about": "about",
+            "next": "next_step",
+        },
+        as_json=as_json,
+        whole=("code", "check", "reference"),
+        none="Nothing came, and nothing is to be sent.",
+    )
+    if any(one.code in NEEDS_A_PERSON for one in happened):
+        raise typer.Exit(1)
 
 
 def _tell(check: OptOutCheck) -> None:

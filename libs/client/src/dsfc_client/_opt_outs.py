@@ -64,13 +64,16 @@ class ListsAndChecks(Service):
 
         The message has the check's `reference` as its subject and as its reference.
         """
-        path = f"/v1/opt-out-checks/{check_id}/request"
-        accept = {"Accept": "text/csv"}
-        sent = self.call("GET", path, headers=accept, timeout=WAIT_SECONDS_MAX)
-        target.write_bytes(sent.content)
+        target.write_bytes(self.check_request_content(check_id))
         return target
 
-    def answer_check(self, check_id: Id, reply: Path, reference: str) -> OptOutCheck:
+    def check_request_content(self, check_id: Id) -> bytes:
+        """Return the request for the national service, to be sent on without touching a disk."""
+        path = f"/v1/opt-out-checks/{check_id}/request"
+        accept = {"Accept": "text/csv"}
+        return self.call("GET", path, headers=accept, timeout=WAIT_SECONDS_MAX).content
+
+    def answer_check(self, check_id: Id, reply: Path | bytes, reference: str) -> OptOutCheck:
         """Send the national service's reply, as it came: those who may be used.
 
         `reference` is that of the message that it came with, not that of the check at hand.
@@ -79,7 +82,7 @@ class ListsAndChecks(Service):
             "PUT",
             f"/v1/opt-out-checks/{check_id}/reply",
             params={"reference": reference},
-            content=reply.read_bytes(),
+            content=reply if isinstance(reply, bytes) else reply.read_bytes(),
             headers={"Content-Type": "text/csv"},
             timeout=WAIT_SECONDS_MAX,
         )
