@@ -6,7 +6,7 @@ What is generated is checked in, so that a change of the wire is seen in a revie
 import importlib
 import json
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from common.security import keys
 from common.security.roles import Role
 from common.settings import Environment
 from common.web.auth import Permission, route_permissions
-from dsfc_cli import data_sets, landing_rules, licences
+from dsfc_cli import data_sets, landing_rules, licences, states
 from statements import drafted
 
 LIBRARIES = ("common", "catalogue", "statements")
@@ -71,7 +71,7 @@ def generate() -> Documents:
     documents["docs/permissions.md"] = NOTE + _permissions(apps)
     documents["docs/keys.md"] = NOTE + keys.render()
     documents["docs/codes.md"] = NOTE + _codes()
-    documents["docs/states.md"] = NOTE + _states(apps["agreements"])
+    documents["docs/states.md"] = NOTE + states.render(apps)
     documents["contracts/catalogue/data-set.v1.schema.json"] = _json(describing.schema())
     documents["docs/data-sets.md"] = NOTE + data_sets.render()
     documents["docs/landing-rules.md"] = NOTE + landing_rules.render()
@@ -129,91 +129,6 @@ def _permissions(apps: Mapping[str, FastAPI]) -> str:
                 lines.append(f"| `{method} {path}` | public | {permission.reason} |")
         lines.append("")
     return "\n".join(lines)
-
-
-def _states(agreements: FastAPI) -> str:
-    """Return the lives of what has one, as pictures made from the tables that the domains obey."""
-    parts = ["# States", ""]
-    for title, moves in _lives().items():
-        parts += [f"## {title}", "", "```mermaid", "stateDiagram-v2"]
-        parts += [f"    {a} --> {b}{f' : {verb}' if verb else ''}" for a, b, verb in moves]
-        parts += ["```", ""]
-    for title, life in _lives_of_agreements().items():
-        parts += [f"## {title}", "", "```mermaid", "stateDiagram-v2"]
-        made = [(a, move) for a, ways in life.items() for move in ways]
-        parts += [f"    {a} --> {move.to} : {move.why}" for a, move in made]
-        parts += ["```", "", "| from | to | when | by |", "| --- | --- | --- | --- |"]
-        parts += [f"| {a} | {m.to} | {m.why} | {_by(m.command, agreements)} |" for a, m in made]
-        parts.append("")
-    return "\n".join(parts)
-
-
-def _lives_of_agreements() -> Mapping[str, Any]:
-    lives: Mapping[str, Any] = importlib.import_module(
-        "agreements.records.domain.terms.lives"
-    ).LIVES
-    return lives
-
-
-def _by(command: str | None, app: FastAPI) -> str:
-    """Name the command that makes a move, and the roles that may send it."""
-    if command is None:
-        return "time, or others' facts"
-    for method, path, permission in route_permissions(app):
-        if f"{method} {path}" == command and isinstance(permission, Permission):
-            return f"`{command}`: {', '.join(r.value for r in Role if r in permission.roles)}"
-    raise LookupError(f"{command} is no route of agreements")
-
-
-def _lives() -> Mapping[str, Sequence[tuple[str, str, str]]]:
-    life = importlib.import_module("applications.domain.application").LIFE
-    lives = {
-        "Application (applications)": [
-            (state.name, to.name, verb.value)
-            for state, verbs in life.items()
-            for verb, way in verbs.items()
-            for to in sorted(way.to)
-        ]
-    }
-    for title, module, table in (
-        (
-            "Relationship (agreements), but its end, which is a date",
-            "agreements.records.domain.parties.relationship",
-            "NEXT",
-        ),
-        (
-            "Local flow (agreements)",
-            "agreements.flows.domain.local_flow",
-            "NEXT",
-        ),
-        (
-            "Submission (pseudonymisation)",
-            "pseudonymisation.intake.domain.submission",
-            "TRANSITIONS",
-        ),
-        (
-            "Re-identification, subject access request (pseudonymisation)",
-            "pseudonymisation.people.domain.asked",
-            "TRANSITIONS",
-        ),
-        ("Extract (dissemination)", "dissemination.domain.extract", "TRANSITIONS"),
-        (
-            "Standing order (dissemination)",
-            "dissemination.domain.orders.standing_order",
-            "TRANSITIONS",
-        ),
-    ):
-        moves = getattr(importlib.import_module(module), table)
-        lives[title] = [(a.name, b.name, "") for a, to in moves.items() for b in sorted(to)]
-    of_checks = importlib.import_module("pseudonymisation.intake.domain.national_check.life").MOVES
-    lives["National check (pseudonymisation)"] = [
-        (a.name, b.name, why) for a, ways in of_checks.items() for b, why in ways.items()
-    ]
-    destruction = importlib.import_module("agreements.records.domain.destruction.certificate").MOVES
-    lives["Destruction of what was released under an agreement (agreements)"] = [
-        (a.name, b.name, why) for a, ways in destruction.items() for b, why in ways
-    ]
-    return lives
 
 
 def _codes() -> str:

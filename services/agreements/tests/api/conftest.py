@@ -46,7 +46,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def service(
     migrated, app_client, sqlite_url, clock, identities, tmp_path, kept, request
 ) -> Iterator[Service]:
-    if "seeded" in request.fixturenames and (kept / SEEDED).exists():
+    if {"seeded", "house_of"} & {*request.fixturenames} and (kept / SEEDED).exists():
         shutil.copyfile(kept / SEEDED, make_url(sqlite_url).database)
         for name in KEYS:
             shutil.copy(kept / name, tmp_path / name)

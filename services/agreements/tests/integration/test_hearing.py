@@ -13,8 +13,8 @@ from agreements import main
 from agreements.records.adapters import events
 from agreements.records.adapters.applications import HttpSnapshots
 from agreements.records.adapters.workers import Announcer
-from agreements.records.domain.agreement import AgreementState
 from agreements.records.domain.errors import SnapshotRefused
+from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.domain.terms.snapshots import approved
 from agreements.records.use_cases import agreements as use_cases
 from common import http

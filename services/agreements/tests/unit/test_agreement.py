@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from agreements.records.domain.agreement import AgreementState, Circumstances, LapseRule, Renewal
+from agreements.records.domain.agreement import Circumstances, LapseRule, Renewal
 from agreements.records.domain.drafting import first_version, next_version
 from agreements.records.domain.errors import (
     AlreadySigned,
@@ -21,6 +21,7 @@ from agreements.records.domain.errors import (
 )
 from agreements.records.domain.events import Verb
 from agreements.records.domain.hold import Hold
+from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.domain.version import Capacity, Party
 from common.clock import end_of, instant_text, start_of
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused

@@ -18,8 +18,8 @@ from dissemination.domain.events import (
     ExtractWithdrawn,
 )
 from dissemination.domain.extract import (
+    EXTRACT,
     OPEN_TO_FETCH,
-    TRANSITIONS,
     UNFINISHED,
     Extract,
     Failure,
@@ -109,7 +109,7 @@ def test_a_request_says_so():
 def test_a_verb_is_allowed_exactly_where_the_table_says(state, target):
     extract = in_state(state)
 
-    if target not in TRANSITIONS[state]:
+    if target not in EXTRACT.follows(state):
         with pytest.raises(TransitionRefused) as refused:
             VERBS[target](extract)
         assert refused.value.members["state"] == state.value
@@ -136,9 +136,9 @@ def test_what_was_not_released_does_not_end_with_its_agreement():
 
 
 def test_the_table_has_every_state_and_every_verb():
-    assert set(TRANSITIONS) == set(State)
-    assert set().union(*TRANSITIONS.values()) == set(VERBS)
-    assert {state for state in State if State.FAILED in TRANSITIONS[state]} == UNFINISHED
+    assert set(EXTRACT.moves) == set(State)
+    assert set().union(*map(EXTRACT.follows, State)) == set(VERBS)
+    assert {state for state in State if State.FAILED in EXTRACT.follows(state)} == UNFINISHED
     assert UNFINISHED.isdisjoint(OPEN_TO_FETCH)
 
 

@@ -24,7 +24,7 @@ from dsfc_testing.clock import FakeClock
 from dsfc_testing.plugin import START
 from dsfc_testing.tokens import LocalIssuer
 from pseudonymisation.intake.adapters.rules import check_rule
-from pseudonymisation.intake.domain.national_check.life import MOVES, CheckRule, CheckState
+from pseudonymisation.intake.domain.national_check.life import NATIONAL_CHECK, CheckRule, CheckState
 from services.pseudonymisation.tests.api.test_opt_out_checks import (
     NUMBERS,
     PEOPLE,
@@ -313,7 +313,7 @@ def test_lives_by_chance_go_the_ways_of_the_table_and_are_listed_as_they_stand(
         for one, before in state.items():
             now = state[one] = CheckState(standing(intake, one)["state"])
             if now is not before:
-                assert now in MOVES[before], (before, now)
+                assert now in NATIONAL_CHECK.follows(before), (before, now)
                 went += 1
     assert went >= len(ids)
     assert {s: listed(intake, s) for s in CheckState} == {

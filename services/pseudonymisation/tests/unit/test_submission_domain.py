@@ -24,7 +24,7 @@ from pseudonymisation.intake.domain.quality import (
 )
 from pseudonymisation.intake.domain.submission import (
     ATTEMPTS_MAX,
-    TRANSITIONS,
+    SUBMISSION,
     Content,
     Submission,
     SubmissionState,
@@ -66,8 +66,8 @@ def landing() -> tuple[Submission, object]:
 
 
 def test_every_state_says_where_it_may_go():
-    assert set(TRANSITIONS) == set(SubmissionState)
-    assert {s for s in SubmissionState if not TRANSITIONS[s]} == {
+    assert set(SUBMISSION.moves) == set(SubmissionState)
+    assert {s for s in SubmissionState if not SUBMISSION.moves[s]} == {
         SubmissionState.ACCEPTED,
         SubmissionState.REJECTED,
     }
@@ -93,7 +93,7 @@ def test_only_what_the_table_allows_is_possible(state):
     for target, verb in verbs.items():
         # Back from LANDING to RECEIVED is by waiting, not by another content.
         waits = (state, target) == (SubmissionState.LANDING, SubmissionState.RECEIVED)
-        if target in TRANSITIONS[state] and not waits:
+        if target in SUBMISSION.follows(state) and not waits:
             assert verb().state is target
         else:
             with pytest.raises(TransitionRefused):

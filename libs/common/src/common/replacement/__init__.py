@@ -16,22 +16,7 @@ them pass here:
    `common.db.replacement` has its columns, `common.web.replacement` its view, bodies and the
    filter `state=waiting`.
 
-```mermaid
-stateDiagram-v2
-    [*] --> accepted: small, or takes away only
-    [*] --> waiting: more than the share and the floor
-    waiting --> confirmed: another person, a reason
-    waiting --> taken_back
-    waiting --> superseded: by a later one
-    accepted --> leaving: taken back, and much would be given by it
-    confirmed --> leaving
-    leaving --> taken_back: another person, a reason
-    accepted --> taken_back
-    confirmed --> taken_back
-    accepted --> superseded
-    confirmed --> superseded
-    leaving --> superseded
-```
+How it may come from one to the next is in `standing.REPLACEMENT` (docs/states.md).
 
 *While it waits the stricter of both holds*: what is in force goes on, and in addition whatever
 the waiting one takes away is gone already. Each kind says what that is: nobody on either list is

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from common.errors import Conflict
+from common.lives import Life, Move
 from common.replacement.change import Change
 from common.replacement.rules import Judgement
 
@@ -59,6 +60,57 @@ class State(StrEnum):
     TAKEN_BACK = "taken_back"
     SUPERSEDED = "superseded"
     """Another took its place."""
+
+
+class Decision(StrEnum):
+    """What is decided about one, by the same routes of every kind."""
+
+    CONFIRM = "confirmation"
+    TAKE_BACK = "withdrawal"
+
+
+_GAVE_WAY = Move(to=State.SUPERSEDED, why="a later one takes its place")
+_TAKES_BACK = (
+    Move(to=State.TAKEN_BACK, why="it is taken back", command=Decision.TAKE_BACK),
+    Move(
+        to=State.LEAVING,
+        why="it is taken back, and much would be given by that",
+        command=Decision.TAKE_BACK,
+    ),
+    _GAVE_WAY,
+)
+REPLACEMENT = Life(
+    name="What replaces what others rest on: a list, map, edition or register",
+    begins=frozenset({State.ACCEPTED, State.WAITING}),
+    moves={
+        State.ACCEPTED: _TAKES_BACK,
+        State.WAITING: (
+            Move(to=State.CONFIRMED, why="a second person confirms it", command=Decision.CONFIRM),
+            Move(to=State.TAKEN_BACK, why="it is given up", command=Decision.TAKE_BACK),
+            _GAVE_WAY,
+        ),
+        State.CONFIRMED: _TAKES_BACK,
+        State.LEAVING: (
+            Move(
+                to=State.TAKEN_BACK,
+                why="another person takes it back too",
+                command=Decision.TAKE_BACK,
+            ),
+            Move(
+                to=State.LEAVING,
+                why="the same, and what the first saw is not so any more",
+                command=Decision.TAKE_BACK,
+            ),
+            _GAVE_WAY,
+        ),
+        State.TAKEN_BACK: (),
+        State.SUPERSEDED: (
+            Move(to=State.TAKEN_BACK, why="what gave way is taken back too"),
+            Move(to=State.CONFIRMED, why="the one that took its place is taken back"),
+        ),
+    },
+    otherwise={Decision.CONFIRM: ReplacementDecided, Decision.TAKE_BACK: ReplacementDecided},
+)
 
 
 EFFECTIVE: Final = frozenset({State.ACCEPTED, State.CONFIRMED, State.LEAVING})
@@ -123,10 +175,9 @@ class ReplacementStatus:
 
         :raises SecondPersonNeeded, ReplacementDecided:
         """
-        if self.state is not State.WAITING:
-            raise ReplacementDecided(
-                f"It is {self.state}; only what waits is confirmed.", state=self.state.value
-            )
+        REPLACEMENT.permits(
+            self.state, Decision.CONFIRM, f"It is {self.state}; only what waits is confirmed."
+        )
         self._require_another(self.proposed_by, by, "Whoever sent it cannot confirm it.")
         return replace(self, state=State.CONFIRMED, decided_by=by, decided_at=at, reason=reason)
 
@@ -161,9 +212,8 @@ class ReplacementStatus:
         where it is not what the first of the two was shown, the second is the first again.
         :raises SecondPersonNeeded, ReplacementDecided:
         """
+        REPLACEMENT.permits(self.state, Decision.TAKE_BACK, f"It is {self.state} already.")
         match self.state:
-            case State.WAITING:
-                pass
             case State.LEAVING if judgement is not None and self.held_against != against:
                 if judgement.waits:
                     return self._leaving(by=by, reason=reason, against=against)
@@ -174,8 +224,6 @@ class ReplacementStatus:
             case State.ACCEPTED | State.CONFIRMED:
                 if judgement is not None and judgement.waits:
                     return self._leaving(by=by, reason=reason, against=against)
-            case State.TAKEN_BACK | State.SUPERSEDED:
-                raise ReplacementDecided(f"It is {self.state} already.", state=self.state.value)
         return replace(self, state=State.TAKEN_BACK, decided_by=by, decided_at=at, reason=reason)
 
     def _leaving(self, *, by: str, reason: str, against: str | None) -> Self:

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from applications.domain.sections.terms import Condition
+from common.errors import TransitionRefused
+from common.lives import Life, Move
 from common.security.roles import Role
 
 
@@ -102,12 +104,48 @@ LIFE: Mapping[State, Mapping[Verb, Way]] = {
     State.WITHDRAWN: {},
     State.CLOSED: {},
 }
-"""The whole life of an application (domain.md 2.2). The picture in the README is made from it.
+"""The whole life of an application (domain.md 2.2), and whose each step is in each state.
 
 Advisers advise and do not decide: "unable to recommend" also leads to APPROVAL, where only
 an approver may refuse, or approve with a reason.
 """
 
+
+class ApplicationCommand(StrEnum):
+    """By which route each step is taken."""
+
+    OPEN = "POST /v1/applications/{application_id}/opening"
+    CLOSE = "POST /v1/applications/{application_id}/closure"
+    ANSWER = "PUT /v1/applications/{application_id}/sections/{number}"
+    SUBMIT = "POST /v1/applications/{application_id}/submission"
+    REVIEW = "POST /v1/applications/{application_id}/review"
+    RETURN = "POST /v1/applications/{application_id}/return"
+    REFER_TO_ADVICE = "POST /v1/applications/{application_id}/advisory-referral"
+    ADVISE = "POST /v1/applications/{application_id}/advice"
+    REFER_TO_APPROVAL = "POST /v1/applications/{application_id}/approval-referral"
+    APPROVE = "POST /v1/applications/{application_id}/approval"
+    REFUSE = "POST /v1/applications/{application_id}/refusal"
+    WITHDRAW = "POST /v1/applications/{application_id}/withdrawal"
+
+
+APPLICATION = Life(
+    name="Application",
+    begins=frozenset({State.ENQUIRY, State.DRAFT}),
+    moves={
+        state: tuple(
+            Move(
+                to=to,
+                why=verb.value.replace("_", " "),
+                command=ApplicationCommand[verb.name],
+                by=way.by,
+            )
+            for verb, way in ways.items()
+            for to in sorted(way.to)
+        )
+        for state, ways in LIFE.items()
+    },
+    otherwise=dict.fromkeys(ApplicationCommand, TransitionRefused),
+)
 EDITABLE = frozenset(state for state, ways in LIFE.items() if Verb.ANSWER in ways)
 
 

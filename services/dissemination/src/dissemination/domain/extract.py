@@ -4,7 +4,7 @@ Pure. No input, no output, no clock: what a change needs is handed in, what it c
 handed back in `pending`, and the repository stores both or neither.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Self
 from uuid import UUID
 
 from common.errors import Refusal, TransitionRefused
+from common.lives import Life, Move
 from dissemination.domain.agreement_status import Withdrawal
 from dissemination.domain.events import (
     Event,
@@ -45,16 +46,48 @@ class State(StrEnum):
     """Taken back before its release by whoever asked; or its agreement ended after it."""
 
 
-TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.REQUESTED: frozenset({State.PREPARING, State.FAILED, State.WITHDRAWN}),
-    State.PREPARING: frozenset({State.PREPARED, State.FAILED, State.WITHDRAWN}),
-    State.PREPARED: frozenset({State.RELEASED, State.FAILED, State.WITHDRAWN}),
-    State.RELEASED: frozenset({State.SUPERSEDED, State.WITHDRAWN}),
-    State.SUPERSEDED: frozenset({State.WITHDRAWN}),
-    State.FAILED: frozenset(),
-    State.WITHDRAWN: frozenset(),
-}
-"""The whole life of an extract. docs/states.md is generated from this table."""
+class ExtractCommand(StrEnum):
+    WITHDRAW = "POST /v1/extracts/{extract_id}/withdrawal"
+    WITHDRAW_TABULATION = "POST /v1/tabulations/{tabulation_id}/withdrawal"
+    WITHDRAW_BRIDGING_FILE = "POST /v1/bridging-files/{bridging_file_id}/withdrawal"
+
+
+_FAILED = Move(to=State.FAILED, why="it cannot be prepared, or its release is refused")
+_WITHDRAWN = tuple(
+    Move(to=State.WITHDRAWN, why="whoever asked takes it back", command=command)
+    for command in ExtractCommand
+)
+_ENDED = Move(to=State.WITHDRAWN, why="the agreement under which it was released is over")
+EXTRACT = Life(
+    name="Extract, tabulation, bridging file",
+    begins=frozenset({State.REQUESTED}),
+    moves={
+        State.REQUESTED: (
+            Move(to=State.PREPARING, why="the haven takes the job"),
+            _FAILED,
+            *_WITHDRAWN,
+        ),
+        State.PREPARING: (
+            Move(to=State.PREPARED, why="its files are made and attested"),
+            _FAILED,
+            *_WITHDRAWN,
+        ),
+        State.PREPARED: (
+            Move(to=State.RELEASED, why="agreements lets each file be released"),
+            _FAILED,
+            *_WITHDRAWN,
+        ),
+        State.RELEASED: (
+            Move(to=State.SUPERSEDED, why="an edition that it read is replaced"),
+            _ENDED,
+        ),
+        State.SUPERSEDED: (_ENDED,),
+        State.FAILED: (),
+        State.WITHDRAWN: (),
+    },
+    otherwise=dict.fromkeys(ExtractCommand, TransitionRefused),
+)
+"""The whole life of what leaves, by one driver."""
 
 UNFINISHED = frozenset({State.REQUESTED, State.PREPARING, State.PREPARED})
 """What the driver moves forward."""
@@ -207,8 +240,13 @@ class Extract:
 
     def withdraw(self, *, at: datetime) -> Self:
         """Whoever asked does not want it any more; only before its release."""
-        if self.state in OPEN_TO_FETCH:
-            raise TransitionRefused("It was released; from then on there is destruction.")
+        EXTRACT.permits(
+            self.state,
+            ExtractCommand.WITHDRAW,
+            "It was released; from then on there is destruction."
+            if self.state in OPEN_TO_FETCH
+            else f"It is {self.state} already.",
+        )
         return self._become(State.WITHDRAWN, ExtractWithdrawn, at=at)
 
     def supersede(self, edition_id: str, *, by: str, at: datetime) -> Self:
@@ -260,11 +298,11 @@ class Extract:
     def _become(
         self, state: State, said: type[ExtractChanged] | None = None, *, at: datetime
     ) -> Self:
-        if state not in TRANSITIONS[self.state]:
+        if state not in EXTRACT.follows(self.state):
             raise TransitionRefused(
                 f"An extract that is {self.state} cannot become {state}.",
                 state=self.state.value,
-                allowed=[str(s) for s in sorted(TRANSITIONS[self.state])],
+                allowed=[str(s) for s in sorted(EXTRACT.follows(self.state))],
             )
         moved = replace(self, state=state, changed_at=at)
         if said is None:

@@ -5,7 +5,7 @@ version are taken by nobody; from the approval on they stand for this one file f
 it is withdrawn, so that nobody's data are ever read by another one of the same name.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +19,7 @@ from agreements.flows.domain.errors import (
     LocalFlowVersionTaken,
 )
 from agreements.flows.domain.events import LocalFlowChanged
+from common.lives import Life, Move
 from common.replacement import require_another_person
 
 
@@ -33,13 +34,48 @@ class FlowState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-NEXT: Mapping[FlowState, frozenset[FlowState]] = {
-    FlowState.REGISTERED: frozenset({FlowState.APPROVED, FlowState.REFUSED, FlowState.WITHDRAWN}),
-    FlowState.APPROVED: frozenset({FlowState.IN_USE, FlowState.WITHDRAWN}),
-    FlowState.IN_USE: frozenset(),
-    FlowState.REFUSED: frozenset(),
-    FlowState.WITHDRAWN: frozenset(),
-}
+class FlowCommand(StrEnum):
+    APPROVE = "POST /v1/local-flows/{flow_id}/approval"
+    REFUSE = "POST /v1/local-flows/{flow_id}/refusal"
+    WITHDRAW = "POST /v1/local-flows/{flow_id}/withdrawal"
+
+
+_WITHDRAWN = Move(
+    to=FlowState.WITHDRAWN, why="its DSCRO takes it back", command=FlowCommand.WITHDRAW
+)
+LOCAL_FLOW = Life(
+    name="Local flow",
+    begins=frozenset({FlowState.REGISTERED}),
+    moves={
+        FlowState.REGISTERED: (
+            Move(
+                to=FlowState.APPROVED,
+                why="a second person approves it",
+                command=FlowCommand.APPROVE,
+            ),
+            Move(
+                to=FlowState.REFUSED, why="a second person refuses it", command=FlowCommand.REFUSE
+            ),
+            _WITHDRAWN,
+        ),
+        FlowState.APPROVED: (
+            Move(to=FlowState.IN_USE, why="an agreement is drafted that names it"),
+            _WITHDRAWN,
+        ),
+        FlowState.IN_USE: (),
+        FlowState.REFUSED: (),
+        FlowState.WITHDRAWN: (),
+    },
+    otherwise={
+        FlowCommand.APPROVE: LocalFlowDecided,
+        FlowCommand.REFUSE: LocalFlowDecided,
+        FlowCommand.WITHDRAW: {
+            FlowState.IN_USE: LocalFlowInUse,
+            FlowState.REFUSED: LocalFlowDecided,
+            FlowState.WITHDRAWN: LocalFlowDecided,
+        },
+    },
+)
 F = TypeVar("F", bound="LocalFlow")
 SERVED = frozenset({FlowState.APPROVED, FlowState.IN_USE})
 """Whose file is handed out by its digest."""
@@ -110,7 +146,7 @@ class LocalFlow:
             LocalFlowDecided, SecondPersonNeeded
 
         """
-        self._require(FlowState.APPROVED)
+        self._require(FlowCommand.APPROVE)
         self._require_another(by)
         changed = replace(
             self, state=FlowState.APPROVED, approved_by=by, approved_at=at, reason=reason
@@ -124,7 +160,7 @@ class LocalFlow:
             LocalFlowDecided, SecondPersonNeeded
 
         """
-        self._require(FlowState.REFUSED)
+        self._require(FlowCommand.REFUSE)
         self._require_another(by)
         return self._ended(FlowState.REFUSED, by=by, reason=reason, at=at)
 
@@ -137,25 +173,19 @@ class LocalFlow:
         """
         if dscro != self.dscro:
             raise LocalFlowOfAnother("It is another DSCRO's. Ask there to withdraw it.")
-        if self.state is FlowState.IN_USE:
-            raise LocalFlowInUse(
-                "An agreement names it. End or amend the lines that do, and register the next"
-                " version.",
-                state=self.state.value,
-            )
-        self._require(FlowState.WITHDRAWN)
+        self._require(FlowCommand.WITHDRAW)
         return self._ended(FlowState.WITHDRAWN, by=by, reason=reason, at=at)
 
     def use(self, *, at: datetime) -> Self:
         """Remember that an agreement names it; the first time counts."""
         if self.state is FlowState.IN_USE:
             return self
-        self._require(FlowState.IN_USE)
+        if FlowState.IN_USE not in LOCAL_FLOW.follows(self.state):
+            raise LocalFlowDecided(f"It is {self.state}.", state=self.state.value)
         return announced(replace(self, state=FlowState.IN_USE, used_at=at), at)
 
-    def _require(self, to: FlowState) -> None:
-        if to not in NEXT[self.state]:
-            raise LocalFlowDecided(f"It is {self.state}.", state=self.state.value)
+    def _require(self, command: FlowCommand) -> None:
+        LOCAL_FLOW.permits(self.state, command, _SAID.get(self.state, f"It is {self.state}."))
 
     def _require_another(self, by: str) -> None:
         require_another_person(
@@ -165,6 +195,13 @@ class LocalFlow:
     def _ended(self, state: FlowState, *, by: str, reason: str, at: datetime) -> Self:
         ended = replace(self, state=state, ended_by=by, ended_at=at, reason=reason)
         return announced(ended, at)
+
+
+_SAID = {
+    FlowState.IN_USE: (
+        "An agreement names it. End or amend the lines that do, and register the next version."
+    )
+}
 
 
 def announced(flow: F, at: datetime) -> F:

@@ -8,7 +8,6 @@ follow from dates and facts alone: no job has to run for an agreement to begin o
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
@@ -24,24 +23,15 @@ from agreements.records.domain.errors import (
 )
 from agreements.records.domain.events import AGREEMENT_EVENTS, AgreementEvent, Verb
 from agreements.records.domain.hold import HeldLine, Hold
+from agreements.records.domain.terms.agreement_life import (
+    AGREEMENT,
+    AgreementCommand,
+    AgreementState,
+)
 from agreements.records.domain.version import AgreementVersion, Condition, Signature
 from common.clock import end_of, instant_text
 from common.errors import AgreementNotFound, LineNotInAgreement, TransitionRefused
 from common.security.principal import BODY
-
-
-class AgreementState(StrEnum):
-    """State of an agreement. SIGNED: everybody has signed, and its first day is still to come."""
-
-    AWAITING_SIGNATURE = "AWAITING_SIGNATURE"
-    SIGNED = "SIGNED"
-    ACTIVE = "ACTIVE"
-    SUSPENDED = "SUSPENDED"
-    LAPSED_HOLD = "LAPSED_HOLD"
-    EXPIRED = "EXPIRED"
-    TERMINATED = "TERMINATED"
-    DESTRUCTION_DUE = "DESTRUCTION_DUE"  # over, and files that were released are still held
-    CLOSED = "CLOSED"  # all that was released is destroyed; or never signed, and its term is over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -438,15 +428,12 @@ class Agreement:
     # Conditions of changes
 
     def _require_under_way(self) -> None:
-        if self.closed_at is not None:
-            raise TransitionRefused(
-                f"{self.reference} is closed: what was released is destroyed. Apply anew.",
-                state=AgreementState.CLOSED.value,
-            )
-        if self.terminated_at is not None:
-            raise TransitionRefused(
-                f"{self.reference} is terminated.", state=AgreementState.TERMINATED.value
-            )
+        for is_over, state, detail in (
+            (self.closed_at, AgreementState.CLOSED, _CLOSED),
+            (self.terminated_at, AgreementState.TERMINATED, "{} is terminated."),
+        ):
+            if is_over is not None:
+                AGREEMENT.permits(state, AgreementCommand.SIGN, detail.format(self.reference))
 
     def _of_document(self, document_hash: str) -> AgreementVersion:
         for version in self.versions:
@@ -473,6 +460,7 @@ class Agreement:
                 raise VersionSuperseded(f"{later.number} is in effect.", version=later.number)
 
 
+_CLOSED = "{} is closed: what was released is destroyed. Apply anew."
 _MOVES: Mapping[AgreementState, Verb] = {
     AgreementState.ACTIVE: Verb.ACTIVATED,
     AgreementState.SUSPENDED: Verb.HELD,

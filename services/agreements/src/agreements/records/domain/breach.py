@@ -15,6 +15,7 @@ from uuid import UUID
 from agreements.records.domain.events import BreachClosed, BreachReported
 from common.clock import end_of, legal_day
 from common.errors import TransitionRefused
+from common.lives import Life, Move
 
 RECEIPT_OVERDUE = (
     "No confirmation receipt was issued in one working day: contact DARS directly "
@@ -79,6 +80,40 @@ class BreachState(StrEnum):
     REPORTED = "REPORTED"
     JUDGED = "JUDGED"
     CLOSED = "CLOSED"
+
+
+class BreachCommand(StrEnum):
+    ESTABLISH = "POST /v1/breaches/{breach_id}/facts"
+    FIND = "POST /v1/breaches/{breach_id}/finding"
+    CLOSE = "POST /v1/breaches/{breach_id}/closure"
+
+
+_ESTABLISHED = "its facts are established"
+BREACH = Life(
+    name="Breach",
+    begins=frozenset({BreachState.REPORTED}),
+    moves={
+        BreachState.REPORTED: (
+            Move(to=BreachState.REPORTED, why=_ESTABLISHED, command=BreachCommand.ESTABLISH),
+            Move(to=BreachState.JUDGED, why="a finding", command=BreachCommand.FIND),
+        ),
+        BreachState.JUDGED: (
+            Move(to=BreachState.JUDGED, why=_ESTABLISHED, command=BreachCommand.ESTABLISH),
+            Move(to=BreachState.JUDGED, why="another finding", command=BreachCommand.FIND),
+            Move(
+                to=BreachState.CLOSED,
+                why="it has facts and a finding, and a lesson",
+                command=BreachCommand.CLOSE,
+            ),
+        ),
+        BreachState.CLOSED: (),
+    },
+    otherwise={
+        BreachCommand.ESTABLISH: TransitionRefused,
+        BreachCommand.FIND: TransitionRefused,
+        BreachCommand.CLOSE: {BreachState.REPORTED: TransitionRefused, BreachState.CLOSED: None},
+    },
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +187,7 @@ class Breach:
 
     def establish(self, *, facts: str, records_affected: int | None, at: datetime) -> Self:
         """Record what was found to have happened; anew until it is closed."""
-        self._require_open()
+        self._require_open(BreachCommand.ESTABLISH)
         if (self.facts, self.records_affected) == (facts, records_affected):
             return self
         return replace(self, facts=facts, records_affected=records_affected, facts_at=at)
@@ -173,7 +208,7 @@ class Breach:
             TransitionRefused: it is closed, or what it demanded has been done already.
 
         """
-        self._require_open()
+        self._require_open(BreachCommand.FIND)
         wanted, ended = tuple(sorted(set(actions))), tuple(sorted(set(contracts)))
         if (self.finding, self.actions or (), self.contracts or ()) == (finding, wanted, ended):
             return self
@@ -193,14 +228,11 @@ class Breach:
             TransitionRefused: nobody has established its facts or judged it yet.
 
         """
-        if self.closed_at is not None:
+        lacks = f"{self.reference} has no {{0}} yet: POST {{0}} first."
+        if not BREACH.permits(self.state, BreachCommand.CLOSE, lacks.format("finding")):
             return self
-        for is_there, missing in ((self.finding, "finding"), (self.facts, "facts")):
-            if is_there is None:
-                raise TransitionRefused(
-                    f"{self.reference} has no {missing} yet: POST {missing} first.",
-                    state=self.state.value,
-                )
+        if self.facts is None:
+            raise TransitionRefused(lacks.format("facts"), state=self.state.value)
         assert self.finding is not None
         closed = replace(self, outcome=outcome, lesson=lesson, closed_at=at)
         event = BreachClosed(
@@ -213,9 +245,8 @@ class Breach:
         )
         return replace(closed, pending=(*self.pending, event))
 
-    def _require_open(self) -> None:
-        if self.closed_at is not None:
-            raise TransitionRefused(f"{self.reference} is closed.", state=self.state.value)
+    def _require_open(self, command: BreachCommand) -> None:
+        BREACH.permits(self.state, command, f"{self.reference} is closed.")
 
 
 def receipt_due(reported_at: datetime, holidays: Collection[date]) -> datetime:

@@ -20,6 +20,7 @@ from agreements.records.domain.errors import (
 from common.clock import end_of, instant_text, start_of
 from common.errors import TransitionRefused
 from common.ids import digest_of
+from common.lives import Life, Move
 from common.security.principal import BODY
 
 
@@ -30,6 +31,56 @@ class ContractState(StrEnum):
     IN_FORCE = "IN_FORCE"
     EXPIRED = "EXPIRED"
     TERMINATED = "TERMINATED"
+
+
+class ContractCommand(StrEnum):
+    SIGN = "POST /v1/contracts/{reference}/signatures"
+    END = "POST /v1/contracts/{reference}/termination"
+
+
+_ENDED = Move(to=ContractState.TERMINATED, why="it is ended", command=ContractCommand.END)
+_OVER = Move(to=ContractState.EXPIRED, why="its last day is over")
+CONTRACT = Life(
+    name="Framework contract",
+    begins=frozenset({ContractState.ISSUED}),
+    moves={
+        ContractState.ISSUED: (
+            Move(
+                to=ContractState.SIGNED_BY_ORGANISATION,
+                why="the organisation signs",
+                command=ContractCommand.SIGN,
+            ),
+            _OVER,
+            _ENDED,
+        ),
+        ContractState.SIGNED_BY_ORGANISATION: (
+            Move(
+                to=ContractState.SIGNED,
+                why="the Body signs before its first day",
+                command=ContractCommand.SIGN,
+            ),
+            Move(to=ContractState.IN_FORCE, why="the Body signs", command=ContractCommand.SIGN),
+            _OVER,
+            _ENDED,
+        ),
+        ContractState.SIGNED: (
+            Move(to=ContractState.IN_FORCE, why="its first day begins"),
+            _ENDED,
+        ),
+        ContractState.IN_FORCE: (_OVER, _ENDED),
+        ContractState.EXPIRED: (),
+        ContractState.TERMINATED: (),
+    },
+    otherwise={
+        ContractCommand.SIGN: {
+            ContractState.SIGNED: AlreadySigned,
+            ContractState.IN_FORCE: AlreadySigned,
+            ContractState.EXPIRED: TransitionRefused,
+            ContractState.TERMINATED: TransitionRefused,
+        },
+        ContractCommand.END: None,
+    },
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +136,7 @@ class Contract:
             AlreadySigned: it has signed.
 
         """
-        self._require_signable(document_hash, at)
-        self._require_unsigned(self.organisation, self.organisation_signed_at)
+        self._require_signable(document_hash, self.organisation, self.organisation_signed_at, at)
         return replace(self, organisation_signed_at=at, organisation_signatory=role)
 
     def sign_for_body(
@@ -101,8 +151,7 @@ class Contract:
             ContractOverlaps: another contract of the entity is in force in that time.
 
         """
-        self._require_signable(document_hash, at)
-        self._require_unsigned(BODY, self.body_signed_at)
+        self._require_signable(document_hash, BODY, self.body_signed_at, at)
         if self.organisation_signed_at is None:
             raise OrganisationSignsFirst(f"{self.organisation} has not signed {self.reference}.")
         signed = replace(self, body_signed_at=at, body_signatory=role)
@@ -116,7 +165,7 @@ class Contract:
 
     def terminate(self, *, reason: str, at: datetime) -> Self:
         """End it now; ending what has ended changes nothing."""
-        if self.state_at(at) in (ContractState.TERMINATED, ContractState.EXPIRED):
+        if not CONTRACT.permits(self.state_at(at), ContractCommand.END, ""):
             return self
         return replace(self, terminated_at=at, termination_reason=reason)
 
@@ -129,14 +178,15 @@ class Contract:
         ends = [e for e in (self.in_force_until(), other.in_force_until()) if e is not None]
         return all(latest_begin < end for end in ends)
 
-    def _require_signable(self, document_hash: str, at: datetime) -> None:
+    def _require_signable(
+        self, document_hash: str, party: str, signed_at: datetime | None, at: datetime
+    ) -> None:
         if document_hash != self.document_hash:
             raise DocumentHashDiffers(f"{self.reference} has another document.")
-        if (state := self.state_at(at)) in (ContractState.TERMINATED, ContractState.EXPIRED):
-            raise TransitionRefused(f"{self.reference} is {state}.", state=state.value)
-
-    def _require_unsigned(self, party: str, signed_at: datetime | None) -> None:
-        if signed_at is not None:
+        state = self.state_at(at)
+        if signed_at is None or state in (ContractState.EXPIRED, ContractState.TERMINATED):
+            CONTRACT.permits(state, ContractCommand.SIGN, f"{self.reference} is {state}.")
+        else:
             raise AlreadySigned(
                 f"{party} signed {self.reference} at {instant_text(signed_at)}, and signs it once."
                 " Nothing is to be done.",

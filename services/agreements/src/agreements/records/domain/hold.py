@@ -6,14 +6,39 @@ that no later version of the agreement escapes it by another numbering, or it ho
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.errors import HoldLifted, LiftNeedsAnotherPerson
+from common.lives import Life, Move
 from common.replacement import is_one_of
 from statements.vocabulary import LineKey
 
 PEOPLE_TO_LIFT = 2
+
+
+class HoldState(StrEnum):
+    OPEN = "OPEN"
+    LIFTED = "LIFTED"
+
+
+class HoldCommand(StrEnum):
+    LIFT = "POST /v1/holds/{hold_id}/lift-approvals"
+
+
+HOLD = Life(
+    name="Hold",
+    begins=frozenset({HoldState.OPEN}),
+    moves={
+        HoldState.OPEN: (
+            Move(to=HoldState.OPEN, why="one person wants it lifted", command=HoldCommand.LIFT),
+            Move(to=HoldState.LIFTED, why="a second person does", command=HoldCommand.LIFT),
+        ),
+        HoldState.LIFTED: (),
+    },
+    otherwise={HoldCommand.LIFT: HoldLifted},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +68,10 @@ class Hold:
     lifted_at: datetime | None = None
     version: int = 0
 
+    @property
+    def state(self) -> HoldState:
+        return HoldState.OPEN if self.lifted_at is None else HoldState.LIFTED
+
     def is_open(self, at: datetime) -> bool:
         return self.set_at <= at and (self.lifted_at is None or at < self.lifted_at)
 
@@ -61,8 +90,11 @@ class Hold:
             HoldLifted: two people have said so.
 
         """
-        if self.lifted_at is not None:
-            raise HoldLifted("Two people have lifted it. Read the agreement for how it stands.")
+        HOLD.permits(
+            self.state,
+            HoldCommand.LIFT,
+            "Two people have lifted it. Read the agreement for how it stands.",
+        )
         if is_one_of(by, (lift.approved_by for lift in self.lifts)):
             raise LiftNeedsAnotherPerson("You have approved this already; another person must.")
         lifts = (*self.lifts, Lift(id=lift_id, approved_by=by, approved_at=at, reason=reason))

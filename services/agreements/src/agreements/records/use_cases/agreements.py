@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances, Renewal
+from agreements.records.domain.agreement import Agreement, Circumstances, Renewal
 from agreements.records.domain.destruction.recorded import RecordedHolding
 from agreements.records.domain.drafting import (
     ApprovedApplication,
@@ -20,6 +20,7 @@ from agreements.records.domain.errors import NotAParty
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.parties.organisation import holders
 from agreements.records.domain.task import Task
+from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.domain.terms.differences import TermChange, differences
 from agreements.records.domain.terms.search import EVERYTHING, AgreementSearch
 from agreements.records.domain.version import AgreementVersion

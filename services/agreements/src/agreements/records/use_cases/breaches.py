@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from agreements.records.domain.agreement import Agreement, AgreementState
+from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.breach import (
     Breach,
     Cause,
@@ -22,6 +22,7 @@ from agreements.records.domain.contract import Contract
 from agreements.records.domain.destruction.ledger import concerns
 from agreements.records.domain.errors import BreachDates, ContractOfAnother
 from agreements.records.domain.hold import Hold
+from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.use_cases import contracts as framework
 from agreements.records.use_cases.agreements import (
     HoldPreview,

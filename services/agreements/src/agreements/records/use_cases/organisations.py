@@ -112,9 +112,8 @@ def withdraw_transfer(instrument_id: UUID, reason: str, *, ctx: Context) -> Tran
     with ctx.uow.writing() as tx:
         at = tx.at
         instrument = tx.instruments.get(instrument_id)
-        if instrument.withdrawn_at is not None:
+        if not instrument.can_be_withdrawn(legal_day(at)):
             return instrument
-        instrument.require_not_begun(legal_day(at))
         withdrawn = tx.instruments.withdraw(
             instrument,
             reason,

@@ -15,7 +15,7 @@ import orjson
 from pydantic import JsonValue
 
 import catalogue
-from agreements.records.domain.agreement import Agreement, AgreementState
+from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.contract import ContractState
 from agreements.records.domain.errors import ContractNotFound, OrganisationNotFound
 from agreements.records.domain.lists.agreement_register import RegisteredAgreement, registered
@@ -29,6 +29,7 @@ from agreements.records.domain.lists.register import (
 )
 from agreements.records.domain.oversight.audits import RegisteredAudit
 from agreements.records.domain.parties.organisation import holders, predecessors
+from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.use_cases.agreements import facts_about
 from agreements.records.use_cases.context import Compared, World, compared, require_as_sealed
 from agreements.records.use_cases.contracts import ContractWithState, FactsAbout

@@ -14,11 +14,11 @@ from agreements.records.domain.parties.organisation import predecessors
 from agreements.records.domain.parties.relationship import (
     ChangeKind,
     Relationship,
-    RelationshipState,
     Step,
     leaving_supporters,
     require_dscro,
 )
+from agreements.records.domain.parties.relationship_life import RelationshipState
 from agreements.records.domain.task import Task, TaskKind
 from agreements.records.use_cases.context import (
     KNOWS_ALL,

@@ -12,6 +12,7 @@ from typing import Self
 from uuid import UUID
 
 from common.errors import Refusal, TransitionRefused
+from common.lives import Life, Move
 from dissemination.domain.extract import Extract, Requester, State
 from dissemination.domain.orders.events import (
     OrderChanged,
@@ -49,11 +50,35 @@ class OrderState(StrEnum):
     """Nothing is asked for any more. What was released stays what it is."""
 
 
-TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
-    OrderState.ACTIVE: frozenset({OrderState.ENDED}),
-    OrderState.ENDED: frozenset(),
-}
-"""The whole life of a standing order. docs/states.md is generated from this table."""
+class OrderCommand(StrEnum):
+    CONFIRM = "POST /v1/standing-orders/{order_id}/confirmation"
+    END = "POST /v1/standing-orders/{order_id}/end"
+
+
+STANDING_ORDER = Life(
+    name="Standing order",
+    begins=frozenset({OrderState.ACTIVE}),
+    moves={
+        OrderState.ACTIVE: (
+            Move(
+                to=OrderState.ACTIVE,
+                why="somebody of the organisation confirms it: it is decided in their name",
+                command=OrderCommand.CONFIRM,
+            ),
+            Move(
+                to=OrderState.ENDED,
+                why="the organisation that ordered ends it, or the Body does",
+                command=OrderCommand.END,
+            ),
+            Move(
+                to=OrderState.ENDED,
+                why="its last period is released, its line is gone, or the agreement is over",
+            ),
+        ),
+        OrderState.ENDED: (),
+    },
+    otherwise={OrderCommand.CONFIRM: TransitionRefused, OrderCommand.END: TransitionRefused},
+)
 
 
 class PeriodState(StrEnum):
@@ -275,7 +300,7 @@ class StandingOrder:
         at: datetime,
     ) -> Self:
         """Somebody of the organisation shows a token; from now on it is decided in their name."""
-        self._require_active()
+        self._require(OrderCommand.CONFIRM)
         confirmed = replace(
             self,
             requester=requester,
@@ -287,17 +312,20 @@ class StandingOrder:
         return confirmed.saying(StandingOrderConfirmed)
 
     def end(self, code: str, *, at: datetime) -> Self:
-        self._require_active()
+        self._require(OrderCommand.END)
         ended = replace(self, state=OrderState.ENDED, end_=End(code=code, at=at), changed_at=at)
         return ended.saying(StandingOrderEnded, code=code)
 
     def _require_active(self) -> None:
-        if self.state is not OrderState.ACTIVE:
-            raise TransitionRefused(
-                "The standing order has ended; place another one.",
-                state=self.state.value,
-                allowed=[str(s) for s in sorted(TRANSITIONS[self.state])],
-            )
+        self._require(OrderCommand.END)
+
+    def _require(self, command: OrderCommand) -> None:
+        STANDING_ORDER.permits(
+            self.state,
+            command,
+            "The standing order has ended; place another one.",
+            allowed=[str(s) for s in sorted(STANDING_ORDER.follows(self.state))],
+        )
 
     def _with(self, period: OrderedPeriod, *, at: datetime) -> Self:
         others = [one for one in self.periods if one.month != period.month]

@@ -13,8 +13,9 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from catalogue import Protocol
-from common.errors import ClaimLost, TransitionRefused
-from common.replacement import SecondPersonNeeded
+from common.errors import ClaimLost, EditionNotFound, TransitionRefused
+from common.lives import Life, Move
+from common.replacement import ReplacementDecided, SecondPersonNeeded
 from pseudonymisation.intake.domain.edition import Place, Replaced
 from pseudonymisation.intake.domain.errors import TablesMissing
 from pseudonymisation.intake.domain.events import (
@@ -50,23 +51,66 @@ class SubmissionState(StrEnum):
     REJECTED = "rejected"
 
 
-TRANSITIONS: Mapping[SubmissionState, frozenset[SubmissionState]] = {
-    SubmissionState.OPEN: frozenset({SubmissionState.RECEIVED, SubmissionState.REJECTED}),
-    SubmissionState.RECEIVED: frozenset({SubmissionState.LANDING, SubmissionState.REJECTED}),
-    SubmissionState.LANDING: frozenset(
-        {
-            SubmissionState.LANDING,
-            SubmissionState.RECEIVED,
-            SubmissionState.WAITING,
-            SubmissionState.ACCEPTED,
-            SubmissionState.REJECTED,
-        }
-    ),
-    SubmissionState.WAITING: frozenset({SubmissionState.ACCEPTED, SubmissionState.REJECTED}),
-    SubmissionState.ACCEPTED: frozenset(),
-    SubmissionState.REJECTED: frozenset(),
-}
-"""The whole life of a submission. LANDING again: a worker was lost, and another began anew."""
+class SubmissionCommand(StrEnum):
+    PUT_CONTENT = "PUT /v1/submissions/{submission_id}/content"
+    CONFIRM_EDITION = "POST /v1/editions/{edition_id}/confirmation"
+    WITHDRAW_EDITION = "POST /v1/editions/{edition_id}/withdrawal"
+
+
+_S = SubmissionState
+_REJECTED = Move(to=_S.REJECTED, why="it is no file that can be landed")
+SUBMISSION = Life(
+    name="Submission",
+    begins=frozenset({_S.OPEN}),
+    moves={
+        _S.OPEN: (
+            Move(
+                to=_S.RECEIVED,
+                why="its content is whole; in parts, when the last is there and it is closed",
+                command=SubmissionCommand.PUT_CONTENT,
+            ),
+            Move(
+                to=_S.REJECTED,
+                why="what is sent is no such file",
+                command=SubmissionCommand.PUT_CONTENT,
+            ),
+        ),
+        _S.RECEIVED: (Move(to=_S.LANDING, why="a worker takes it"), _REJECTED),
+        _S.LANDING: (
+            Move(to=_S.LANDING, why="its worker was lost, and another begins anew"),
+            Move(to=_S.RECEIVED, why="what landing needs is away; it is tried again"),
+            Move(to=_S.WAITING, why="it would change much: a second person has to look"),
+            Move(to=_S.ACCEPTED, why="it is landed"),
+            Move(to=_S.REJECTED, why="it is not good enough as a whole"),
+        ),
+        _S.WAITING: (
+            Move(
+                to=_S.ACCEPTED,
+                why="a second person confirms its edition",
+                command=SubmissionCommand.CONFIRM_EDITION,
+            ),
+            Move(
+                to=_S.REJECTED,
+                why="its edition is taken back",
+                command=SubmissionCommand.WITHDRAW_EDITION,
+            ),
+        ),
+        _S.ACCEPTED: (),
+        _S.REJECTED: (),
+    },
+    otherwise={
+        SubmissionCommand.PUT_CONTENT: TransitionRefused,
+        SubmissionCommand.CONFIRM_EDITION: {
+            **dict.fromkeys((_S.OPEN, _S.RECEIVED, _S.LANDING, _S.REJECTED), EditionNotFound),
+            _S.ACCEPTED: ReplacementDecided,
+        },
+        SubmissionCommand.WITHDRAW_EDITION: {
+            **dict.fromkeys((_S.OPEN, _S.RECEIVED, _S.LANDING, _S.REJECTED), EditionNotFound),
+            _S.ACCEPTED: None,
+        },
+    },
+)
+"""The whole life of a submission; what becomes of its edition afterwards is the edition's."""
 
 DECIDED = frozenset({SubmissionState.ACCEPTED, SubmissionState.REJECTED})
 
@@ -136,8 +180,7 @@ class Submission:
         self, content: Content, *, edition_id: UUID, at: datetime, by: str | None = None
     ) -> Self:
         """Take the whole content, once."""
-        if self.state is not SubmissionState.OPEN:
-            raise TransitionRefused(f"The submission is {self.state} and accepts no content.")
+        self._require_content()
         return replace(
             self,
             state=SubmissionState.RECEIVED,
@@ -151,16 +194,14 @@ class Submission:
 
     def put_table(self, table: str, content: Content) -> Self:
         """Take the content of one of several tables, in the place of what came of it before."""
-        if self.state is not SubmissionState.OPEN:
-            raise TransitionRefused(f"The submission is {self.state} and accepts no content.")
+        self._require_content()
         return replace(self, tables={**self.tables, table: content})
 
     def close(
         self, needed: Sequence[str], *, edition_id: UUID, at: datetime, by: str | None
     ) -> Self:
         """Be whole: all tables came that have to. Raise TablesMissing where one did not."""
-        if self.state is not SubmissionState.OPEN:
-            raise TransitionRefused(f"The submission is {self.state} and is not closed again.")
+        self._require_content("is not closed again")
         missing = [table for table in needed if table not in self.tables]
         if missing or not self.tables:
             named = ", ".join(missing) or "every table"
@@ -428,11 +469,18 @@ class Submission:
         return replace(self, state=state, decided_at=at, claimed_until=None)
 
     def _require_transition(self, state: SubmissionState) -> None:
-        if state not in TRANSITIONS[self.state]:
+        if state not in SUBMISSION.follows(self.state):
             raise TransitionRefused(
                 f"The submission is {self.state} and cannot become {state}.",
-                allowed=[str(allowed) for allowed in sorted(TRANSITIONS[self.state])],
+                allowed=[str(allowed) for allowed in sorted(SUBMISSION.follows(self.state))],
             )
+
+    def _require_content(self, said: str = "accepts no content") -> None:
+        SUBMISSION.permits(
+            self.state,
+            SubmissionCommand.PUT_CONTENT,
+            f"The submission is {self.state} and {said}.",
+        )
 
     def _require_waiting(self) -> None:
         if self.state is not SubmissionState.WAITING:

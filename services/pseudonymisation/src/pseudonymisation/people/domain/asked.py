@@ -1,13 +1,13 @@
 """What is asked about people: one person asks, another may have to confirm it, and time ends it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Self
 from uuid import UUID
 
 from common.errors import TransitionRefused
+from common.lives import Life, Move
 from common.replacement import require_another_person
 
 
@@ -19,20 +19,43 @@ class AskedState(StrEnum):
     OVER = "over"
 
 
-TRANSITIONS: Final[Mapping[AskedState, frozenset[AskedState]]] = {
-    AskedState.WAITING: frozenset({AskedState.READY, AskedState.OVER}),
-    AskedState.READY: frozenset({AskedState.OVER}),
-    AskedState.OVER: frozenset(),
-}
+def life(
+    name: str,
+    path: str,
+    *,
+    begins: frozenset[AskedState],
+    waits: type[TransitionRefused],
+    over: type[TransitionRefused],
+    decided: type[TransitionRefused],
+) -> Life[AskedState]:
+    """Return the life of what is asked at these routes."""
+    confirm, answer = f"POST {path}/confirmation", f"POST {path}/answer"
+    return Life(
+        name=name,
+        begins=begins,
+        moves={
+            AskedState.WAITING: (
+                Move(to=AskedState.READY, why="a second person confirms it", command=confirm),
+                Move(to=AskedState.OVER, why="nobody confirms it in time"),
+            ),
+            AskedState.READY: (
+                Move(to=AskedState.READY, why="its answer is fetched", command=answer),
+                Move(to=AskedState.OVER, why="its time is over"),
+            ),
+            AskedState.OVER: (),
+        },
+        otherwise={
+            confirm: {AskedState.READY: decided, AskedState.OVER: over},
+            answer: {AskedState.WAITING: waits, AskedState.OVER: over},
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedAboutPeople:
     """A question about people, and how it stands."""
 
-    WAITS: ClassVar[type[TransitionRefused]]
-    IS_OVER: ClassVar[type[TransitionRefused]]
-    IS_DECIDED: ClassVar[type[TransitionRefused]]
+    LIFE: ClassVar[Life[AskedState]]
     CONFIRMED_BY: ClassVar[str]
     """Whose word it waits for."""
 
@@ -60,12 +83,11 @@ class AskedAboutPeople:
         """Let the answer be fetched: another person than who asked, saying why.
 
         Raises:
-            IS_OVER, IS_DECIDED, SecondPersonNeeded
+            AppError: the one that its life names.
+            SecondPersonNeeded
 
         """
-        self._require_in_time(at)
-        if self.state is not AskedState.WAITING:
-            raise self.IS_DECIDED("It does not wait for anybody.")
+        self._permits("confirmation", at, "It does not wait for anybody.")
         require_another_person(
             self.asked_by, by, "Whoever asked cannot confirm it; another person must."
         )
@@ -79,11 +101,11 @@ class AskedAboutPeople:
         )
 
     def require_ready(self, at: datetime) -> None:
-        """Raise IS_OVER, WAITS."""
-        self._require_in_time(at)
-        if self.state is AskedState.WAITING:
-            raise self.WAITS(f"{self.CONFIRMED_BY} has to confirm it first.")
+        """Raise the error that its life names."""
+        self._permits("answer", at, f"{self.CONFIRMED_BY} has to confirm it first.")
 
-    def _require_in_time(self, at: datetime) -> None:
-        if self.standing(at) is AskedState.OVER:
-            raise self.IS_OVER("Its time is over, and what it asked about is gone. Ask again.")
+    def _permits(self, step: str, at: datetime, detail: str) -> None:
+        [command] = [one for one in self.LIFE.commands if one.endswith(f"/{step}")]
+        state = self.standing(at)
+        gone = "Its time is over, and what it asked about is gone. Ask again."
+        self.LIFE.permits(state, command, gone if state is AskedState.OVER else detail)

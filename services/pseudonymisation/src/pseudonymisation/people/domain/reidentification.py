@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
-from common.errors import TransitionRefused
+from common.lives import Life
 from common.security.principal import Principal
 from pseudonymisation.people.domain import errors
-from pseudonymisation.people.domain.asked import AskedAboutPeople, AskedState
+from pseudonymisation.people.domain.asked import AskedAboutPeople, AskedState, life
 from pseudonymisation.people.domain.events import (
     ReidentificationAnswered,
     ReidentificationAsked,
@@ -56,11 +56,19 @@ class WantedPeople:
     reason: str
 
 
+LIFE = life(
+    "Re-identification",
+    "/v1/re-identifications/{reidentification_id}",
+    begins=frozenset({AskedState.WAITING, AskedState.READY}),
+    waits=errors.ReidentificationWaiting,
+    over=errors.ReidentificationOver,
+    decided=errors.ReidentificationDecided,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reidentification(AskedAboutPeople):
-    WAITS: ClassVar[type[TransitionRefused]] = errors.ReidentificationWaiting
-    IS_OVER: ClassVar[type[TransitionRefused]] = errors.ReidentificationOver
-    IS_DECIDED: ClassVar[type[TransitionRefused]] = errors.ReidentificationDecided
+    LIFE: ClassVar[Life[AskedState]] = LIFE
     CONFIRMED_BY: ClassVar[str] = "Another person of the practice"
 
     practice: str

@@ -10,19 +10,26 @@ from enum import StrEnum
 from typing import ClassVar, Self
 from uuid import UUID
 
-from common.errors import TransitionRefused
+from common.lives import Life
 from common.security.principal import Principal
 from pseudonymisation.people.domain import errors
-from pseudonymisation.people.domain.asked import AskedAboutPeople, AskedState
+from pseudonymisation.people.domain.asked import AskedAboutPeople, AskedState, life
 from pseudonymisation.people.domain.rules import SubjectAccessRule
 from statements.permit import Permit
+
+LIFE = life(
+    "Subject access request",
+    "/v1/subject-access-requests/{request_id}",
+    begins=frozenset({AskedState.WAITING}),
+    waits=errors.SubjectAccessWaiting,
+    over=errors.SubjectAccessOver,
+    decided=errors.SubjectAccessDecided,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectAccess(AskedAboutPeople):
-    WAITS: ClassVar[type[TransitionRefused]] = errors.SubjectAccessWaiting
-    IS_OVER: ClassVar[type[TransitionRefused]] = errors.SubjectAccessOver
-    IS_DECIDED: ClassVar[type[TransitionRefused]] = errors.SubjectAccessDecided
+    LIFE: ClassVar[Life[AskedState]] = LIFE
     CONFIRMED_BY: ClassVar[str] = "Another person of information governance"
 
     person: str

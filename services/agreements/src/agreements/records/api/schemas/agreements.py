@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from agreements.records.api.schemas.shared import Incoming, Outgoing, SealedView, Words
-from agreements.records.domain.agreement import AgreementState
 from agreements.records.domain.destruction.recorded import RecordedHolding
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import TaskKind
+from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.domain.version import AgreementVersion, Capacity, Condition, Signature
 from agreements.records.use_cases.agreements import AgreementWithState, HoldPreview
 

@@ -8,7 +8,8 @@ from pydantic import Field, JsonValue, StrictBool, model_validator
 
 from agreements.records.api.schemas.shared import Code, Day, Incoming, Label, Outgoing, SealedView
 from agreements.records.domain.parties.domain_transfer import DomainTransferState
-from agreements.records.domain.parties.relationship import ChangeKind, RelationshipState
+from agreements.records.domain.parties.relationship import ChangeKind
+from agreements.records.domain.parties.relationship_life import RelationshipState
 from agreements.records.use_cases.passing.csu_change import CsuChange, Lack, PreviewedTransfer
 from agreements.records.use_cases.relationships import RelationshipRequest, RelationshipWithState
 from common.errors import Invalid

@@ -20,6 +20,7 @@ from agreements.records.domain.errors import (
 )
 from common.clock import legal_day
 from common.ids import digest_of
+from common.lives import Life, Move
 from common.replacement import is_one_of
 
 PEOPLE_TO_ACCEPT = 2
@@ -51,34 +52,47 @@ class DestructionState(StrEnum):
     ACCEPTED = "ACCEPTED"
 
 
-MOVES: Mapping[DestructionState, tuple[tuple[DestructionState, str], ...]] = {
-    DestructionState.NOTHING_HELD: ((DestructionState.HELD, "a file is released"),),
-    DestructionState.HELD: (
-        (DestructionState.DUE, "a trigger"),
-        (DestructionState.PARTLY_CERTIFIED, "a certificate"),
-        (DestructionState.CERTIFIED, "a certificate of all"),
-    ),
-    DestructionState.DUE: (
-        (DestructionState.HELD, "a renewal takes effect"),
-        (DestructionState.OVERDUE, "its day is over"),
-        (DestructionState.PARTLY_CERTIFIED, "a certificate"),
-        (DestructionState.CERTIFIED, "a certificate of all"),
-    ),
-    DestructionState.OVERDUE: (
-        (DestructionState.PARTLY_CERTIFIED, "a certificate"),
-        (DestructionState.CERTIFIED, "a certificate of all"),
-    ),
-    DestructionState.PARTLY_CERTIFIED: (
-        (DestructionState.PARTLY_CERTIFIED, "a certificate"),
-        (DestructionState.CERTIFIED, "a certificate of the rest"),
-    ),
-    DestructionState.CERTIFIED: (
-        (DestructionState.CERTIFIED, "one person accepts"),
-        (DestructionState.ACCEPTED, "a second person accepts"),
-        (DestructionState.PARTLY_CERTIFIED, "another file is due"),
-    ),
-    DestructionState.ACCEPTED: ((DestructionState.HELD, "a file is released"),),
-}
+class DestructionCommand(StrEnum):
+    CERTIFY = "POST /v1/agreements/{reference}/destruction/certificates"
+    ACCEPT = "POST /v1/agreements/{reference}/destruction/acceptances"
+
+
+D = DestructionState
+_CERTIFY, _ACCEPT = DestructionCommand.CERTIFY, DestructionCommand.ACCEPT
+_RELEASED = Move(to=D.HELD, why="a file is released")
+_PARTLY = Move(to=D.PARTLY_CERTIFIED, why="a certificate", command=_CERTIFY)
+_ALL = Move(to=D.CERTIFIED, why="a certificate of all", command=_CERTIFY)
+_RENEWED = Move(to=D.HELD, why="a renewal takes effect")
+DESTRUCTION = Life(
+    name="Destruction of what was released under an agreement",
+    begins=frozenset({D.NOTHING_HELD}),
+    moves={
+        D.NOTHING_HELD: (_RELEASED,),
+        D.HELD: (Move(to=D.DUE, why="a trigger"), _PARTLY, _ALL),
+        D.DUE: (_RENEWED, Move(to=D.OVERDUE, why="its day is over"), _PARTLY, _ALL),
+        D.OVERDUE: (_RENEWED, _PARTLY, _ALL),
+        D.PARTLY_CERTIFIED: (
+            _PARTLY,
+            Move(to=D.CERTIFIED, why="a certificate of the rest", command=_CERTIFY),
+            Move(to=D.CERTIFIED, why="a renewal takes effect, and the rest is not due any more"),
+        ),
+        D.CERTIFIED: (
+            Move(to=D.CERTIFIED, why="one person accepts", command=_ACCEPT),
+            Move(to=D.ACCEPTED, why="a second person accepts", command=_ACCEPT),
+            Move(to=D.HELD, why="a second person accepts, and others are not due", command=_ACCEPT),
+            Move(to=D.PARTLY_CERTIFIED, why="another file is due"),
+        ),
+        D.ACCEPTED: (_RELEASED,),
+    },
+    otherwise={
+        _CERTIFY: {
+            D.NOTHING_HELD: CopyNotHeld,
+            D.CERTIFIED: None,
+            D.ACCEPTED: CopyNotHeld,
+        },
+        _ACCEPT: CertificateIncomplete,
+    },
+)
 """What may follow what, and by what; the states themselves follow from facts."""
 
 
@@ -278,19 +292,20 @@ class Destruction:
 
         """
         missing = self.missing()
-        if missing or not self.concluded():
-            raise CertificateIncomplete(
-                "These copies are not certified." if missing else "Nothing is certified.",
-                missing=[
-                    {
-                        "copy": copy.id,
-                        "file_id": copy.file_id,
-                        "holder": copy.holder,
-                        "kind": copy.kind.value,
-                    }
-                    for copy in missing
-                ],
-            )
+        DESTRUCTION.permits(
+            self.state,
+            DestructionCommand.ACCEPT,
+            "These copies are not certified." if missing else "Nothing is certified.",
+            missing=[
+                {
+                    "copy": copy.id,
+                    "file_id": copy.file_id,
+                    "holder": copy.holder,
+                    "kind": copy.kind.value,
+                }
+                for copy in missing
+            ],
+        )
 
     def accept(self, acceptance: Acceptance) -> bool:
         """Check one person's acceptance; tell whether it is the last that is needed.

@@ -10,11 +10,12 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from agreements.records.domain.agreement import Agreement, AgreementState, Circumstances
+from agreements.records.domain.agreement import Agreement, Circumstances
 from agreements.records.domain.breach import Breach, Demand
 from agreements.records.domain.contract import Contract
 from agreements.records.domain.parties.organisation import TransferInstrument, related
 from agreements.records.domain.parties.registration import Section251Approval
+from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.domain.terms.onward import OnwardShare
 from agreements.records.domain.version import AgreementLine, AgreementVersion
 from common.clock import end_of, legal_day

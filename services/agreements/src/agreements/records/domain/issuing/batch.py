@@ -14,6 +14,7 @@ from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.version import AgreementVersion, Signature
 from common.clock import start_of
 from common.ids import new_id
+from common.lives import Life, Move
 from common.replacement import ReplacementDecided, require_another_person
 
 
@@ -27,6 +28,33 @@ class BatchState(StrEnum):
     WAITING = "waiting"
     CONFIRMED = "confirmed"
     WITHDRAWN = "withdrawn"
+
+
+class BatchCommand(StrEnum):
+    CONFIRM = "POST /v1/agreement-batches/{batch_id}/confirmation"
+    WITHDRAW = "POST /v1/agreement-batches/{batch_id}/withdrawal"
+
+
+BATCH = Life(
+    name="Batch of agreements",
+    begins=frozenset({BatchState.WAITING}),
+    moves={
+        BatchState.WAITING: (
+            Move(
+                to=BatchState.CONFIRMED,
+                why="a second person confirms it, and all of it is drafted",
+                command=BatchCommand.CONFIRM,
+            ),
+            Move(to=BatchState.WITHDRAWN, why="it is given up", command=BatchCommand.WITHDRAW),
+        ),
+        BatchState.CONFIRMED: (),
+        BatchState.WITHDRAWN: (),
+    },
+    otherwise={
+        BatchCommand.CONFIRM: ReplacementDecided,
+        BatchCommand.WITHDRAW: ReplacementDecided,
+    },
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +114,7 @@ class AgreementBatch:
             SecondPersonNeeded, ReplacementDecided
 
         """
-        self._require_waiting()
+        self._require(BatchCommand.CONFIRM)
         require_another_person(
             self.proposed_by, by, "Whoever handed agreements in cannot confirm them."
         )
@@ -99,12 +127,11 @@ class AgreementBatch:
             ReplacementDecided
 
         """
-        self._require_waiting()
+        self._require(BatchCommand.WITHDRAW)
         return self._decided(BatchState.WITHDRAWN, by=by, reason=reason, at=at)
 
-    def _require_waiting(self) -> None:
-        if self.state is not BatchState.WAITING:
-            raise ReplacementDecided(f"It is {self.state} already.", state=self.state.value)
+    def _require(self, command: BatchCommand) -> None:
+        BATCH.permits(self.state, command, f"It is {self.state} already.")
 
     def _decided(self, state: BatchState, *, by: str, reason: str, at: datetime) -> Self:
         return replace(

@@ -19,6 +19,7 @@ from agreements.records.domain.errors import (
 )
 from common.clock import legal_day
 from common.errors import TransitionRefused
+from common.lives import Life, Move
 
 
 class AuditKind(StrEnum):
@@ -49,6 +50,60 @@ class AuditState(StrEnum):
     REPORTED = "REPORTED"
     PUBLISHED = "PUBLISHED"
     CLOSED = "CLOSED"
+
+
+class AuditCommand(StrEnum):
+    REPORT = "POST /v1/audits/{audit_id}/report"
+    COMPLETE_ACTION = "POST /v1/audits/{audit_id}/actions/{number}/completion"
+    PUBLISH = "POST /v1/audits/{audit_id}/publication"
+    FOLLOW_UP = "POST /v1/audits/{audit_id}/follow-up"
+
+
+_DONE = "an action is done"
+AUDIT = Life(
+    name="Audit",
+    begins=frozenset({AuditState.PLANNED}),
+    moves={
+        AuditState.PLANNED: (
+            Move(
+                to=AuditState.REPORTED,
+                why="its findings are handed in",
+                command=AuditCommand.REPORT,
+            ),
+        ),
+        AuditState.REPORTED: (
+            Move(to=AuditState.REPORTED, why=_DONE, command=AuditCommand.COMPLETE_ACTION),
+            Move(
+                to=AuditState.PUBLISHED, why="its report is published", command=AuditCommand.PUBLISH
+            ),
+        ),
+        AuditState.PUBLISHED: (
+            Move(to=AuditState.PUBLISHED, why=_DONE, command=AuditCommand.COMPLETE_ACTION),
+            Move(
+                to=AuditState.PUBLISHED,
+                why="actions are asked for again",
+                command=AuditCommand.FOLLOW_UP,
+            ),
+            Move(to=AuditState.CLOSED, why="every action is done", command=AuditCommand.FOLLOW_UP),
+        ),
+        AuditState.CLOSED: (),
+    },
+    otherwise={
+        AuditCommand.REPORT: (TransitionRefused, None),
+        AuditCommand.COMPLETE_ACTION: TransitionRefused,
+        AuditCommand.PUBLISH: {
+            AuditState.PLANNED: TransitionRefused,
+            AuditState.PUBLISHED: None,
+            AuditState.CLOSED: None,
+        },
+        AuditCommand.FOLLOW_UP: {
+            AuditState.PLANNED: TransitionRefused,
+            AuditState.REPORTED: TransitionRefused,
+            AuditState.CLOSED: (TransitionRefused, None),
+        },
+    },
+)
+"""What was said already is answered again where it is said in the same words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +182,9 @@ class Audit:
         found, wanted = tuple(findings), tuple(actions)
         said = (performed_on, summary, found, tuple(_as_wanted(a) for a in wanted))
         known = (self.performed_on, self.summary, self.findings)
-        if self.reported_at is not None:
-            if said == (*known, tuple(_as_wanted(a) for a in self.actions)):
-                return self
-            self._refuse("reported")
+        if said == (*known, tuple(_as_wanted(a) for a in self.actions)):
+            return self
+        self._permits(AuditCommand.REPORT, "reported")
         if performed_on > today:
             raise AuditDates("`performed_on` is still to come.")
         if beside := [one.number for one in found if one.area not in self.areas]:
@@ -158,15 +212,17 @@ class Audit:
             AuditDates: it was done in the future, or before the audit.
 
         """
-        if self.state not in (AuditState.REPORTED, AuditState.PUBLISHED):
-            self._refuse("given completed actions")
+        self._permits(AuditCommand.COMPLETE_ACTION, "given completed actions")
         action = next((a for a in self.actions if a.number == number), None)
         if action is None:
             raise AuditActionNotFound(f"{self.reference} has no action {number}.")
         if action.done_on is not None:
             if (action.done_on, action.evidence) == (done_on, evidence):
                 return self
-            self._refuse(f"given another completion of action {number}")
+            raise TransitionRefused(
+                self._cannot(f"given another completion of action {number}"),
+                state=self.state.value,
+            )
         if done_on > today or (self.performed_on is not None and done_on < self.performed_on):
             raise AuditDates("`done_on` must lie between `performed_on` and today.")
         done = replace(action, done_on=done_on, evidence=evidence)
@@ -174,10 +230,8 @@ class Audit:
 
     def publish(self, *, at: datetime) -> Self:
         """Publish the report; it stays published."""
-        if self.published_at is not None:
+        if not self._permits(AuditCommand.PUBLISH, "published: hand in its report first"):
             return self
-        if self.reported_at is None:
-            self._refuse("published: hand in its report first")
         return replace(self, published_at=at)
 
     def review(
@@ -191,12 +245,14 @@ class Audit:
             AuditDates
 
         """
-        if self.closed_at is not None:
-            if (self.reviewed_on, self.follow_up) == (reviewed_on, outcome) and not reopened:
-                return self
-            self._refuse("reviewed again")
-        if self.published_at is None:
-            self._refuse("followed up: publish its report first")
+        said = (reviewed_on, outcome)
+        is_closed = self.closed_at is not None
+        if is_closed and not reopened and said == (self.reviewed_on, self.follow_up):
+            return self
+        self._permits(
+            AuditCommand.FOLLOW_UP,
+            "reviewed again" if is_closed else "followed up: publish its report first",
+        )
         if self.performed_on is not None and reviewed_on < self.performed_on:
             raise AuditDates("`reviewed_on` lies before `performed_on`.")
         if reviewed_on > legal_day(at):
@@ -221,10 +277,11 @@ class Audit:
             )
         return replace(reviewed, closed_at=at)
 
-    def _refuse(self, what: str) -> None:
-        raise TransitionRefused(
-            f"{self.reference} is {self.state} and cannot be {what}.", state=self.state.value
-        )
+    def _permits(self, command: AuditCommand, what: str) -> bool:
+        return AUDIT.permits(self.state, command, self._cannot(what))
+
+    def _cannot(self, what: str) -> str:
+        return f"{self.reference} is {self.state} and cannot be {what}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,36 @@ from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.errors import DirectionRecorded
-from common.clock import is_between
+from common.lives import EVER, FIRST_DAY, LAST_DAY, DateState, Life, Move, on_day
 
 
 class DirectionKind(StrEnum):
     DIRECTION = "direction"
     PROVISION_NOTICE = "provision_notice"
+
+
+class DirectionCommand(StrEnum):
+    RECORD = "POST /v1/directions"
+
+
+_SAID_ANEW = "another last day is recorded"
+DIRECTION = Life(
+    name="Direction or provision notice, by its days",
+    begins=EVER,
+    moves={
+        DateState.AWAITED: (
+            FIRST_DAY,
+            Move(to=DateState.AWAITED, why=_SAID_ANEW, command=DirectionCommand.RECORD),
+        ),
+        DateState.IN_FORCE: (
+            LAST_DAY,
+            Move(to=DateState.IN_FORCE, why=_SAID_ANEW, command=DirectionCommand.RECORD),
+        ),
+        DateState.LAPSED: (),
+    },
+    otherwise={DirectionCommand.RECORD: DirectionRecorded},
+)
+"""Recorded again under its reference. What was in force, or was not, stays so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +59,10 @@ class Direction:
     version: int = 0
 
     def is_in_force_on(self, day: date) -> bool:
-        return is_between(day, self.valid_from, self.valid_to)
+        return self.date_state(day) is DateState.IN_FORCE
+
+    def date_state(self, day: date) -> DateState:
+        return on_day(day, self.valid_from, self.valid_to)
 
     def after(self, known: "Direction", *, today: date) -> Self:
         """Return this as it is said today of what was recorded before.
@@ -53,11 +80,12 @@ class Direction:
                 " under a reference of its own."
             )
         if self.valid_to != known.valid_to:
-            if known.valid_to is not None and known.valid_to < today:
-                raise DirectionRecorded(
-                    f"{known.reference} ended on {known.valid_to}. Record what goes on from it"
-                    " under a reference of its own."
-                )
+            DIRECTION.permits(
+                known.date_state(today),
+                DirectionCommand.RECORD,
+                f"{known.reference} ended on {known.valid_to}. Record what goes on from it under a"
+                " reference of its own.",
+            )
             if self.valid_to is not None and self.valid_to < today:
                 raise DirectionRecorded(
                     "It was in force until today: `valid_to` must be today or later."

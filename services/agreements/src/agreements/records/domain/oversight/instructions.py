@@ -8,16 +8,80 @@ its days and the digest of what they signed; until both have, nothing is given b
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.oversight.errors import InstructionDecided, InstructionSigned
-from common.clock import is_between
+from common.lives import EVER, FIRST_DAY, LAST_DAY, DateState, Life, Move, on_day
 from common.replacement import require_another_person
 from common.security.roles import Role
 
 SIGNING: tuple[Role, ...] = (Role.CONTRACT_MANAGER, Role.DARS_APPROVER)
 """The two roles, each by one person."""
+
+
+class InstructionState(StrEnum):
+    AWAITING_SIGNATURE = "awaiting_signature"
+    """Not both have signed; nothing is given by it."""
+    SIGNED = "signed"
+    WITHDRAWN = "withdrawn"
+
+
+class InstructionCommand(StrEnum):
+    SIGN = "POST /v1/internal-instructions/{instruction_id}/signature"
+    WITHDRAW = "POST /v1/internal-instructions/{instruction_id}/withdrawal"
+
+
+_WITHDRAWN = Move(
+    to=InstructionState.WITHDRAWN,
+    why="nothing is given by it any more",
+    command=InstructionCommand.WITHDRAW,
+)
+INSTRUCTION = Life(
+    name="Internal instruction",
+    begins=frozenset({InstructionState.AWAITING_SIGNATURE}),
+    moves={
+        InstructionState.AWAITING_SIGNATURE: (
+            Move(
+                to=InstructionState.AWAITING_SIGNATURE,
+                why="one of the two roles signs",
+                command=InstructionCommand.SIGN,
+            ),
+            Move(
+                to=InstructionState.SIGNED,
+                why="another person of the other role signs",
+                command=InstructionCommand.SIGN,
+            ),
+            _WITHDRAWN,
+        ),
+        InstructionState.SIGNED: (_WITHDRAWN,),
+        InstructionState.WITHDRAWN: (),
+    },
+    otherwise={
+        InstructionCommand.SIGN: {
+            InstructionState.SIGNED: InstructionSigned,
+            InstructionState.WITHDRAWN: InstructionDecided,
+        },
+        InstructionCommand.WITHDRAW: InstructionDecided,
+    },
+)
+_NO_MORE = Move(
+    to=DateState.WITHDRAWN,
+    why="nothing is given by it any more",
+    command=InstructionCommand.WITHDRAW,
+)
+INSTRUCTION_BY_DAYS = Life(
+    name="Internal instruction, once signed, by its days",
+    begins=EVER,
+    moves={
+        DateState.AWAITED: (FIRST_DAY, _NO_MORE),
+        DateState.IN_FORCE: (LAST_DAY, _NO_MORE),
+        DateState.LAPSED: (_NO_MORE,),
+        DateState.WITHDRAWN: (),
+    },
+    otherwise={InstructionCommand.WITHDRAW: InstructionDecided},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +113,18 @@ class InternalInstruction:
         }
         return tuple(role for role in SIGNING if signed[role] is None)
 
+    @property
+    def state(self) -> InstructionState:
+        if self.withdrawn_at is not None:
+            return InstructionState.WITHDRAWN
+        return InstructionState.AWAITING_SIGNATURE if self.missing else InstructionState.SIGNED
+
     def is_in_force(self, day: date) -> bool:
-        return (
-            not self.missing
-            and self.withdrawn_at is None
-            and is_between(day, self.valid_from, self.valid_to)
-        )
+        return not self.missing and self.date_state(day) is DateState.IN_FORCE
+
+    def date_state(self, day: date) -> DateState:
+        is_gone = self.withdrawn_at is not None
+        return on_day(day, self.valid_from, self.valid_to, is_withdrawn=is_gone)
 
     def says_the_same(self, other: "InternalInstruction") -> bool:
         """Say whether both are records of one instruction, whoever made them."""
@@ -80,8 +150,7 @@ class InternalInstruction:
             SecondPersonNeeded: the same person signed in the other role.
 
         """
-        if self.withdrawn_at is not None:
-            raise InstructionDecided("It was withdrawn; record another one.")
+        INSTRUCTION.permits(self.state, InstructionCommand.SIGN, _SAID[self.state])
         if role not in self.missing:
             raise InstructionSigned(f"It is signed in the role {role.value}.")
         other = self.approver_signed_by or self.manager_signed_by
@@ -93,9 +162,15 @@ class InternalInstruction:
 
     def withdraw(self, *, by: str, reason: str, at: datetime) -> Self:
         """Let nothing be given by it any more. Raise InstructionDecided."""
-        if self.withdrawn_at is not None:
-            raise InstructionDecided("It is withdrawn already.")
+        INSTRUCTION.permits(self.state, InstructionCommand.WITHDRAW, "It is withdrawn already.")
         return replace(self, withdrawn_at=at, withdrawn_by=by, reason=reason)
+
+
+_SAID = {
+    InstructionState.AWAITING_SIGNATURE: "",
+    InstructionState.SIGNED: "It is signed in both roles.",
+    InstructionState.WITHDRAWN: "It was withdrawn; record another one.",
+}
 
 
 def in_force(

@@ -15,6 +15,7 @@ from uuid import UUID
 from agreements.records.domain.errors import DscroNotProved, StaffNotCleared, StaffRecordEnds
 from agreements.records.domain.parties.relationship import DSCRO_CODES
 from common.clock import is_between
+from common.lives import EVER, FIRST_DAY, LAST_DAY, DateState, Life, Move, on_day
 from common.security.principal import BODY
 
 
@@ -24,6 +25,34 @@ class StaffRecordKind(StrEnum):
     TRAINING = "training"
     SECONDMENT = "secondment"
     """Of a CSU's staff into the Body."""
+
+
+class StaffCommand(StrEnum):
+    END = "POST /v1/staff-records/{record_id}/ending"
+
+
+_GIVEN_LAST_DAY = "it is given a last day"
+STAFF_RECORD = Life(
+    name="Record of a policy, training or secondment, by its days",
+    begins=EVER,
+    moves={
+        DateState.AWAITED: (
+            FIRST_DAY,
+            Move(to=DateState.AWAITED, why=_GIVEN_LAST_DAY, command=StaffCommand.END),
+        ),
+        DateState.IN_FORCE: (
+            LAST_DAY,
+            Move(to=DateState.IN_FORCE, why=_GIVEN_LAST_DAY, command=StaffCommand.END),
+            Move(
+                to=DateState.LAPSED,
+                why=f"{_GIVEN_LAST_DAY} that is over",
+                command=StaffCommand.END,
+            ),
+        ),
+        DateState.LAPSED: (),
+    },
+    otherwise={StaffCommand.END: None},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +72,10 @@ class StaffRecord:
     version: int = 0
 
     def holds_on(self, day: date) -> bool:
-        return is_between(day, self.valid_from, self.valid_to)
+        return self.date_state(day) is DateState.IN_FORCE
+
+    def date_state(self, day: date) -> DateState:
+        return on_day(day, self.valid_from, self.valid_to)
 
     def end(self, last_day: date) -> Self:
         """End it after a day; an earlier end that stands is not put off.

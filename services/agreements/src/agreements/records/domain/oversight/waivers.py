@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from common.clock import is_between
+from common.lives import EVER, FIRST_DAY, LAST_DAY, DateState, Life, Move, on_day
 from common.replacement import ReplacementDecided, require_another_person
 from statements.vocabulary import Purpose
 
@@ -25,6 +25,57 @@ class WaiverState(StrEnum):
     """For a second person; it waives nothing."""
     CONFIRMED = "confirmed"
     TAKEN_BACK = "taken_back"
+
+
+class WaiverCommand(StrEnum):
+    CONFIRM = "POST /v1/opt-out-waivers/{waiver_id}/confirmation"
+    TAKE_BACK = "POST /v1/opt-out-waivers/{waiver_id}/withdrawal"
+
+
+WAIVER = Life(
+    name="Letter that waives opt-outs",
+    begins=frozenset({WaiverState.WAITING}),
+    moves={
+        WaiverState.WAITING: (
+            Move(
+                to=WaiverState.CONFIRMED,
+                why="a second person has seen it",
+                command=WaiverCommand.CONFIRM,
+            ),
+            Move(
+                to=WaiverState.TAKEN_BACK,
+                why="it is given up before it holds",
+                command=WaiverCommand.TAKE_BACK,
+            ),
+        ),
+        WaiverState.CONFIRMED: (
+            Move(
+                to=WaiverState.TAKEN_BACK,
+                why="opt-outs are upheld again",
+                command=WaiverCommand.TAKE_BACK,
+            ),
+        ),
+        WaiverState.TAKEN_BACK: (),
+    },
+    otherwise={
+        WaiverCommand.CONFIRM: ReplacementDecided,
+        WaiverCommand.TAKE_BACK: ReplacementDecided,
+    },
+)
+_UPHELD_AGAIN = Move(
+    to=DateState.WITHDRAWN, why="opt-outs are upheld again", command=WaiverCommand.TAKE_BACK
+)
+WAIVER_BY_DAYS = Life(
+    name="Letter that waives opt-outs, once confirmed, by its days",
+    begins=EVER,
+    moves={
+        DateState.AWAITED: (FIRST_DAY, _UPHELD_AGAIN),
+        DateState.IN_FORCE: (LAST_DAY, _UPHELD_AGAIN),
+        DateState.LAPSED: (_UPHELD_AGAIN,),
+        DateState.WITHDRAWN: (),
+    },
+    otherwise={WaiverCommand.TAKE_BACK: ReplacementDecided},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +105,11 @@ class OptOutWaiver:
 
     def holds_on(self, day: date) -> bool:
         is_confirmed = self.state is WaiverState.CONFIRMED
-        return is_confirmed and is_between(day, self.valid_from, self.valid_to)
+        return is_confirmed and self.date_state(day) is DateState.IN_FORCE
+
+    def date_state(self, day: date) -> DateState:
+        is_gone = self.state is WaiverState.TAKEN_BACK
+        return on_day(day, self.valid_from, self.valid_to, is_withdrawn=is_gone)
 
     def is_about(self, *, purpose: str, data_set: str) -> bool:
         return self.purpose.value == purpose and (not self.data_sets or data_set in self.data_sets)
@@ -89,8 +144,7 @@ class OptOutWaiver:
             SecondPersonNeeded, ReplacementDecided
 
         """
-        if self.state is not WaiverState.WAITING:
-            raise ReplacementDecided(f"It is {self.state} already.", state=self.state.value)
+        WAIVER.permits(self.state, WaiverCommand.CONFIRM, f"It is {self.state} already.")
         require_another_person(self.proposed_by, by, "Whoever recorded a letter cannot confirm it.")
         return self._decided(WaiverState.CONFIRMED, by=by, reason=reason, at=at)
 
@@ -101,8 +155,7 @@ class OptOutWaiver:
             ReplacementDecided
 
         """
-        if self.state is WaiverState.TAKEN_BACK:
-            raise ReplacementDecided("It is taken back already.", state=self.state.value)
+        WAIVER.permits(self.state, WaiverCommand.TAKE_BACK, "It is taken back already.")
         return self._decided(WaiverState.TAKEN_BACK, by=by, reason=reason, at=at)
 
     def _decided(self, state: WaiverState, *, by: str, reason: str, at: datetime) -> Self:

@@ -21,6 +21,7 @@ from agreements.records.domain.errors import (
 )
 from agreements.records.domain.events import DomainTransferChanged
 from agreements.records.domain.parties.environment import RecipientEnvironment
+from common.lives import Life, Move
 
 
 class DomainTransferState(StrEnum):
@@ -28,6 +29,60 @@ class DomainTransferState(StrEnum):
     AGREED = "AGREED"
     IN_EFFECT = "IN_EFFECT"
     WITHDRAWN = "WITHDRAWN"
+
+
+class DomainTransferCommand(StrEnum):
+    AGREE = "POST /v1/domain-transfers/{transfer_id}/agreement"
+    EFFECT = "POST /v1/domain-transfers/{transfer_id}/effect"
+    WITHDRAW = "POST /v1/domain-transfers/{transfer_id}/withdrawal"
+
+
+_TAKEN_BACK = Move(
+    to=DomainTransferState.WITHDRAWN,
+    why="it is taken back",
+    command=DomainTransferCommand.WITHDRAW,
+)
+DOMAIN_TRANSFER = Life(
+    name="Transfer of pseudonym domains",
+    begins=frozenset({DomainTransferState.PROPOSED}),
+    moves={
+        DomainTransferState.PROPOSED: (
+            Move(
+                to=DomainTransferState.AGREED,
+                why="the last controller agrees",
+                command=DomainTransferCommand.AGREE,
+            ),
+            _TAKEN_BACK,
+        ),
+        DomainTransferState.AGREED: (
+            Move(
+                to=DomainTransferState.IN_EFFECT,
+                why="its day has come, and the former environment holds nothing any more",
+                command=DomainTransferCommand.EFFECT,
+            ),
+            _TAKEN_BACK,
+        ),
+        DomainTransferState.IN_EFFECT: (),
+        DomainTransferState.WITHDRAWN: (),
+    },
+    otherwise={
+        DomainTransferCommand.AGREE: {
+            DomainTransferState.AGREED: None,
+            DomainTransferState.IN_EFFECT: (DomainTransferTookEffect, None),
+            DomainTransferState.WITHDRAWN: (DomainTransferTookEffect, None),
+        },
+        DomainTransferCommand.EFFECT: {
+            DomainTransferState.PROPOSED: DomainTransferNotAgreed,
+            DomainTransferState.IN_EFFECT: None,
+            DomainTransferState.WITHDRAWN: DomainTransferTookEffect,
+        },
+        DomainTransferCommand.WITHDRAW: {
+            DomainTransferState.IN_EFFECT: DomainTransferTookEffect,
+            DomainTransferState.WITHDRAWN: None,
+        },
+    },
+)
+"""A controller that has agreed is answered the same again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +136,7 @@ class DomainTransfer:
         """
         if controller in self.agreed_by:
             return self
-        self._require_open()
+        self._permits(DomainTransferCommand.AGREE)
         agreed = replace(self, agreed_by=(*self.agreed_by, controller))
         return agreed if agreed.waiting_for else replace(agreed, agreed_at=at)
 
@@ -92,9 +147,8 @@ class DomainTransfer:
             DomainTransferTookEffect: tokens of the domain may be where it went on.
 
         """
-        if self.withdrawn_at is not None:
+        if not self._permits(DomainTransferCommand.WITHDRAW):
             return self
-        self._require_open()
         return replace(self, withdrawn_at=at, withdrawal_reason=reason)
 
     def take_effect(
@@ -112,14 +166,8 @@ class DomainTransfer:
             FormerFilesNotDestroyed: the former environment holds files.
 
         """
-        if self.state is DomainTransferState.IN_EFFECT:
+        if not self._permits(DomainTransferCommand.EFFECT):
             return self
-        self._require_open()
-        if self.agreed_at is None:
-            raise DomainTransferNotAgreed(
-                f"It waits for {', '.join(self.waiting_for)}: each controller agrees first.",
-                waiting_for=[*self.waiting_for],
-            )
         if today < self.valid_from:
             raise DomainTransferTooEarly(f"Its first day is {self.valid_from}: ask again then.")
         if self.former_environment in receives or self.following_environment not in receives:
@@ -160,13 +208,17 @@ class DomainTransfer:
         )
         return replace(self, pending=(*self.pending, event))
 
-    def _require_open(self) -> None:
-        if not self.is_open:
-            raise DomainTransferTookEffect(
-                "It is in effect and cannot be changed."
-                if self.effective_at is not None
-                else "It was withdrawn: propose another one."
-            )
+    def _permits(self, command: DomainTransferCommand) -> bool:
+        waiting = ", ".join(self.waiting_for)
+        said = {
+            DomainTransferState.PROPOSED: f"It waits for {waiting}: each controller agrees first.",
+            DomainTransferState.IN_EFFECT: "It is in effect and cannot be changed.",
+            DomainTransferState.WITHDRAWN: "It was withdrawn: propose another one.",
+        }
+        state = self.state
+        return DOMAIN_TRANSFER.permits(
+            state, command, said.get(state, ""), waiting_for=[*self.waiting_for]
+        )
 
 
 @dataclass(frozen=True, slots=True)

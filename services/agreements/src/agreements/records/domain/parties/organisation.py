@@ -19,6 +19,7 @@ from agreements.records.domain.errors import (
     TransferTookEffect,
 )
 from common.clock import is_between
+from common.lives import FIRST_DAY, DateState, Life, Move, on_day
 
 DAY = timedelta(days=1)
 
@@ -64,6 +65,35 @@ class Organisation:
         return is_between(day, self.valid_from, self.valid_to)
 
 
+class InstrumentCommand(StrEnum):
+    WITHDRAW = "POST /v1/transfer-instruments/{instrument_id}/withdrawal"
+
+
+INSTRUMENT = Life(
+    name="Transfer instrument, by its day",
+    begins=frozenset({DateState.AWAITED, DateState.IN_FORCE}),
+    moves={
+        DateState.AWAITED: (
+            FIRST_DAY,
+            Move(
+                to=DateState.WITHDRAWN,
+                why="nothing passes by it",
+                command=InstrumentCommand.WITHDRAW,
+            ),
+        ),
+        DateState.IN_FORCE: (),
+        DateState.WITHDRAWN: (),
+    },
+    otherwise={
+        InstrumentCommand.WITHDRAW: {
+            DateState.IN_FORCE: TransferTookEffect,
+            DateState.WITHDRAWN: None,
+        }
+    },
+)
+"""What passed on its day passes back by an instrument of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferInstrument:
     id: UUID
@@ -75,19 +105,24 @@ class TransferInstrument:
     """Before its day: nothing passed by it."""
     withdrawal_reason: str | None = None
 
-    def require_not_begun(self, day: date) -> None:
-        """Demand that it can still be taken back.
+    def date_state(self, day: date) -> DateState:
+        is_gone = self.withdrawn_at is not None
+        return on_day(day, self.valid_from, None, is_withdrawn=is_gone)
+
+    def can_be_withdrawn(self, day: date) -> bool:
+        """Say whether it can still be taken back; False: it was.
 
         Raises:
             TransferTookEffect: what passed on its day is the successor's.
 
         """
-        if self.valid_from <= day:
-            raise TransferTookEffect(
-                f"It took effect on {self.valid_from}: what was {self.predecessor}'s is"
-                f" {self.successor}'s. What is to go back passes by an instrument of its own.",
-                effective_from=self.valid_from.isoformat(),
-            )
+        return INSTRUMENT.permits(
+            self.date_state(day),
+            InstrumentCommand.WITHDRAW,
+            f"It took effect on {self.valid_from}: what was {self.predecessor}'s is"
+            f" {self.successor}'s. What is to go back passes by an instrument of its own.",
+            effective_from=self.valid_from.isoformat(),
+        )
 
 
 def on(day: date, known: Iterable[Organisation]) -> Organisation | None:

@@ -4,10 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.errors import ExtensionIsPast
+from common.lives import EVER, FIRST_DAY, LAST_DAY, DateState, Life, Move, on_day
 
 ICO_NUMBER = re.compile(r"Z[A-Z0-9]{7}")
 """The shape of Standard 6's machine check (domain.md 2.4)."""
@@ -24,7 +26,49 @@ class Interval:
     valid_to: date
 
     def holds_on(self, day: date) -> bool:
-        return self.valid_from <= day <= self.valid_to
+        return on_day(day, self.valid_from, self.valid_to) is DateState.IN_FORCE
+
+
+class RegistrationCommand(StrEnum):
+    RECORD_SECTION_251 = "POST /v1/section-251-approvals"
+    RECORD_ICO = "POST /v1/ico-registrations"
+
+
+def _extensible(name: str, record: RegistrationCommand) -> Life[DateState]:
+    """Return the life of what is recorded anew when it goes on; a gap stays one."""
+
+    def said(to: DateState, why: str) -> Move[DateState]:
+        return Move(to=to, why=why, command=record)
+
+    awaited = said(DateState.AWAITED, "it is recorded with a first day that is to come")
+    return Life(
+        name=name,
+        begins=EVER,
+        moves={
+            DateState.AWAITED: (
+                FIRST_DAY,
+                awaited,
+                said(DateState.IN_FORCE, "it is recorded with an earlier first day"),
+            ),
+            DateState.IN_FORCE: (
+                LAST_DAY,
+                said(DateState.IN_FORCE, "it is extended, or cut short, from today on"),
+                said(DateState.LAPSED, "its last day is recorded as over"),
+                awaited,
+            ),
+            DateState.LAPSED: (
+                said(DateState.IN_FORCE, "it is extended: from the day on which that is recorded"),
+                awaited,
+            ),
+        },
+        otherwise={record: ExtensionIsPast},
+    )
+
+
+SECTION_251 = _extensible(
+    "Support under section 251, by its days", RegistrationCommand.RECORD_SECTION_251
+)
+ICO = _extensible("Registration with the ICO, by its days", RegistrationCommand.RECORD_ICO)
 
 
 def extended(known: Sequence[Interval], said: Interval, *, today: date) -> tuple[Interval, ...]:
@@ -85,7 +129,13 @@ class Extensible:
         return (*self.former, Interval(valid_from=self.valid_from, valid_to=self.valid_to))
 
     def is_in_force_on(self, day: date) -> bool:
-        return any(interval.holds_on(day) for interval in self.intervals)
+        return self.date_state(day) is DateState.IN_FORCE
+
+    def date_state(self, day: date) -> DateState:
+        """Return how it stands on a day; between two intervals it has lapsed."""
+        if any(interval.holds_on(day) for interval in self.intervals):
+            return DateState.IN_FORCE
+        return DateState.AWAITED if day < self.intervals[0].valid_from else DateState.LAPSED
 
     def after(self, known: "Extensible", *, today: date) -> Self:
         """Return this as it is said today of what was known before.

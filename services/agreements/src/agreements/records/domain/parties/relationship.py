@@ -19,6 +19,14 @@ from agreements.records.domain.errors import (
     ServiceContractMissing,
 )
 from agreements.records.domain.events import RelationshipChanged
+from agreements.records.domain.parties.relationship_life import (
+    CONSENT,
+    RELATIONSHIP,
+    ConsentCommand,
+    ConsentState,
+    RelationshipCommand,
+    RelationshipState,
+)
 from common.clock import end_of, is_between, legal_day
 from common.errors import TransitionRefused
 
@@ -50,18 +58,6 @@ class Step(StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
-class RelationshipState(StrEnum):
-    REQUESTED = "REQUESTED"
-    CONTRACT_VERIFIED = "CONTRACT_VERIFIED"
-    DSCRO_AGREED = "DSCRO_AGREED"
-    ACTIVE_UNPUBLISHED = "ACTIVE_UNPUBLISHED"
-    ACTIVE_PUBLISHED = "ACTIVE_PUBLISHED"
-    ENDING = "ENDING"
-    ENDED = "ENDED"
-    REFUSED = "REFUSED"
-    WITHDRAWN = "WITHDRAWN"
-
-
 class ChangeKind(StrEnum):
     NEW = "NEW"
     CHANGE_DSCRO = "CHANGE_DSCRO"
@@ -70,17 +66,6 @@ class ChangeKind(StrEnum):
     REMOVE_PARTY = "REMOVE_PARTY"
     SUCCESSION = "SUCCESSION"
     CORRECTION = "CORRECTION"
-
-
-NEXT = {
-    Step.REQUESTED: frozenset({Step.CONTRACT_VERIFIED, Step.REFUSED, Step.WITHDRAWN}),
-    Step.CONTRACT_VERIFIED: frozenset({Step.DSCRO_AGREED, Step.REFUSED, Step.WITHDRAWN}),
-    Step.DSCRO_AGREED: frozenset({Step.ACTIVE, Step.REFUSED, Step.WITHDRAWN}),
-    Step.ACTIVE: frozenset[Step](),
-    Step.REFUSED: frozenset[Step](),
-    Step.WITHDRAWN: frozenset[Step](),
-}
-"""The whole life of a relationship but its end, which is a date."""
 
 
 DAY = timedelta(days=1)
@@ -198,7 +183,7 @@ class Relationship:
 
         """
         verified = replace(
-            self._become(Step.CONTRACT_VERIFIED, at),
+            self._become(Step.CONTRACT_VERIFIED, RelationshipCommand.VERIFY_CONTRACT, at),
             service_contract_reference=reference or self.service_contract_reference,
             contract_signed_on=signed_on or self.contract_signed_on,
         )
@@ -296,7 +281,7 @@ class Relationship:
 
     def agree(self, *, at: datetime) -> Self:
         """Record the DSCRO's agreement."""
-        return self._become(Step.DSCRO_AGREED, at)
+        return self._become(Step.DSCRO_AGREED, RelationshipCommand.AGREE, at)
 
     def activate(self, *, others: Iterable["Relationship"], at: datetime) -> Self:
         """Put it in operation.
@@ -309,21 +294,22 @@ class Relationship:
         known = tuple(others)
         self.require_no_overlap(known)
         self.require_contract_of_change(known)
-        active = self._become(Step.ACTIVE, at)
+        active = self._become(Step.ACTIVE, RelationshipCommand.ACTIVATE, at)
         return active if active.activated_at is not None else replace(active, activated_at=at)
 
     def refuse(self, *, at: datetime) -> Self:
-        return self._become(Step.REFUSED, at)
+        return self._become(Step.REFUSED, RelationshipCommand.REFUSE, at)
 
     def withdraw(self, *, at: datetime) -> Self:
-        return self._become(Step.WITHDRAWN, at)
+        return self._become(Step.WITHDRAWN, RelationshipCommand.WITHDRAW, at)
 
     def end(self, *, last_day: date, at: datetime) -> Self:
         """End it after `last_day`; an earlier end that stands is not put off."""
-        if self.state is not Step.ACTIVE:
-            raise TransitionRefused(
-                f"{self.reference} is {self.state}, so it cannot end.", state=self.state.value
-            )
+        RELATIONSHIP.permits(
+            self.state_at(at, published=False),
+            RelationshipCommand.END,
+            f"{self.reference} is {self.state}, so it cannot end.",
+        )
         if self.valid_to is not None and self.valid_to <= last_day:
             return self
         return replace(self, valid_to=last_day).announce(at)
@@ -338,7 +324,8 @@ class Relationship:
         if organisation not in self.parties():
             raise TransitionRefused(f"{organisation} is not involved in {self.reference}.")
         former = next((c for c in self.consents if c.organisation == organisation), None)
-        if (former is not None and former.withdrawn_at is None) == given:
+        wanted = ConsentState.GIVEN if given else ConsentState.WITHDRAWN
+        if wanted not in CONSENT.leads(_state_of(former), ConsentCommand.CONSENT):
             return self
         if former is None:
             new = PublicationConsent(id=consent_id, organisation=organisation, given_at=at)
@@ -363,16 +350,15 @@ class Relationship:
                     relationship=other.reference,
                 )
 
-    def _become(self, step: Step, at: datetime) -> Self:
-        if step is self.state:
-            return self
-        if step not in NEXT[self.state]:
-            raise TransitionRefused(
-                f"{self.reference} is {self.state} and cannot become {step}.",
-                state=self.state.value,
-                allowed=[s.value for s in sorted(NEXT[self.state])],
-            )
-        return replace(self, state=step).announce(at)
+    def _become(self, step: Step, command: RelationshipCommand, at: datetime) -> Self:
+        state = self.state_at(at, published=False)
+        is_new = RELATIONSHIP.permits(
+            state,
+            command,
+            f"{self.reference} is {state} and cannot become {step}.",
+            allowed=[*sorted({m.to.value for m in RELATIONSHIP.moves[state] if m.command})],
+        )
+        return replace(self, state=step).announce(at) if is_new else self
 
     def announce(self, at: datetime) -> Self:
         """Say how it stands."""
@@ -390,6 +376,12 @@ class Relationship:
             at=at,
         )
         return replace(self, pending=(*self.pending, event))
+
+
+def _state_of(consent: PublicationConsent | None) -> ConsentState:
+    if consent is None:
+        return ConsentState.NOT_GIVEN
+    return ConsentState.GIVEN if consent.withdrawn_at is None else ConsentState.WITHDRAWN
 
 
 def require_dscro(dscro: str) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 from agreements.records.domain.parties.codes import Codes, CodeState, standing_on
 from agreements.records.domain.parties.errors import SubmissionRightOverlaps
 from agreements.records.domain.parties.organisation import Organisation
-from common.clock import is_between
+from common.lives import EVER, FIRST_DAY, LAST_DAY, DateState, Life, Move, on_day
 from common.replacement import ReplacementDecided, require_another_person
 
 
@@ -25,6 +25,63 @@ class RightState(StrEnum):
     """For a second person; it permits nothing."""
     CONFIRMED = "confirmed"
     TAKEN_BACK = "taken_back"
+
+
+class RightCommand(StrEnum):
+    CONFIRM = "POST /v1/submission-rights/{batch}/confirmation"
+    TAKE_BACK = "POST /v1/submission-rights/{batch}/withdrawal"
+    END = "POST /v1/submission-rights/{right_id}/ending"
+
+
+SUBMISSION_RIGHT = Life(
+    name="Right to submit",
+    begins=frozenset({RightState.WAITING}),
+    moves={
+        RightState.WAITING: (
+            Move(
+                to=RightState.CONFIRMED,
+                why="a second person confirms it",
+                command=RightCommand.CONFIRM,
+            ),
+            Move(to=RightState.TAKEN_BACK, why="it is given up", command=RightCommand.TAKE_BACK),
+        ),
+        RightState.CONFIRMED: (
+            Move(to=RightState.CONFIRMED, why="it is given a last day", command=RightCommand.END),
+        ),
+        RightState.TAKEN_BACK: (),
+    },
+    otherwise={
+        RightCommand.CONFIRM: ReplacementDecided,
+        RightCommand.TAKE_BACK: ReplacementDecided,
+        RightCommand.END: ReplacementDecided,
+    },
+)
+_GIVEN_LAST_DAY = "it is given a last day"
+_NEVER = Move(
+    to=DateState.WITHDRAWN, why="its last day is to be before its first", command=RightCommand.END
+)
+RIGHT_BY_DAYS = Life(
+    name="Right to submit, once confirmed, by its days",
+    begins=EVER,
+    moves={
+        DateState.AWAITED: (
+            FIRST_DAY,
+            Move(to=DateState.AWAITED, why=_GIVEN_LAST_DAY, command=RightCommand.END),
+            _NEVER,
+        ),
+        DateState.IN_FORCE: (
+            LAST_DAY,
+            Move(to=DateState.IN_FORCE, why=_GIVEN_LAST_DAY, command=RightCommand.END),
+            Move(
+                to=DateState.LAPSED, why=f"{_GIVEN_LAST_DAY} that is over", command=RightCommand.END
+            ),
+            _NEVER,
+        ),
+        DateState.LAPSED: (_NEVER,),
+        DateState.WITHDRAWN: (),
+    },
+    otherwise={RightCommand.END: None},
+)
 
 
 class Basis(StrEnum):
@@ -56,7 +113,11 @@ class SubmissionRight:
 
     def holds_on(self, day: date) -> bool:
         is_confirmed = self.state is RightState.CONFIRMED
-        return is_confirmed and is_between(day, self.valid_from, self.valid_to)
+        return is_confirmed and self.date_state(day) is DateState.IN_FORCE
+
+    def date_state(self, day: date) -> DateState:
+        is_gone = self.state is RightState.TAKEN_BACK
+        return on_day(day, self.valid_from, self.valid_to, is_withdrawn=is_gone)
 
     def overlaps(self, other: "SubmissionRight") -> bool:
         """Say whether both are of the same two and of some of the same days, and stand."""
@@ -94,7 +155,7 @@ class SubmissionRight:
             SubmissionRightOverlaps: another one of the same two holds on some of its days.
 
         """
-        self._require_waiting()
+        self._require(RightCommand.CONFIRM)
         self.require_no_overlap(o for o in others if o.state is RightState.CONFIRMED)
         require_another_person(self.proposed_by, by, "Whoever recorded a right cannot confirm it.")
         return self._decided(RightState.CONFIRMED, by=by, reason=reason, at=at)
@@ -106,7 +167,7 @@ class SubmissionRight:
             ReplacementDecided
 
         """
-        self._require_waiting()
+        self._require(RightCommand.TAKE_BACK)
         return self._decided(RightState.TAKEN_BACK, by=by, reason=reason, at=at)
 
     def end(self, *, last_day: date) -> Self:
@@ -116,17 +177,15 @@ class SubmissionRight:
             ReplacementDecided: it never held.
 
         """
-        if self.state is not RightState.CONFIRMED:
-            raise ReplacementDecided(
-                f"It is {self.state}; only what holds is ended.", state=self.state.value
-            )
+        SUBMISSION_RIGHT.permits(
+            self.state, RightCommand.END, f"It is {self.state}; only what holds is ended."
+        )
         if self.valid_to is not None and self.valid_to <= last_day:
             return self
         return replace(self, valid_to=last_day)
 
-    def _require_waiting(self) -> None:
-        if self.state is not RightState.WAITING:
-            raise ReplacementDecided(f"It is {self.state} already.", state=self.state.value)
+    def _require(self, command: RightCommand) -> None:
+        SUBMISSION_RIGHT.permits(self.state, command, f"It is {self.state} already.")
 
     def _decided(self, state: RightState, *, by: str, reason: str, at: datetime) -> Self:
         return replace(self, state=state, decided_by=by, decided_at=at, reason=reason)

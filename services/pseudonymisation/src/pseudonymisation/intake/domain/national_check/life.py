@@ -1,6 +1,5 @@
 """How a national check lives: its dated rule, its states, and how it comes from one to the next."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -8,7 +7,15 @@ from enum import StrEnum
 from typing import Final, Self
 
 from common.clock import is_between, legal_day, start_of
-from pseudonymisation.intake.domain.errors import CheckTooLarge
+from common.lives import Life, Move
+from common.replacement import ReplacementDecided
+from pseudonymisation.intake.domain.errors import (
+    CheckAnswered,
+    CheckNotAnswered,
+    CheckNotAsked,
+    CheckTooLarge,
+    CheckTooOld,
+)
 
 LINE_BYTES: Final = 12
 """Of the request, a person: ten digits, a comma and a line feed."""
@@ -94,25 +101,72 @@ class CheckState(StrEnum):
     """Nobody is used by it, nor by an older reply in its place."""
 
 
-_FETCHED = "its request is fetched"
-_TOO_OLD = "its days are over"
-_REPLIED: Final[Mapping[CheckState, str]] = {
-    CheckState.REFUSED: "what comes is no reply of it",
-    CheckState.ANSWERED: "its reply is taken",
-    CheckState.WAITING: "its reply is one that a second person has to see",
-    CheckState.EXPIRED: _TOO_OLD,
-}
-MOVES: Final[Mapping[CheckState, Mapping[CheckState, str]]] = {
-    CheckState.OPEN: {CheckState.ASKED: _FETCHED, CheckState.EXPIRED: _TOO_OLD},
-    CheckState.ASKED: {CheckState.OVERDUE: "the time for an answer is over", **_REPLIED},
-    CheckState.OVERDUE: {CheckState.ASKED: f"{_FETCHED} again", **_REPLIED},
-    CheckState.REFUSED: {CheckState.ASKED: f"{_FETCHED} again", **_REPLIED},
-    CheckState.EXPIRED: {},
-    CheckState.ANSWERED: {CheckState.TAKEN_BACK: "one person takes it back"},
-    CheckState.WAITING: {
-        CheckState.ANSWERED: "a second person confirms it",
-        CheckState.TAKEN_BACK: "one person takes it back",
+class CheckCommand(StrEnum):
+    FETCH = "GET /v1/opt-out-checks/{check_id}/request"
+    REPLY = "PUT /v1/opt-out-checks/{check_id}/reply"
+    CONFIRM = "POST /v1/opt-out-checks/{check_id}/confirmation"
+    TAKE_BACK = "POST /v1/opt-out-checks/{check_id}/withdrawal"
+
+
+_S = CheckState
+_C = CheckCommand
+_AGAIN = Move(to=_S.ASKED, why="its request is fetched again", command=_C.FETCH)
+_TOO_OLD = Move(to=_S.EXPIRED, why="its days are over")
+_TAKEN_BACK = Move(to=_S.TAKEN_BACK, why="one person takes it back", command=_C.TAKE_BACK)
+_REPLIED: Final = (
+    Move(to=_S.REFUSED, why="what comes is no reply of it", command=_C.REPLY),
+    Move(to=_S.ANSWERED, why="its reply is taken", command=_C.REPLY),
+    Move(
+        to=_S.WAITING,
+        why="its reply is one that a second person has to see",
+        command=_C.REPLY,
+    ),
+    _TOO_OLD,
+)
+_UNANSWERED = (_S.OPEN, _S.ASKED, _S.OVERDUE, _S.REFUSED, _S.EXPIRED)
+NATIONAL_CHECK = Life(
+    name="National check",
+    begins=frozenset({_S.OPEN}),
+    moves={
+        _S.OPEN: (
+            Move(to=_S.ASKED, why="its request is fetched", command=_C.FETCH),
+            _TOO_OLD,
+        ),
+        _S.ASKED: (
+            Move(to=_S.ASKED, why="its request is fetched again", command=_C.FETCH),
+            Move(to=_S.OVERDUE, why="the time for an answer is over"),
+            *_REPLIED,
+        ),
+        _S.OVERDUE: (_AGAIN, *_REPLIED),
+        _S.REFUSED: (_AGAIN, *_REPLIED),
+        _S.EXPIRED: (),
+        _S.ANSWERED: (_TAKEN_BACK,),
+        _S.WAITING: (
+            Move(to=_S.ANSWERED, why="a second person confirms it", command=_C.CONFIRM),
+            _TAKEN_BACK,
+        ),
+        _S.TAKEN_BACK: (),
     },
-    CheckState.TAKEN_BACK: {},
-}
-"""The life of a check."""
+    otherwise={
+        _C.FETCH: {
+            _S.EXPIRED: CheckTooOld,
+            **dict.fromkeys((_S.ANSWERED, _S.WAITING, _S.TAKEN_BACK), CheckAnswered),
+        },
+        _C.REPLY: {
+            _S.OPEN: CheckNotAsked,
+            _S.EXPIRED: CheckTooOld,
+            **dict.fromkeys((_S.ANSWERED, _S.WAITING), (CheckAnswered, None)),
+            _S.TAKEN_BACK: CheckAnswered,
+        },
+        _C.CONFIRM: {
+            **dict.fromkeys(_UNANSWERED, CheckNotAnswered),
+            _S.ANSWERED: ReplacementDecided,
+            _S.TAKEN_BACK: ReplacementDecided,
+        },
+        _C.TAKE_BACK: {
+            **dict.fromkeys(_UNANSWERED, CheckNotAnswered),
+            _S.TAKEN_BACK: ReplacementDecided,
+        },
+    },
+)
+"""The same reply sent again is answered as the first one was."""
