@@ -18,9 +18,10 @@ from pseudonymisation.db.intake import intake_unit_of_work
 from pseudonymisation.db.tables import EditionRow
 from pseudonymisation.intake.domain.edition import Edition, MapVersion, Place, Status
 from pseudonymisation.intake.domain.errors import SubmissionNotFound
+from pseudonymisation.intake.domain.lives.submission import SubmissionState
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
-from pseudonymisation.intake.domain.submission import Submission, SubmissionState
+from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.domain.written import Content
 from pseudonymisation.intake.use_cases.ports import Scope
 

@@ -15,7 +15,8 @@ import pytest
 from common.jobs import ClaimTimes
 from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.intake.adapters.landing import landing
-from pseudonymisation.intake.domain.submission import ATTEMPTS_MAX, SubmissionState
+from pseudonymisation.intake.domain.lives.submission import SubmissionState
+from pseudonymisation.intake.domain.submission import ATTEMPTS_MAX
 from pseudonymisation.intake.use_cases.landings import LandingJobs
 from pseudonymisation.intake.use_cases.ports import Scope
 from services.pseudonymisation.tests.integration.test_several_tables import begin, close

@@ -15,6 +15,7 @@ from common.replacement import State as Replacement
 from pseudonymisation.intake.domain import events
 from pseudonymisation.intake.domain.edition import Edition, Status
 from pseudonymisation.intake.domain.errors import PeriodInvalid
+from pseudonymisation.intake.domain.lives.submission import SUBMISSION, SubmissionState
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import (
     QUARANTINE_REASONS,
@@ -22,14 +23,7 @@ from pseudonymisation.intake.domain.quality import (
     QuarantineEntry,
     report,
 )
-from pseudonymisation.intake.domain.submission import (
-    ATTEMPTS_MAX,
-    SUBMISSION,
-    Content,
-    Submission,
-    SubmissionState,
-    next_try,
-)
+from pseudonymisation.intake.domain.submission import ATTEMPTS_MAX, Content, Submission, next_try
 
 AT = datetime(2018, 6, 1, 9, tzinfo=UTC)
 SUS = catalogue.load().get("SUS_APC")

@@ -36,10 +36,10 @@ from pseudonymisation.intake.domain.edition import (
     RulesVersion,
     Status,
 )
+from pseudonymisation.intake.domain.lives.submission import SubmissionState
 from pseudonymisation.intake.domain.measures import Sums
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.right import Basis
-from pseudonymisation.intake.domain.submission import SubmissionState
 from pseudonymisation.intake.domain.written import BulkPart
 from pseudonymisation.intake.use_cases.ports import Scope
 

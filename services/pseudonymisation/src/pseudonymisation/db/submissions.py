@@ -28,10 +28,11 @@ from pseudonymisation.db.tables import (
 )
 from pseudonymisation.intake.domain.edition import Replaced
 from pseudonymisation.intake.domain.errors import SubmissionNotFound
+from pseudonymisation.intake.domain.lives.submission import SubmissionState
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
-from pseudonymisation.intake.domain.submission import DECIDED, Submission, SubmissionState
+from pseudonymisation.intake.domain.submission import DECIDED, Submission
 from pseudonymisation.intake.domain.written import (
     BulkPart,
     Content,

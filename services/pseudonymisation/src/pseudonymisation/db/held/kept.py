@@ -30,7 +30,7 @@ from pseudonymisation.db.tables import (
     QuarantineRow,
     SubmissionRow,
 )
-from pseudonymisation.intake.domain.submission import SubmissionState
+from pseudonymisation.intake.domain.lives.submission import SubmissionState
 
 LOG: Final = "pseudonymisation"
 UNDER_WAY: Final = frozenset({SubmissionState.RECEIVED.value, SubmissionState.LANDING.value})

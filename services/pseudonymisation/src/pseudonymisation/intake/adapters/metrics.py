@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from common.clock import Clock
 from common.db import engine as engines
 from pseudonymisation.db.tables import SubmissionRow
-from pseudonymisation.intake.domain.submission import SubmissionState
+from pseudonymisation.intake.domain.lives.submission import SubmissionState
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

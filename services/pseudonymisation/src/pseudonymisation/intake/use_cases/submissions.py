@@ -18,10 +18,11 @@ from common.security.roles import Role
 from pseudonymisation.engine.errors import KeyDestroyed, ObjectDamaged
 from pseudonymisation.intake.domain import errors
 from pseudonymisation.intake.domain.edition import Edition
+from pseudonymisation.intake.domain.lives.submission import SubmissionState
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.intake.domain.quality import QuarantineEntry
 from pseudonymisation.intake.domain.right import Basis
-from pseudonymisation.intake.domain.submission import Submission, SubmissionState
+from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.domain.written import (
     UNDECLARED,
     BulkPart,

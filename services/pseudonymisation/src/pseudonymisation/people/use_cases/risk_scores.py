@@ -16,7 +16,8 @@ from common.audit import require_as_logged
 from common.audit.entries import entry_for
 from common.clock import legal_day
 from common.ids import digest_of, new_id
-from pseudonymisation.intake.domain.submission import Submission, SubmissionState
+from pseudonymisation.intake.domain.lives.submission import SubmissionState
+from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.domain.written import ContentForm, Declaration
 from pseudonymisation.intake.use_cases import submissions
 from pseudonymisation.people.domain import errors, registration

@@ -17,8 +17,9 @@ from common.errors import AppError, EditedMeanwhile, TransitionRefused, Unavaila
 from common.ids import new_id
 from pseudonymisation.engine.errors import KeyDestroyed, ObjectDamaged
 from pseudonymisation.intake.domain import errors
+from pseudonymisation.intake.domain.lives.submission import SubmissionState
 from pseudonymisation.intake.domain.partial_upload import Part, PartialUpload
-from pseudonymisation.intake.domain.submission import Submission, SubmissionState
+from pseudonymisation.intake.domain.submission import Submission
 from pseudonymisation.intake.domain.written import ContentForm
 from pseudonymisation.intake.use_cases import submissions
 from pseudonymisation.intake.use_cases.context import ITSELF, IntakeContext
