@@ -4,10 +4,13 @@ The tables are those on which the code runs (`common.lives`).
 """
 
 import shutil
+from datetime import date, timedelta
 
 import pytest
 
 from agreements import main
+from common.clock import end_of, start_of
+from common.lives import FIRST_DAY, LAST_DAY, DateState
 from common.security.roles import Role
 from common.web.auth import Permission, route_permissions
 from dsfc_testing.clock import FakeClock
@@ -15,10 +18,11 @@ from dsfc_testing.lives import declared
 from dsfc_testing.plugin import START
 from dsfc_testing.tokens import LocalIssuer
 from services.agreements.tests.api.conftest import SEEDED
-from services.agreements.tests.lives import of_agreements, of_records
+from services.agreements.tests.lives import of_agreements, of_days, of_records
 from services.agreements.tests.service import KEYS, ORGANISATIONS, Service, settings
 
 LIVES = declared("agreements")
+LISTED = "Controlled environment or supplier in a register of NHS England, by its days"
 KINDS = {
     "Agreement": of_agreements.Agreements,
     "Audit": of_agreements.Audits,
@@ -34,18 +38,30 @@ KINDS = {
     "Right to submit": of_records.Rights,
     "Transfer of pseudonym domains": of_agreements.DomainTransfers,
 }
+BY_DAYS = {
+    "Direction or provision notice, by its days": of_days.Directions,
+    "Internal instruction, once signed, by its days": of_days.SignedInstructions,
+    "Letter that waives opt-outs, once confirmed, by its days": of_days.Waivers,
+    "Record of a policy, training or secondment, by its days": of_days.StaffRecords,
+    "Registration with the ICO, by its days": of_days.IcoRegistrations,
+    "Right to submit, once confirmed, by its days": of_days.ConfirmedRights,
+    "Support under section 251, by its days": of_days.Supports,
+    "Transfer instrument, by its day": of_days.Instruments,
+    LISTED: of_days.ListedEnvironments,
+}
+KINDS |= BY_DAYS
 MOVES = [
-    pytest.param(name, start, move, id=f"{name[:12]}-{start}-{move.to}-{number}")
+    pytest.param(name, start, move, id=f"{name}-{start}-{move.to}-{number}")
     for name in KINDS
     for start, moves in LIVES[name].moves.items()
     for number, move in enumerate(moves)
     if (name, move.to) != ("Agreement", "CLOSED") or move.command is None
+    if move not in (FIRST_DAY, LAST_DAY)
 ]
-"""An agreement is closed where its files are destroyed: `test_destruction` has real ones."""
+"""An agreement is closed where its files are destroyed: `test_destruction` has real ones. First and
+last days are waited for once, for all of them."""
 STATES = [
-    pytest.param(name, start, id=f"{name[:12]}-{start}")
-    for name in KINDS
-    for start in LIVES[name].moves
+    pytest.param(name, start, id=f"{name}-{start}") for name in KINDS for start in LIVES[name].moves
 ]
 
 
@@ -149,8 +165,9 @@ def refused(answer):
 
 
 def test_every_life_of_agreements_is_driven_and_whole(permitted):
-    by_days = {name for name, life in LIVES.items() if name.endswith(("by its days", "by its day"))}
-    assert {*KINDS} | by_days | {"Destruction of what was released under an agreement"} == {*LIVES}
+    assert {*KINDS} | {"Destruction of what was released under an agreement"} == {*LIVES}
+    for name, life in LIVES.items():
+        assert isinstance(next(iter(life.moves)), DateState) == (name in BY_DAYS)
     for life in LIVES.values():
         assert {*life.commands} <= {*permitted}, life.name
 
@@ -195,3 +212,21 @@ def test_a_command_that_is_no_move_is_answered_as_the_table_says(house_of, permi
             answer = one.send(command, role)
             assert refused(answer) in expected | kind.besides, (command, role, answer.text)
             assert one.state == start, (command, role)
+
+
+def test_what_lives_by_its_days_begins_on_its_first_and_is_over_after_its_last(seeded):
+    """Days are London's: an hour before Greenwich's in summer."""
+    furnish(seeded)
+    made = {name: kind(seeded, DateState.AWAITED) for name, kind in BY_DAYS.items()}
+    first, last = date(2018, 7, 1), date(2018, 8, 31)
+    moments = {
+        start_of(first) - timedelta(seconds=1): DateState.AWAITED,
+        start_of(first): DateState.IN_FORCE,
+        end_of(last) - timedelta(seconds=1): DateState.IN_FORCE,
+        end_of(last): DateState.LAPSED,
+    }
+    for moment, expected in moments.items():
+        seeded.clock.set(moment)
+        for name, one in made.items():
+            for_ever = name == "Transfer instrument, by its day" and expected is DateState.LAPSED
+            assert one.state is (DateState.IN_FORCE if for_ever else expected), (name, moment)

@@ -271,17 +271,21 @@ class Instructions(Led):
     REFERENCE = "DARS-NIC-400000-A1B2C"
     SIGNERS = (Role.CONTRACT_MANAGER, Role.DARS_APPROVER)
 
-    def lead(self):
-        path = f"/v1/agreements/{self.REFERENCE}"
-        if self.service.get(path, Role.CONTRACT_MANAGER).status_code == 404:
+    @classmethod
+    def recorded(cls, house, **days):
+        path = f"/v1/agreements/{cls.REFERENCE}"
+        if house.get(path, Role.CONTRACT_MANAGER).status_code == 404:
             controller = snapshot()["controllers"][0] | {"ods": BODY, "legal_name": "NHS Digital"}
-            self.service.draft(reference=self.REFERENCE, controllers=[controller])
-        said = {"reference": f"II-{next(NUMBERS)}", "agreement": self.REFERENCE}
-        made = self.service.post(
+            house.draft(reference=cls.REFERENCE, controllers=[controller])
+        said = {"reference": f"II-{next(NUMBERS)}", "agreement": cls.REFERENCE} | days
+        made = house.post(
             "/v1/internal-instructions", Role.CONTRACT_MANAGER, INSTRUCTION | said, who=FIRST
         )
         assert made.status_code == 201, made.text
-        self.id = made.json()["id"]
+        return made.json()
+
+    def lead(self):
+        self.id = self.recorded(self.service)["id"]
         if self.start is InstructionState.SIGNED:
             for role in self.SIGNERS:
                 assert self.send(InstructionCommand.SIGN, role).status_code == 200

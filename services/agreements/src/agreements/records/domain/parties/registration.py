@@ -40,25 +40,24 @@ def _extensible(name: str, record: RegistrationCommand) -> Life[DateState]:
     def said(to: DateState, why: str) -> Move[DateState]:
         return Move(to=to, why=why, command=record)
 
-    awaited = said(DateState.AWAITED, "it is recorded with a first day that is to come")
     return Life(
         name=name,
         begins=EVER,
         moves={
             DateState.AWAITED: (
                 FIRST_DAY,
-                awaited,
-                said(DateState.IN_FORCE, "it is recorded with an earlier first day"),
+                said(DateState.AWAITED, "it is recorded with other days that are to come"),
+                said(DateState.IN_FORCE, "it is recorded with a first day that has come"),
             ),
             DateState.IN_FORCE: (
                 LAST_DAY,
                 said(DateState.IN_FORCE, "it is extended, or cut short, from today on"),
-                said(DateState.LAPSED, "its last day is recorded as over"),
-                awaited,
+                said(DateState.LAPSED, "its last day is recorded as over, or its first as to come"),
             ),
             DateState.LAPSED: (
+                Move(to=DateState.IN_FORCE, why="the first day of its extension begins"),
                 said(DateState.IN_FORCE, "it is extended: from the day on which that is recorded"),
-                awaited,
+                said(DateState.LAPSED, "it is extended from a day that is to come"),
             ),
         },
         otherwise={record: ExtensionIsPast},
