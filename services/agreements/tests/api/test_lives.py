@@ -107,9 +107,10 @@ def shared(request, shared_houses, app_client, clock, identities, kept, tmp_path
             shutil.copy(kept / name, directory / name)
         chosen = settings(f"sqlite:///{directory / 'service.db'}", directory)
         parts = main.Parts(chosen, clock, identities.verifier())
-        shared_houses.append(Service(app_client, clock, identities, parts))
-        open_house(shared_houses[0])
-        furnish(shared_houses[0])
+        house = Service(app_client, clock, identities, parts)
+        open_house(house)
+        furnish(house)
+        shared_houses.append(house)
     open_house(shared_houses[0])
     return shared_houses[0]
 
@@ -124,13 +125,15 @@ def open_house(house):
 
 def furnish(house):
     """Have an agreement in force, and providers in the list, of which rights are."""
-    listed = (
-        ORGANISATIONS + "RFF,A Trust,NHS_TRUST,,,2013-04-01,\nRJE,Another,NHS_TRUST,,,2013-04-01,\n"
+    codes = ("RFF", *of_records.PROVIDER_CODES)
+    listed = ORGANISATIONS + "".join(
+        f"{ods},Trust {ods},NHS_TRUST,,,2013-04-01,\n" for ods in codes
     )
-    answer = house.upload(
-        "/v1/organisations/imports", listed, Role.REFERENCE_DATA_MANAGER, layout="dsfc"
-    )
-    assert answer.status_code == 200, answer.text
+    path, who = "/v1/organisations/imports", Role.REFERENCE_DATA_MANAGER
+    waits = house.upload(path, listed, who, layout="dsfc").json()["id"]
+    why = {"reason": "The trusts are there."}
+    answer = house.post(f"/v1/imports/{waits}/confirmation", who, why, who="second")
+    assert answer.json()["standing"]["state"] == "confirmed", answer.text
     house.active()
 
 

@@ -17,7 +17,8 @@ from services.agreements.tests.api.test_registrations import APPROVAL, ICO
 from services.agreements.tests.api.test_submission_rights import RIGHT
 from services.agreements.tests.facts import CCG, CSU, OTHER_CCG, OTHER_CSU
 from services.agreements.tests.lives.led import Led
-from services.agreements.tests.lives.of_records import FIRST, WHY, Instructions, second
+from services.agreements.tests.lives.of_records import FIRST, PROVIDERS, WHY, Instructions, second
+from services.agreements.tests.service import NAMES
 
 NUMBERS = count(1)
 DAYS = {
@@ -111,7 +112,7 @@ class SignedInstructions(ByDays):
 
 class ConfirmedRights(ByDays):
     def record(self, first, last):
-        said = RIGHT | {"valid_from": first, "valid_to": last}
+        said = RIGHT | {"provider": next(PROVIDERS), "valid_from": first, "valid_to": last}
         path = "/v1/submission-rights"
         made = self.posted(path, Role.REFERENCE_DATA_MANAGER, said, who=FIRST)
         self.posted(f"{path}/{made['id']}/confirmation", Role.CONTRACT_MANAGER, WHY, who="second")
@@ -193,13 +194,14 @@ class Supports(Extensible):
 
 
 class IcoRegistrations(Extensible):
-    PATH, SAID = "/v1/ico-registrations", ICO
+    PATH = "/v1/ico-registrations"
+    SAID = ICO | {"organisation": OTHER_CSU, "name": NAMES[OTHER_CSU]}
 
     def named(self):
         return {"number": f"Z{next(NUMBERS):07d}"}
 
     def found(self, tx):
-        return tx.ico_registrations.one(organisation=CCG, number=self.said["number"])
+        return tx.ico_registrations.one(organisation=OTHER_CSU, number=self.said["number"])
 
 
 class Instruments(ByDays):

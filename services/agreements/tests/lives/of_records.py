@@ -4,7 +4,7 @@ Many of them are in one house: each is of another name, version or agreement.
 """
 
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, cycle
 from uuid import UUID
 
 from agreements.flows.domain.local_flow import FlowCommand, FlowState
@@ -28,6 +28,9 @@ from services.agreements.tests.service import BODY, OWN
 
 WHY = {"reason": "It was read."}
 NUMBERS = count(1)
+PROVIDER_CODES = [f"R{number:02d}" for number in range(60)]
+PROVIDERS = cycle(PROVIDER_CODES)
+"""Each right is of another one: of the same two a day is said once."""
 FIRST = "first-person"
 AFTER_ITS_END = datetime(2018, 9, 2, 9, tzinfo=UTC)
 
@@ -240,9 +243,8 @@ class Waivers(Led):
 
 class Rights(Led):
     def lead(self):
-        made = self.service.post(
-            "/v1/submission-rights", Role.REFERENCE_DATA_MANAGER, RIGHT, who=FIRST
-        )
+        path, said = "/v1/submission-rights", RIGHT | {"provider": next(PROVIDERS)}
+        made = self.service.post(path, Role.REFERENCE_DATA_MANAGER, said, who=FIRST)
         assert made.status_code == 201, made.text
         self.batch = made.json()["id"]
         [right] = made.json()["rights"]

@@ -25,8 +25,9 @@ from agreements.db.tables import (
     Versioned,
 )
 from agreements.db.tables import Row as TableRow
-from agreements.records.domain.agreement import Agreement, AgreementState, Renewal
+from agreements.records.domain.agreement import Agreement, Renewal
 from agreements.records.domain.hold import HeldLine, Hold, Lift
+from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.domain.version import (
     AgreementLine,
     AgreementVersion,
