@@ -18,9 +18,10 @@ from agreements.db.seals.sealed import (
 )
 from agreements.db.seals.stored import read_as_stored
 from agreements.db.tables import AgreementVersionRow
-from agreements.records.domain.agreement import AgreementState, Circumstances, Renewal
+from agreements.records.domain.agreement import Circumstances, Renewal
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import Task, TaskKind
+from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.domain.terms.search import EVERYTHING, AgreementSearch
 from agreements.records.use_cases import agreements as use_cases
 from agreements.records.use_cases.contracts import FactsAbout

@@ -6,7 +6,7 @@ from fastapi import Depends, Query
 
 from agreements.records.api.schemas.oversight.directions import DataSetName
 from agreements.records.api.schemas.shared import Code, Day
-from agreements.records.domain.agreement import AgreementState
+from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.domain.terms.search import AgreementSearch
 from common.texts import Scanned
 from statements.vocabulary import Purpose

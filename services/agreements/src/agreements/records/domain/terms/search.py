@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from agreements.records.domain.agreement import AgreementState
+from agreements.records.domain.terms.agreement_life import AgreementState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
