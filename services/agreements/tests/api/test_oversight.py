@@ -1,12 +1,18 @@
 """Staff in DSCRO roles, audits, the calendar and warnings, over HTTP."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
+from agreements.db.seals.sealed import SEALED
 from agreements.records.adapters.workers import Announcer
+from agreements.records.domain.oversight.lapses import LapseKind
 from agreements.records.use_cases.oversight import lapses
 from common.security.roles import Role
+from services.agreements.tests.api.test_directions import DIRECTION
+from services.agreements.tests.api.test_internal_instructions import instruction
+from services.agreements.tests.api.test_opt_out_waivers import LETTER
 from services.agreements.tests.api.test_organisations import code
 from services.agreements.tests.api.test_registrations import APPROVAL, EVIDENCE, ICO
 from services.agreements.tests.facts import CCG, CSU, OTHER_CSU, REFERENCE
@@ -327,6 +333,16 @@ def everything(service):
     own = done(planned(service, kind="service", organisation="X26"))
     done(service.post(f"{AUDITS}/{own['id']}/report", Role.AUDITOR, REPORT | {
         "performed_on": "2017-08-01"}))  # fmt: skip
+    done(service.post("/v1/directions", data, DIRECTION | {"valid_to": "2018-07-06"}))
+    letter = done(service.post("/v1/opt-out-waivers", data, LETTER | {"valid_to": "2018-07-07"}))
+    path = f"/v1/opt-out-waivers/{letter['id']}/confirmation"
+    done(service.post(path, Role.CONTRACT_MANAGER, {"reason": "Seen."}, who="two"))
+    ctx = service.parts.context(Role.CONTRACT_MANAGER)
+    with ctx.uow.writing() as tx:  # of an agreement of which the Body is a controller: none here
+        days = {"valid_from": date(2018, 4, 1), "valid_to": date(2018, 7, 8)}
+        signed = instruction(reference="II-1", agreement=REFERENCE, **days)
+        entry = ctx.entry("internal-instruction-recorded", "internal-instructions", at=tx.at)
+        tx.internal_instructions.save(signed, audit=entry)
     return audit, own
 
 
@@ -353,19 +369,24 @@ def test_the_calendar_has_one_of_each_kind_in_order(seeded):
             ("policy", "2018-07-03"),
             ("secondment", "2018-07-04"),
             ("audit_action", "2018-07-05"),
+            ("direction", "2018-07-06"),
+            ("opt_out_waiver", "2018-07-07"),
+            ("internal_instruction", "2018-07-08"),
             ("listed_environment", "2018-07-11"),
             ("agreement", "2018-07-20"),
             ("submission_right", "2018-08-01"),
             ("yearly_audit", "2018-08-01"),
             ("audit_action", "2018-08-31"),
-        ][:15]
+        ][:18]
     )
+    assert {kind for kind, _ in calendar(seeded)} == {kind.value for kind in LapseKind}
     own = {kind for kind, _ in calendar(seeded, Role.CONTROLLER_SIGNATORY)}
     assert own == {
         *("special_condition", "ico_registration", "contract", "relationship"),
         *("agreement", "submission_right", "section_251", "section_251_review"),
     }
     assert calendar(seeded, kind="training", last="2019-06-01") == [("training", "2018-07-02")]
+    assert calendar(seeded, kind="special_condition") == [("special_condition", "2018-06-15")]
     assert "somebody" not in seeded.get("/v1/lapses", Role.AUDITOR).text
 
 
@@ -377,6 +398,110 @@ def test_what_another_goes_on_from_does_not_end(seeded):
     recorded(seeded, valid_from="2018-06-21", valid_to="2020-06-20")
 
     assert calendar(seeded) == []
+
+
+def test_a_letter_ends_unless_others_go_on_for_all_its_data_sets(seeded):
+    def letter(reference, second=True, **changes):
+        body = LETTER | {"reference": reference} | changes
+        made = seeded.post("/v1/opt-out-waivers", Role.REFERENCE_DATA_MANAGER, body).json()
+        if second:
+            path = f"/v1/opt-out-waivers/{made['id']}/confirmation"
+            seeded.post(path, Role.CONTRACT_MANAGER, {"reason": "Seen."}, who="two")
+
+    after = {"valid_from": "2018-07-01"}
+    letter("A", valid_to="2018-06-30", data_sets=["SUS_APC", "SUS_OP"])
+    ends = [("opt_out_waiver", "2018-06-30")]
+    assert calendar(seeded) == ends
+    letter("B", **after, second=False)
+    letter("C", **after, purpose="RS")
+    letter("D", valid_from="2018-07-02")
+    letter("E", **after, data_sets=["SUS_APC"])
+    assert calendar(seeded) == ends
+    letter("F", **after, data_sets=["SUS_OP", "SUS_AE"])
+    assert calendar(seeded) == []
+
+
+def test_what_cannot_be_read_hides_nothing_of_another_kind_and_is_named(seeded):
+    """Else one row that somebody wrote past the service would silence every warning."""
+    seeded.contract(end="2018-06-20")
+    seeded.sign_all(seeded.draft(end="2018-06-25"))
+    recorded(seeded, valid_to="2018-06-22")
+    with seeded.parts.engine.begin() as connection:
+        connection.execute(text("UPDATE staff_record SET kind = 'x'"))
+        connection.execute(text("UPDATE agreement_party SET capacity = 'x'"))
+
+    answer = seeded.get("/v1/lapses", Role.AUDITOR).json()
+
+    assert [one["kind"] for one in answer["items"]] == ["contract"]
+    assert {*answer["incomplete"]} >= {"agreement", "training", "policy", "secondment"}
+    assert calendar(seeded, kind="contract") == [("contract", "2018-06-20")]
+    Announcer(seeded.parts.context(Role.SYSTEM_CLOCK), every_seconds=1).turn()
+    assert warned(seeded) == [("contract", 30)]
+
+
+NO_LAPSE = {
+    ("organisation", "valid_to"): "the published list says it, and an instrument who follows",
+    ("audit", "planned_for"): "the yearly audit is due a year after the last, planned or not",
+    ("lapse_warning", "ends_on"): "the warning itself",
+    **dict.fromkeys(
+        [
+            *(
+                (table, "valid_from")
+                for table in (
+                    *(
+                        "organisation",
+                        "transfer_instrument",
+                        "listed_environment",
+                        "domain_transfer",
+                    ),
+                    *("map_snapshot", "contract", "agreement_version", "relationship"),
+                    *("ico_registration", "section_251_approval", "submission_right"),
+                    *("staff_record", "direction", "opt_out_waiver", "internal_instruction"),
+                )
+            ),
+        ],
+        "a beginning",
+    ),
+    **dict.fromkeys(
+        [
+            *(("listed_environment", "listed_on"), ("relationship", "contract_signed_on")),
+            *(("assurance", "published_on"), ("assurance", "seen_on")),
+            *(("publication", "published_on"), ("import", "snapshot_on")),
+            *(("onward_share", "shared_on"), ("opt_out_waiver", "dated")),
+            *(("audit", "performed_on"), ("audit", "reviewed_on")),
+        ],
+        "what has been",
+    ),
+}
+ENDING_BY = {
+    ("contract", "valid_to"): LapseKind.CONTRACT,
+    ("agreement_version", "valid_to"): LapseKind.AGREEMENT,
+    ("special_condition", "due"): LapseKind.SPECIAL_CONDITION,
+    ("section_251_approval", "valid_to"): LapseKind.SECTION_251,
+    ("section_251_approval", "review_on"): LapseKind.SECTION_251_REVIEW,
+    ("assurance", "expires_on"): LapseKind.ASSURANCE,
+    ("assurance", "plan_until"): LapseKind.ASSURANCE,
+    ("ico_registration", "valid_to"): LapseKind.ICO_REGISTRATION,
+    ("listed_environment", "valid_to"): LapseKind.LISTED_ENVIRONMENT,
+    ("submission_right", "valid_to"): LapseKind.SUBMISSION_RIGHT,
+    ("relationship", "valid_to"): LapseKind.RELATIONSHIP,
+    ("staff_record", "valid_to"): LapseKind.TRAINING,
+    ("direction", "valid_to"): LapseKind.DIRECTION,
+    ("opt_out_waiver", "valid_to"): LapseKind.OPT_OUT_WAIVER,
+    ("internal_instruction", "valid_to"): LapseKind.INTERNAL_INSTRUCTION,
+}
+
+
+def test_every_day_of_a_sealed_table_is_warned_of_or_said_why_not():
+    """Who adds a fact with a last day decides whether somebody has to be warned of it."""
+    days = {
+        (sealed.table.name, column.name)
+        for sealed in SEALED.values()
+        for column in sealed.table.c
+        if column.type.python_type is date
+    }
+
+    assert days == {*ENDING_BY, *NO_LAPSE}
 
 
 def test_a_calendar_that_is_too_long_or_turned_round_is_refused(seeded):
@@ -420,12 +545,13 @@ def test_after_a_standstill_over_all_three_what_is_still_true_is_said_once(seede
     ctx = seeded.parts.context(Role.SYSTEM_CLOCK)
     seeded.clock.set(datetime(2018, 7, 1, 9, tzinfo=UTC))
 
-    assert (lapses.warn(ctx=ctx), lapses.warn(ctx=ctx)) == (10, 0)
+    assert (lapses.warn(ctx=ctx), lapses.warn(ctx=ctx)) == (13, 0)
 
     assert sorted(warned(seeded)) == sorted(
         [
             *((kind, 7) for kind in ("section_251", "training", "policy", "secondment")),
             ("audit_action", 7),
+            *((kind, 7) for kind in ("direction", "opt_out_waiver", "internal_instruction")),
             *((kind, 30) for kind in ("listed_environment", "agreement")),
             *((kind, 90) for kind in ("submission_right", "yearly_audit", "audit_action")),
         ]

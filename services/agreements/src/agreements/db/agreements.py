@@ -143,9 +143,8 @@ class SqlAgreements:
             .where(col(condition.due).between(first, last))
         )
         either = of_versions.union(of_conditions)
-        return self._of(
-            self._rows(None).where(col(AgreementRow.id).in_(either)).order_by(col(AgreementRow.id))
-        )
+        query = self._rows(None).where(col(AgreementRow.id).in_(either))
+        return self._each(query.order_by(col(AgreementRow.id)))
 
     def parties(self) -> Sequence[str]:
         query = select(col(AgreementPartyRow.ods)).distinct().order_by(col(AgreementPartyRow.ods))

@@ -29,6 +29,8 @@ class LapseKind(StrEnum):
     TRAINING = "training"
     SECONDMENT = "secondment"
     DIRECTION = "direction"
+    OPT_OUT_WAIVER = "opt_out_waiver"
+    INTERNAL_INSTRUCTION = "internal_instruction"
     AUDIT_ACTION = "audit_action"
     YEARLY_AUDIT = "yearly_audit"
 

@@ -1,9 +1,11 @@
 """One table of all that lapses: what of it ends between two days, and is not followed by more."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+import structlog
 
 from agreements.records.domain.oversight.audits import AuditKind
 from agreements.records.domain.oversight.lapses import Lapse, LapseKind
@@ -15,8 +17,11 @@ from agreements.records.domain.parties.submission_right import RightState
 from agreements.records.use_cases.context import World
 from agreements.records.use_cases.contracts import standing_codes
 from agreements.records.use_cases.ports import FactStore, Transaction
+from common import unreadable
 from common.clock import legal_day
 from common.security.principal import BODY
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 FOREVER = datetime(2999, 12, 31, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -176,6 +181,35 @@ def _directions(tx: Transaction, window: Window, _ctx: World) -> Iterator[Lapse]
             )
 
 
+def _waivers(tx: Transaction, window: Window, _ctx: World) -> Iterator[Lapse]:
+    """Say it of each letter after whose last day opt-outs are upheld where they were waived."""
+    known = tx.opt_out_waivers.find()
+    for one in known:
+        if one.valid_to is None or not window.has(one.valid_to) or not one.holds_on(one.valid_to):
+            continue
+        following = [
+            other
+            for other in known
+            if other.purpose is one.purpose and other.holds_on(one.valid_to + DAY)
+        ]
+        if not _covers(one.data_sets, [other.data_sets for other in following]):
+            yield Lapse(
+                kind=LapseKind.OPT_OUT_WAIVER,
+                subject_id=one.id,
+                reference=one.reference,
+                organisations=(),
+                ends_on=one.valid_to,
+            )
+
+
+def _covers(wanted: Sequence[str], following: Iterable[Sequence[str]]) -> bool:
+    """Check whether letters go on for these data sets; a letter without any is of every one."""
+    every = list(following)
+    if not all(every):
+        return True
+    return bool(wanted) and set(wanted) <= {name for names in every for name in names}
+
+
 def _staff(lapse: LapseKind, kind: StaffRecordKind) -> DatedFacts:
     # A person is never named: the record's id leads whoever may know to it.
     return DatedFacts(
@@ -244,13 +278,58 @@ ENDINGS: Mapping[LapseKind, Ending] = {
     LapseKind.TRAINING: _staff(LapseKind.TRAINING, StaffRecordKind.TRAINING),
     LapseKind.SECONDMENT: _staff(LapseKind.SECONDMENT, StaffRecordKind.SECONDMENT),
     LapseKind.DIRECTION: _directions,
+    LapseKind.OPT_OUT_WAIVER: _waivers,
+    LapseKind.INTERNAL_INSTRUCTION: DatedFacts(
+        kind=LapseKind.INTERNAL_INSTRUCTION,
+        facts=lambda tx: tx.internal_instructions,
+        key=("agreement",),
+        counts=lambda instruction: not instruction.missing and instruction.withdrawn_at is None,
+        organisations=lambda _: (),
+    ),
     LapseKind.AUDIT_ACTION: _audit_actions,
     LapseKind.YEARLY_AUDIT: _yearly_audit,
 }
-"""By kind: how what ends is found. Special conditions are found with their agreements."""
+"""By kind: how what ends is found."""
+
+FOUND_WITH: Mapping[LapseKind, Collection[LapseKind]] = {
+    LapseKind.AGREEMENT: {LapseKind.SPECIAL_CONDITION}
+}
+"""Kinds that have no question of their own."""
 
 
-def ending(tx: Transaction, window: Window, ctx: World) -> list[Lapse]:
-    """Return all that ends between two days, by the day and then by what it is."""
-    found = (one for end in ENDINGS.values() for one in end(tx, window, ctx))
-    return sorted(found, key=lambda one: (one.ends_on, one.kind, one.reference))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """What ends between two days."""
+
+    lapses: tuple[Lapse, ...]
+    """By the day and then by what it is."""
+    incomplete: tuple[LapseKind, ...]
+    """Of which something cannot be read: not all that ends of them is told."""
+
+
+def ending(
+    tx: Transaction, window: Window, ctx: World, kinds: Collection[LapseKind] = ()
+) -> Calendar:
+    """Return all that ends between two days, by default of each kind.
+
+    What somebody wrote past the service, so that it cannot be read, hides nothing of other kinds.
+    """
+    found: list[Lapse] = []
+    incomplete: list[LapseKind] = []
+    for kind, end in ENDINGS.items():
+        # Special conditions are found with their agreements.
+        if kinds and not {kind, *FOUND_WITH.get(kind, ())} & {*kinds}:
+            continue
+        try:
+            found += [one for one in end(tx, window, ctx) if not kinds or one.kind in kinds]
+        except unreadable.INCOMPLETE as error:
+            log.critical("calendar_incomplete", kind=kind.value, error=type(error).__name__)
+            incomplete.append(kind)
+            continue
+        if noted := unreadable.noted():
+            log.critical("calendar_incomplete", kind=kind.value, records=len(noted))
+            incomplete.append(kind)
+    return Calendar(
+        lapses=tuple(sorted(found, key=lambda one: (one.ends_on, one.kind, one.reference))),
+        incomplete=tuple(incomplete),
+    )

@@ -1,6 +1,7 @@
 """What lapses when, and the warnings before it does."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 import structlog
@@ -13,7 +14,7 @@ from agreements.records.domain.oversight.lapses import (
     due,
 )
 from agreements.records.use_cases.context import KNOWS_ALL, Compared, Context, compared, own
-from agreements.records.use_cases.oversight.ending import Window, ending
+from agreements.records.use_cases.oversight.ending import Calendar, Window, ending
 from agreements.records.use_cases.ports import Scope, Slice, Transaction
 from common.clock import legal_day
 from common.ids import new_id
@@ -25,18 +26,13 @@ AT_ONCE = 200
 """Warnings that are given in one transaction."""
 
 
-def between(
-    first: date, last: date, kinds: Collection[LapseKind], *, ctx: Context
-) -> Sequence[Lapse]:
+def between(first: date, last: date, kinds: Collection[LapseKind], *, ctx: Context) -> Calendar:
     """Return what ends between two days of what the caller may know of."""
     with ctx.uow.reading() as tx:
         known = _scope(tx, ctx)
-        found = ending(tx, Window(first=first, last=last), ctx)
-    return [
-        one
-        for one in found
-        if (not kinds or one.kind in kinds) and _concerns(known, one.organisations)
-    ]
+        found = ending(tx, Window(first=first, last=last), ctx, kinds)
+    concerning = (one for one in found.lapses if _concerns(known, one.organisations))
+    return replace(found, lapses=tuple(concerning))
 
 
 def warnings(
@@ -105,4 +101,4 @@ def _due(tx: Transaction, today: date, ctx: Context) -> list[tuple[Lapse, int]]:
         return []
     window = Window(first=today, last=today + timedelta(days=max(days)))
     given = tx.lapse_warnings.between("ends_on", window.first, window.last)
-    return list(due(ending(tx, window, ctx), given, today=today, days=days))
+    return list(due(ending(tx, window, ctx).lapses, given, today=today, days=days))

@@ -30,6 +30,13 @@ class LapseList(Outgoing):
     first: Annotated[date, Field(description="The first day of the calendar.")]
     last: Annotated[date, Field(description="The last day of the calendar.")]
     items: Annotated[list[LapseView], Field(description="By the day on which they end.")]
+    incomplete: Annotated[
+        list[LapseKind],
+        Field(
+            description="Kinds of which something cannot be read, since somebody wrote into the"
+            " database past the service: not all that ends of them is among `items`."
+        ),
+    ]
 
 
 class LapseWarningView(SealedView):
