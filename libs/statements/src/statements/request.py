@@ -92,6 +92,12 @@ class ExtractRequest:
     def line(self) -> LineKey:
         return LineKey(self.purpose, self.data_set, self.classification)
 
+    @property
+    def lines(self) -> tuple[tuple[str, LineKey], ...]:
+        """Return the agreements that judge it, each with its line: of pairs there are two."""
+        own, other = (self.agreement, self.line), self.bridge
+        return (own,) if other is None else (own, (other.agreement, other.line))
+
     @staticmethod
     def read(claims: Mapping[str, Any]) -> "ExtractRequest":
         """Read what `claims` wrote.

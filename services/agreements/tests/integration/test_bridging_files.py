@@ -327,3 +327,23 @@ def test_it_has_to_go_with_either_agreement_and_stands_in_what_is_held_of_both(h
 
     [shown] = ledgers.page(Slice(after=None, rows=10), ctx=ctx)
     assert shown.one.line.due.trigger is Trigger.TERMINATED
+
+
+@pytest.mark.parametrize("either", [plain.REFERENCE, OTHER])
+def test_what_is_under_way_of_it_is_under_way_for_either_agreement(house, engine, clock, either):
+    """For the preview of a hold: its preparation, and its download. Guard: `SqlHoldings`."""
+    decider, _ = house()
+    now = clock.now()
+
+    def under_way(of=either):
+        with Session(engine) as session:
+            return SqlHoldings(session, none_is_known).under_way(of, at=now)
+
+    assert under_way() == []
+    permit = ask(decider).permit
+    assert [key.data_set for key in under_way()] == ["SUS_APC"]
+    assert under_way("DARS-NIC-999999-Z9Z9Z") == []
+    released = give(decider, permit)
+    assert under_way() == []
+    assert fetched(decider, released).permitted
+    assert [key.data_set for key in under_way()] == ["SUS_APC"]

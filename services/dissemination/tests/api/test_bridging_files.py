@@ -1,6 +1,9 @@
 """Bridging files over HTTP: asked for, decided, released and fetched by the same door."""
 
+from common.db import tables as shared
+from common.ids import new_id
 from dissemination.db.tables import RegisterLineRow
+from services.dissemination.tests.api.test_standings import line_of, told
 from services.dissemination.tests.conftest import REFERENCE, until
 
 OTHER = "DARS-NIC-654321-Z9Y8X"
@@ -107,3 +110,43 @@ def test_a_refusal_is_told_whole_and_what_is_not_of_two_lines_is_none(house):
         {"fields": ["Sex"]},
     ):
         assert ask(house, **changes).status_code == 422
+
+
+def say_of_the_other(house, verb, state):
+    """What agreements says of the other agreement, heard."""
+    event = told(house, verb, state, of=new_id(), reference=OTHER)
+    house.publish(event)
+    until(lambda: (event.id,) in house.rows(shared.inbox.c.event_id))
+
+
+def availability(house, made):
+    found = house.call("GET", f"{PATH}/{made['id']}").json()
+    line = line_of(house, made)
+    assert line["Status"] == found["availability"]["state"]
+    return found["state"], found["availability"]["state"], found["availability"]["code"]
+
+
+def test_it_stands_as_either_of_its_agreements_does(house):
+    """Guards: `ExtractRequest.lines` in `status`, `SqlExtracts.released_under`."""
+    made, extract = released(house), house.released()
+    assert availability(house, made) == ("released", "current", None)
+
+    say_of_the_other(house, "held", "SUSPENDED")
+    assert availability(house, made) == ("released", "suspended", "DSFC_NOT_IN_FORCE")
+    assert house.extract(extract["id"])["availability"]["state"] == "current"
+
+    say_of_the_other(house, "expired", "EXPIRED")
+    assert availability(house, made) == ("withdrawn", "withdrawn", "DSA_NOT_ACTIVE")
+    assert house.extract(extract["id"])["availability"]["state"] == "current"
+
+
+def test_where_the_other_agreement_is_over_when_it_is_released_it_is_withdrawn_at_once(house):
+    """Guard: `releases.release` looks at the standing of both."""
+    say_of_the_other(house, "terminated", "TERMINATED")
+    id_ = ask(house).json()["id"]
+
+    def there():
+        found = house.call("GET", f"{PATH}/{id_}").json()
+        return found if found["state"] == "withdrawn" else None
+
+    assert until(there)["availability"]["code"] == "DSA_NOT_ACTIVE"

@@ -16,16 +16,16 @@ AGREEMENT = new_id()
 VERSIONS = count(1)
 
 
-def told(house, verb, state, *, held=(), version=None, after=timedelta(0)):
+def told(house, verb, state, *, held=(), version=None, after=timedelta(0), of=AGREEMENT, **more):
     """What agreements says, with its next version unless another is given."""
     return Event(
         id=new_id(),
         type=f"agreements.agreement-{verb}.v1",
         source="/agreements",
-        subject=f"agreements/{AGREEMENT}",
+        subject=f"agreements/{of}",
         time=house.clock.now() + after,
         topic="agreements.agreement",
-        aggregate_id=str(AGREEMENT),
+        aggregate_id=str(of),
         aggregate_version=version or next(VERSIONS),
         state=state,
         data={
@@ -35,6 +35,7 @@ def told(house, verb, state, *, held=(), version=None, after=timedelta(0)):
             "application_id": str(new_id()),
             "document_hash": "sha256:" + "0" * 64,
             "lines_held": list(held),
+            **more,
         },
     )
 

@@ -1,5 +1,6 @@
 """What an agreement's events make of what was released under it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,11 +12,25 @@ from dissemination.domain.agreement_status import (
     Withdrawal,
     status,
 )
+from statements.bridging import BridgedLine
+from statements.request import ExtractRequest
 
 AT = datetime(2018, 6, 1, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
 LINE = ("COM", "SUS_APC", "PSEUDO_ANONYMISED")
 OTHER = ("COM", "DIDS", "PSEUDO_ANONYMISED")
+ASKED = ExtractRequest(
+    extract_id="1",
+    agreement="A",
+    purpose=LINE[0],
+    data_set=LINE[1],
+    classification=LINE[2],
+    periods=("2018-04",),
+    fields=("Sex",),
+    formats=("csv",),
+)
+BESIDE = BridgedLine(agreement="B", purpose="COM", data_set="DIDS", classification=LINE[2])
+PAIRED = replace(ASKED, fields=(), bridge=BESIDE)
 
 
 def recorded(state, *held, former=None, at=AT):
@@ -59,7 +74,10 @@ def test_what_was_withdrawn_stays_so_when_the_agreement_is_renewed():
     withdrawal = Withdrawal(agreement_state="EXPIRED", since=AT)
 
     told = status(
-        LINE, withdrawal=withdrawal, standing=recorded("ACTIVE", at=LATER), superseded_at=LATER
+        ASKED,
+        withdrawal=withdrawal,
+        standings={"A": recorded("ACTIVE", at=LATER)},
+        superseded_at=LATER,
     )
 
     assert told == Status(
@@ -71,7 +89,7 @@ def test_what_was_withdrawn_stays_so_when_the_agreement_is_renewed():
 
 
 def test_what_nothing_was_heard_of_is_current():
-    told = status(LINE, withdrawal=None, standing=None, superseded_at=None)
+    told = status(ASKED, withdrawal=None, standings={}, superseded_at=None)
 
     assert told.availability is Availability.CURRENT
 
@@ -87,7 +105,27 @@ def test_what_nothing_was_heard_of_is_current():
     ],
 )
 def test_what_was_superseded_says_so_unless_it_cannot_be_fetched(standing, expected, code):
-    told = status(LINE, withdrawal=None, standing=standing, superseded_at=LATER)
+    standings = {} if standing is None else {"A": standing}
+    told = status(ASKED, withdrawal=None, standings=standings, superseded_at=LATER)
 
     assert (told.availability, told.code) == (expected, code)
     assert expected is not Availability.SUPERSEDED or told.since == LATER
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "expected"),
+    [
+        ("ACTIVE", recorded("ACTIVE"), Availability.CURRENT),
+        ("ACTIVE", recorded("ACTIVE", LINE), Availability.CURRENT),  # another line than its own
+        ("ACTIVE", recorded("ACTIVE", OTHER), Availability.SUSPENDED),
+        ("SUSPENDED", recorded("ACTIVE"), Availability.SUSPENDED),
+        ("SUSPENDED", recorded("EXPIRED"), Availability.WITHDRAWN),
+        ("EXPIRED", recorded("ACTIVE", OTHER), Availability.WITHDRAWN),
+    ],
+)
+def test_pairs_stand_as_the_worse_of_their_two_agreements(own, others, expected):
+    standings = {"A": recorded(own), "B": others}
+
+    told = status(PAIRED, withdrawal=None, standings=standings, superseded_at=None)
+
+    assert told.availability is expected

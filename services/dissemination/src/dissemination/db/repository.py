@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Engine, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Row, and_, func, or_, select, update
 from sqlmodel import Session, col
 
+from common import unreadable
 from common.audit import LoggedRows, is_as_logged, telling
 from common.audit.entries import Entry
 from common.clock import Clock
@@ -159,15 +160,19 @@ class SqlExtracts:
         return [extract_of(row) for row in self.session.scalars(query)]
 
     def released_under(self, agreement: str, *, until: datetime) -> Sequence[Extract]:
-        by_then = select(col(ReleaseRow.extract_id)).where(
-            col(ReleaseRow.agreement) == agreement, col(ReleaseRow.released_at) <= until
+        by_then = select(ReleaseRow).where(
+            col(ReleaseRow.extract_id) == col(ExtractRow.id), col(ReleaseRow.released_at) <= until
+        )
+        is_paired = and_(
+            col(ExtractRow.kind) == Kind.BRIDGING_FILE.value,
+            col(ExtractRow.request)["bridge"]["agreement"].as_string() == agreement,
         )
         query = (
             select(ExtractRow)
             .where(
-                col(ExtractRow.agreement) == agreement,
+                or_(col(ExtractRow.agreement) == agreement, is_paired),
                 col(ExtractRow.state).in_([state.value for state in sorted(OPEN_TO_FETCH)]),
-                col(ExtractRow.id).in_(by_then),
+                by_then.exists(),
             )
             .order_by(col(ExtractRow.id))
         )
@@ -307,52 +312,68 @@ class SqlRegister:
 
     def page(self, *, after: UUID | None, limit: int) -> Sequence[Listed]:
         query = (
-            select(RegisterLineRow, ExtractRow, AgreementStandingRow)
+            select(RegisterLineRow, ExtractRow)
             # A line of which the release or the extract is gone cannot be read: it is named.
             .join(ReleaseRow, col(ReleaseRow.file_id) == col(RegisterLineRow.file_id), isouter=True)
             .join(ExtractRow, col(ExtractRow.id) == col(ReleaseRow.extract_id), isouter=True)
-            .join(
-                AgreementStandingRow,
-                col(AgreementStandingRow.agreement) == col(ReleaseRow.agreement),
-                isouter=True,
-            )
             .order_by(col(RegisterLineRow.id))
             .limit(limit)
         )
         if after is not None:
             query = query.where(col(RegisterLineRow.id) > after)
-        found = reading.page(self.session, query, _listed, key=col(RegisterLineRow.id))
+        lines = reading.page(self.session, query, _line_of, key=col(RegisterLineRow.id))
+        found = unreadable.together(lines, self._listed, key=lambda one: one.line.id)
+        judging = {one.line.file_id: [name for name, _ in one.request.lines] for one in lines}
         told = {one.line.file_id: one.line.digest for one in found}
         judged = self.released.as_released(self.session, told) if told else {}
         self.released.rows.compare(self.session, EXTRACTS, {one.extract_id for one in found})
-        agreements = {one.line.reference for one in found}
+        agreements = {name for one in found for name in judging[one.line.file_id]}
         self.released.rows.compare(self.session, STANDINGS, agreements)
         return [
             replace(
                 one,
                 is_as_released=judged[one.line.file_id],
                 is_status_as_logged=is_as_logged(
-                    EXTRACTS.named(one.extract_id), STANDINGS.named(one.line.reference)
+                    EXTRACTS.named(one.extract_id),
+                    *(STANDINGS.named(name) for name in judging[one.line.file_id]),
                 ),
             )
             for one in found
         ]
 
+    def _listed(self, lines: Sequence["_Line"]) -> list[Listed]:
+        agreements = {name for one in lines for name, _ in one.request.lines}
+        standings = SqlAgreementStatuses(self.session).of(agreements)
+        return [one.listed(standings) for one in lines]
 
-def _listed(row: Row[RegisterLineRow, ExtractRow | None, AgreementStandingRow | None]) -> Listed:
-    line, extract, standing = row
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line, and what its status is read from."""
+
+    line: RegisterLine
+    extract: ExtractRow
+    request: ExtractRequest
+
+    def listed(self, standings: Mapping[str, AgreementStatus]) -> Listed:
+        extract, is_replaced = self.extract, self.extract.state == State.SUPERSEDED.value
+        return Listed(
+            extract_id=extract.id,
+            line=self.line,
+            status=status(
+                self.request,
+                withdrawal=withdrawal_of(extract),
+                standings=standings,
+                superseded_at=extract.changed_at if is_replaced else None,
+            ),
+        )
+
+
+def _line_of(row: Row[RegisterLineRow, ExtractRow | None]) -> _Line:
+    line, extract = row
     if extract is None:
         raise LookupError("extract")
-    return Listed(
-        extract_id=extract.id,
-        line=line_of(line),
-        status=status(
-            ExtractRequest.read(extract.request).line,
-            withdrawal=withdrawal_of(extract),
-            standing=None if standing is None else standing_of(standing),
-            superseded_at=extract.changed_at if extract.state == State.SUPERSEDED.value else None,
-        ),
-    )
+    return _Line(line_of(line), extract, ExtractRequest.read(extract.request))
 
 
 @dataclass(frozen=True, slots=True)

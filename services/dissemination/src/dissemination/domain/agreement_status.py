@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from statements.request import ExtractRequest
 from statements.vocabulary import LineKey
 
 ACTIVE, SUSPENDED = "ACTIVE", "SUSPENDED"
@@ -50,6 +51,10 @@ class Status:
     code: str | None = None
     agreement_state: str | None = None
     since: datetime | None = None
+
+    @property
+    def is_for_good(self) -> bool:
+        return self.availability is Availability.WITHDRAWN
 
 
 CURRENT = Status(availability=Availability.CURRENT)
@@ -132,21 +137,25 @@ class AgreementStatus:
 
 
 def status(
-    line: LineKey,
+    request: ExtractRequest,
     *,
     withdrawal: Withdrawal | None,
-    standing: AgreementStatus | None,
+    standings: Mapping[str, AgreementStatus],
     superseded_at: datetime | None,
 ) -> Status:
-    """Return how something released stands.
+    """Return how something released stands, by each agreement that judges it.
 
     What was withdrawn stays so, whatever comes after; what cannot be fetched now says that first.
     """
     if withdrawal is not None:
         return withdrawal.status
-    found = CURRENT if standing is None else standing.of(line)
-    if found is not CURRENT or superseded_at is None:
-        return found
+    found = [standings[name].of(line) for name, line in request.lines if name in standings]
+    stopped = [one for one in found if one is not CURRENT]
+    if stopped:
+        return next((one for one in stopped if one.is_for_good), stopped[0])
+    if superseded_at is None:
+        return CURRENT
+    standing = standings.get(request.agreement)
     return Status(
         availability=Availability.SUPERSEDED,
         code=EDITION_SUPERSEDED,

@@ -302,14 +302,15 @@ def withdraw(extract_id: UUID, *, kind: Kind = Kind.EXTRACT, ctx: Context) -> Ex
 
 
 def _with_status(extracts: Sequence[Extract], tx: Transaction) -> list[ExtractWithStatus]:
-    standings = tx.agreement_statuses.of([extract.request.agreement for extract in extracts])
+    judging = [name for extract in extracts for name, _ in extract.request.lines]
+    standings = tx.agreement_statuses.of(judging)
     released = tx.releases.instants(extracts)
     destroyed = tx.destroyed.of([file.id for extract in extracts for file in extract.files])
     return [
         ExtractWithStatus(
             extract=extract,
             progress=_progress(extract, tx),
-            status=_status(extract, standings.get(extract.request.agreement)),
+            status=_status(extract, standings),
             released_at=released.get(extract.id),
             destroyed=destroyed,
         )
@@ -324,13 +325,13 @@ def _progress(extract: Extract, tx: Transaction) -> Progress | None:
     return tx.extracts.progress(extract.id) if extract.state in UNFINISHED else None
 
 
-def _status(extract: Extract, standing: AgreementStatus | None) -> Status | None:
+def _status(extract: Extract, standings: Mapping[str, AgreementStatus]) -> Status | None:
     if extract.state not in OPEN_TO_FETCH and extract.withdrawal is None:
         return None
     return status(
-        extract.request.line,
+        extract.request,
         withdrawal=extract.withdrawal,
-        standing=standing,
+        standings=standings,
         superseded_at=extract.superseded_at,
     )
 

@@ -65,7 +65,9 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
     ]
     at = ctx.clock.now()
     with ctx.uow.writing() as tx:
-        standing = tx.agreement_statuses.get(extract.request.agreement, locked=True)
+        judging = sorted(name for name, _ in extract.request.lines)
+        standings = [tx.agreement_statuses.get(name, locked=True) for name in judging]
+        over = [s.withdrawal for s in standings if s is not None and s.withdrawal is not None]
         # First, since it fails where another has released or withdrawn it meanwhile.
         stored = tx.extracts.save(
             extract.release(at=at),
@@ -88,9 +90,9 @@ def release(extract: Extract, *, ctx: Context) -> Extract:
         if (void := tx.voids.of([file.id for file in extract.files])) is not None:
             # What it was made with was taken back since it was decided: withdrawn at once.
             stored = agreement_statuses.end(stored, void, ctx=ctx, tx=tx)
-        elif standing is not None and standing.withdrawal is not None:
+        elif over:
             # Over since it was decided: released, and withdrawn at once.
-            stored = agreement_statuses.end(stored, standing.withdrawal, ctx=ctx, tx=tx)
+            stored = agreement_statuses.end(stored, over[0], ctx=ctx, tx=tx)
     faults.reach("K7")
     log.info("extract_released", extract_id=str(extract.id), files=len(extract.files))
     _checkpoint(ctx)

@@ -29,6 +29,7 @@ from agreements.records.domain.recalls import Recall
 from agreements.records.use_cases.ports import Scope, Slice
 from common.db import reading
 from statements import attestation
+from statements.permit import Permit
 from statements.vocabulary import LineKey
 
 RECENTLY = timedelta(seconds=10)
@@ -153,27 +154,30 @@ class SqlHoldings:
         self.session.flush()
 
     def _preparing(self, agreement: str, at: datetime) -> list[LineKey]:
-        released = select(col(HoldingRow.permit_id)).where(col(HoldingRow.agreement) == agreement)
+        released = select(col(HoldingRow.permit_id)).where(_concerns(agreement))
+        # The text narrows it down; with whom it pairs is read out of what was permitted.
+        may_pair = col(PermitRow.claims).contains(agreement, autoescape=True)
         ended = select(col(EndedExtractRow.extract_id))
         rows = self.session.execute(
             select(PermitRow)
-            .where(col(PermitRow.agreement) == agreement)
+            .where(or_(col(PermitRow.agreement) == agreement, may_pair))
             .where(col(PermitRow.issued_at) > at - PREPARED_WITHIN)
             .where(col(PermitRow.id).not_in(released))
             .where(col(PermitRow.extract_id).not_in(ended))
         ).scalars()
-        return [_key(row) for row in rows]
+        return [key for row in rows if (key := _permitted(agreement, row)) is not None]
 
     def _downloading(self, agreement: str, at: datetime) -> list[LineKey]:
+        files = self.session.execute(select(HoldingRow).where(_concerns(agreement))).scalars()
+        held = {row.file_id: _seen_from(agreement, row).key for row in files}
+        asked_by = select(col(HoldingRow.agreement)).where(_concerns(agreement))
         subjects = self.session.execute(
             select(col(DecisionRow.subject))
-            .where(col(DecisionRow.agreement) == agreement)
+            .where(col(DecisionRow.agreement).in_(asked_by))
             .where(col(DecisionRow.action) == "fetch")
             .where(col(DecisionRow.permitted).is_(True))
             .where(col(DecisionRow.last_at) > at - RECENTLY)
         ).scalars()
-        files = select(HoldingRow).where(col(HoldingRow.agreement) == agreement)
-        held = {row.file_id: _key(row) for row in self.session.execute(files).scalars()}
         return [held[subject] for subject in subjects if subject in held]
 
 
@@ -241,6 +245,15 @@ def _holding(row: HoldingRow) -> RecordedHolding:
         released_at=row.released_at,
         bridges=row.bridged_agreement,
     )
+
+
+def _permitted(agreement: str, row: PermitRow) -> LineKey | None:
+    """Return the line of the agreement that a permit is of; of pairs, either side's own."""
+    if row.agreement == agreement:
+        return _key(row)
+    bridge = Permit.read({**json.loads(row.claims), "jti": str(row.id)}).bridge
+    is_of_it = bridge is not None and bridge.agreement.reference == agreement
+    return bridge.line.key if bridge is not None and is_of_it else None
 
 
 def _key(row: PermitRow | HoldingRow) -> LineKey:
