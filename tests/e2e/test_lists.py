@@ -129,6 +129,27 @@ def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_r
     again = played.released(periods=[MAY])
     assert attested(played, again)["list_id"] == str(newer.id)
 
+    # A correction of April that lost nobody hides nobody: it waits, and nothing is prepared.
+    assert played.submit(corrected(played, tmp_path)).state.lower() == "accepted"
+    with pytest.raises(Refused) as waiting:
+        played.ask(periods=[APRIL])
+    [why] = waiting.value.refusals
+    assert why.code == "OPT_OUT_DIFFERENCING"
+    assert "They wait for their next edition" in why.detail
+    assert len([*csu.extracts()]) == len(asked_before) + 1, "May alone"
+
+
+def corrected(played: Scene, directory: Path) -> Path:
+    """April with one value corrected: the same people."""
+    path = directory / "april-corrected.csv"
+    with played.input_of(APRIL).open(encoding="utf-8", newline="") as file:
+        [head, *rows] = csv.reader(file)
+    sex = head.index("Sex")
+    rows[0][sex] = "2" if rows[0][sex] == "1" else "1"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *rows])
+    return path
+
 
 def told(played: Scene, who: str, *command: str, of: str = "waiting") -> Result:
     """What `dsfc waiting`, or another of its commands, says to somebody."""

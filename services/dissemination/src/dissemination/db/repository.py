@@ -321,7 +321,7 @@ class SqlRegister:
         )
         if after is not None:
             query = query.where(col(RegisterLineRow.id) > after)
-        lines = reading.page(self.session, query, _line_of, key=col(RegisterLineRow.id))
+        lines = reading.page(self.session, query, _line_of_extract, key=col(RegisterLineRow.id))
         found = unreadable.together(lines, self._listed, key=lambda one: one.line.id)
         judging = {one.line.file_id: [name for name, _ in one.request.lines] for one in lines}
         told = {one.line.file_id: one.line.digest for one in found}
@@ -341,14 +341,14 @@ class SqlRegister:
             for one in found
         ]
 
-    def _listed(self, lines: Sequence["_Line"]) -> list[Listed]:
+    def _listed(self, lines: Sequence["_LineOfExtract"]) -> list[Listed]:
         agreements = {name for one in lines for name, _ in one.request.lines}
         standings = SqlAgreementStatuses(self.session).of(agreements)
         return [one.listed(standings) for one in lines]
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _LineOfExtract:
     """A line, and what its status is read from."""
 
     line: RegisterLine
@@ -369,11 +369,11 @@ class _Line:
         )
 
 
-def _line_of(row: Row[RegisterLineRow, ExtractRow | None]) -> _Line:
+def _line_of_extract(row: Row[RegisterLineRow, ExtractRow | None]) -> _LineOfExtract:
     line, extract = row
     if extract is None:
         raise LookupError("extract")
-    return _Line(line_of(line), extract, ExtractRequest.read(extract.request))
+    return _LineOfExtract(line_of(line), extract, ExtractRequest.read(extract.request))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from typing import Final
 import pyarrow as pa
 
 from pseudonymisation.engine.session import EngineLimits, literal, session
-from pseudonymisation.preparations.adapters.people import of_practice
+from pseudonymisation.preparations.adapters.guard import NUMBER_KIND
+from pseudonymisation.preparations.adapters.people import of_practice, words_of_other
 from pseudonymisation.preparations.adapters.plan import Plan
 from pseudonymisation.preparations.adapters.preparation import without_engine_words
 from pseudonymisation.preparations.adapters.selection import Selection, whose
@@ -73,8 +74,9 @@ class Side:
         ):
             rows = of_practice(of_practice(Selection(plan, connection).rows(), plan), self.beside)
             return connection.sql(
-                f"SELECT DISTINCT {WORDS}, {_is_told(plan)} AS told"
-                f" FROM (SELECT {WORDS} FROM ({rows}) AS s WHERE {' AND '.join(wanted)}) AS p"
+                f"SELECT {WORDS}, bool_or(told) AS told FROM"
+                f" (SELECT {WORDS}, {_is_told(plan)} AS told"
+                f" FROM ({rows}) AS s WHERE {' AND '.join(wanted)}) GROUP BY {WORDS}"
             ).to_arrow_table()
 
 
@@ -116,8 +118,21 @@ def _either(one: RowsBeside | None, other: RowsBeside | None) -> RowsBeside | No
 
 
 def _is_told(plan: Plan) -> str:
-    """Say whether a person (`p`) is not left out of the file."""
-    words = "o.person_0 = p.person_0 AND o.person_1 = p.person_1"
+    """Say whether a row (`s`) is in the file: none of those whom it names is left out of it."""
+    told = _is_used(plan, "s.person_0", "s.person_1")
+    if plan.other is None:
+        return told
+    kind, first, second = (f"s.{name}" for name in words_of_other(plan.other.number))
+    # Of whom no number is known nobody could ask whether they object (docs/adr/0109).
+    return (
+        f"{told} AND ({first} IS NULL OR ({kind} = {NUMBER_KIND}"
+        f" AND {_is_used(plan, first, second)}))"
+    )
+
+
+def _is_used(plan: Plan, first: str, second: str) -> str:
+    """Say whether a person is not left out."""
+    words = f"o.person_0 = {first} AND o.person_1 = {second}"
     listed = [f"NOT EXISTS (SELECT 1 FROM {o.sql} AS o WHERE {words})" for o in plan.opted_out]
     cleared = [f"EXISTS (SELECT 1 FROM {o.sql} AS o WHERE {words})" for o in plan.cleared]
     return " AND ".join([*listed, *cleared]) or "true"
