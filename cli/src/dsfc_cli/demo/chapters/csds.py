@@ -40,6 +40,8 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
 }
 """Of each group some columns, those that link it among them."""
 GENDER, KIND = "Referrals.Gender", "Care_Activities.Activity_Type"
+WOMAN: Final = "2"
+CHOSEN: Final = ("Referrals", "Care_Activities")
 SUPPRESSED: Final = "AGGREGATE_SUPPRESSED"
 BASE: Final = 5
 """To which the rule of CSDS rounds."""
@@ -151,7 +153,35 @@ def _groups(scene: Scene, agreement: str, fields: Mapping[str, str], world: Worl
         0,
         len(numbers & {str(v) for rows in found.values() for row in rows for v in row.values()}),
     )
+    _chosen(scene, asked, found)
     return len(activities)
+
+
+def _chosen(scene: Scene, asked: dict[str, Any], all_of: Mapping[str, Sequence[Any]]) -> None:
+    """Tell of rows that are chosen by what they belong to."""
+    journey, csu = scene.journey, scene.actor("csu-0df-analytics").dissemination
+    of_women = asked | {"filters": [{"column": GENDER, "any_of": [WOMAN]}]}
+    journey.refused(
+        "Sessions belong to no referral: nobody can say which were for women",
+        "FILTER_OVER_GROUPS",
+        lambda: csu.request(of_women),
+    )
+    fields = [name for name in asked["fields"] if split(name)[0] in CHOSEN]
+    extract = csu.wait(csu.request(of_women | {"fields": fields}).id)
+    chosen = {split(columns[-1])[0]: rows for columns, rows in _read(scene, extract)}
+    women = {row[REFERRED] for row in all_of["Referrals"] if row["Gender"] == WOMAN}
+    done = {row[ACTIVE] for row in all_of["Care_Activities"] if row[REFERRED] in women}
+    journey.claim(
+        f"Of women alone there are their {len(women)} referrals, and the {len(done)} activities"
+        " that belong to these",
+        (True, len(women), len(done)),
+        (
+            {row[REFERRED] for row in chosen["Referrals"]} == women
+            and {row[ACTIVE] for row in chosen["Care_Activities"]} == done,
+            len(chosen["Referrals"]),
+            len(chosen["Care_Activities"]),
+        ),
+    )
 
 
 def _counts(scene: Scene, agreement: str, activities: int) -> None:
