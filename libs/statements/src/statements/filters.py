@@ -14,7 +14,7 @@ from common.texts import Scanned
 from statements.form import CLOSED, Form
 
 COLUMN = r"^(?:[A-Z][A-Za-z0-9_]*\.)?[0-9_]*[A-Za-z][A-Za-z0-9_]*$"
-"""A column of a group is read, with its group before it, so that its filter is refused by name."""
+"""A column of a group has its group before it: `Referrals.Gender`."""
 VALUE = r"^[^\x00-\x1f\x7f]+$"
 FILTERS_MAX, VALUES_MAX = 20, 1000
 NUMBER_MAX = 1_000_000_000
@@ -116,7 +116,11 @@ class WantedFilter(BaseModel):
 
     column: Annotated[
         ColumnName,
-        Field(description="A column that the line lists as it is or derived. Required."),
+        Field(
+            description="A column that the line lists as it is or derived, of a data set of groups"
+            " with its group: `Referrals.Gender` chooses referrals, and the rows of other groups"
+            " that belong to one. Required."
+        ),
     ]
     any_of: Annotated[
         tuple[Value, ...],
