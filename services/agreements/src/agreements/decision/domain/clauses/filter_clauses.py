@@ -68,7 +68,8 @@ def _over_groups(case: LineCase, data_set: DataSetFacts) -> Iterator[Refusal]:
     for name, group in not_chosen(columns, groups, data_set.joined):
         over.setdefault(name, []).append(group)
     for name, without in over.items():
-        detail = f"It chooses no rows of {', '.join(without)}, which do not belong to its group's."
+        of = split(name)[0]
+        detail = f"Rows of {', '.join(without)} belong to no row of {of}, whose column it is."
         yield refusal(Code.FILTER_OVER_GROUPS, detail, name)
 
 
