@@ -35,7 +35,7 @@ SERVICES = ("agreements", "applications", "dissemination", "pseudonymisation")
 ID = "01a202ef-ca18-759b-a2df-80e1bd1482fa"
 DIGEST = "sha256:" + "0" * 64
 BODY: Mapping[str, object] = {"of": "a file"}
-"""What is in each file that an example names: whoever calls the command writes it."""
+"""What is in a file of which no command prints an example."""
 ENDS_WELL = ("released", "accepted", "active")
 CONTENTS: Mapping[str, str] = {
     "number.txt": "9990000018",
@@ -125,6 +125,8 @@ class Contracts:
     def answer(self, request: httpx.Request) -> httpx.Response:
         service = request.url.host.partition(".")[0]
         document = openapi(service)
+        if request.url.path == "/openapi.json":
+            return httpx.Response(200, json=document)
         path, operation = self.operation(document, request)
         self.called.add((service, request.method, path))
         self.judge(service, operation, request)
@@ -266,7 +268,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Contracts
         patched.chdir(folder)
         patched.setattr(httpx, "Client", partial(httpx.Client, transport=transport))
         patched.setattr("dsfc_cli.calling.Caller._client", _nobody(urls, known))
-        called = [_called(typed, example_of(of)) for typed, of, asks in commands() if asks]
+        called = [_called(typed, example_of(of), of) for typed, of, asks in commands() if asks]
         yield contracts, [*called, *(_called(("dsfc",), one) for one in FURTHER)]
 
 
@@ -277,13 +279,14 @@ def _nobody(urls: Mapping[str, str], known: Mapping[str, Any]) -> Any:
         from dsfc_client import Dsfc
 
         assert caller.client in known, f"{caller.client} is not known"
-        assert caller.role is None or Role(caller.role) in known[caller.client].roles
+        roles = known[caller.client].roles
+        assert Role(caller.role) in roles if caller.role else len(roles) == 1, "which role?"
         return Dsfc(urls={**urls, "issuer": "http://issuer.test"})
 
     return client
 
 
-def _called(typed: tuple[str, ...], example: str | None) -> Called:
+def _called(typed: tuple[str, ...], example: str | None, of: Any = None) -> Called:
     if example is None:
         return Called(typed, None)
     words = [
@@ -294,6 +297,10 @@ def _called(typed: tuple[str, ...], example: str | None) -> Called:
         name = word.rpartition("=")[2]
         if is_read and re.fullmatch(r"[\w-][\w.-]*\.(json|csv|xlsx|pdf|txt|dat|gz|yaml)", name):
             Path(name).write_text(CONTENTS.get(name, json.dumps(BODY)), "utf-8")
+    if any(one.name == "example" for one in getattr(of, "params", ())):
+        shown = CliRunner().invoke(top_level(words[0]), [*words[1:], "--example"])
+        assert shown.exit_code == 0, (example, shown.output, shown.exception)
+        Path(next(word for word in words if word.endswith(".json"))).write_text(shown.output)
     done = CliRunner().invoke(top_level(words[0]), words[1:])
     told = f"{done.output}{done.exception!r}" if done.exit_code else ""
     return Called(typed, example, done.exit_code, told)

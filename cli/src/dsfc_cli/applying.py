@@ -8,9 +8,11 @@ from uuid import UUID
 import typer
 
 from dsfc_cli.calling import caller_of, json_of
-from dsfc_cli.methods import WORDS, does, group, lists, shows
+from dsfc_cli.methods import does, group, lists, shows
 from dsfc_cli.printing import AsJson, print_done
 from dsfc_client import Applications
+
+BODY: Final = "JSON, as the service's /docs shows it; `-`: what is piped."
 
 applications = group(
     "applications",
@@ -131,7 +133,7 @@ def _step(verb: str, said: str, example: str) -> Any:
     def command(
         context: typer.Context,
         application: Annotated[UUID, typer.Argument(metavar="ID", help="Of the application.")],
-        body: Annotated[Path | None, typer.Argument(metavar="FILE", help=WORDS["body"])] = None,
+        body: Annotated[Path | None, typer.Argument(metavar="FILE", help=BODY)] = None,
         as_json: AsJson = False,
     ) -> None:
         sent = None if body is None else json_of(body)

@@ -6,7 +6,8 @@ is alike - recording, confirming, taking back, listing, showing - is said here o
 """
 
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, get_args, get_origin
@@ -15,7 +16,7 @@ from uuid import UUID
 import typer
 
 from dsfc_cli.calling import KEYWORD, Caller, caller_of, calls, declared, json_of
-from dsfc_cli.printing import AsJson, Column, print_done, print_list, print_one
+from dsfc_cli.printing import AsJson, Column, print_done, print_json, print_list, print_one
 from dsfc_client import Agreements, Applications, Dissemination, Pseudonymisation
 
 Method = Callable[..., Any]
@@ -30,7 +31,7 @@ DAY: Final = "YYYY-MM-DD"
 WORDS: Final[Mapping[str, str]] = {
     "agreement": "Its reference.",
     "as_at": "The day that is asked about; today without.",
-    "body": "JSON, as the service's /docs shows it; `-`: what is piped.",
+    "body": "JSON; --example prints one to begin with; `-`: what is piped.",
     "clients": "Who act for it, as tokens name them.",
     "condition": "Of the approval, as `show` names it.",
     "content": "The file, CSV.",
@@ -83,6 +84,7 @@ WORDS: Final[Mapping[str, str]] = {
 LISTED: Final = "As `list` names it."
 DAYS: Final = frozenset({"as_at", "effective_from", "last_day", "valid_from", "valid_to"})
 ONCE: Final = "key"
+BODY: Final = "body"
 CONTEXT: Final = inspect.Parameter("context", KEYWORD, annotation=typer.Context)
 JSON: Final = inspect.Parameter("as_json", KEYWORD, default=False, annotation=AsJson)
 
@@ -176,12 +178,15 @@ def _add(
         if parameter.name != "self"
     ]
     parameters = [CONTEXT, *(_as_typed(one, {**WORDS, **words}) for one in asked)]
+    if any(one.name == BODY for one in asked):
+        parameters.append(_example_of_body(service, method, asked))
 
     def called(**values: Any) -> None:
         context = values.pop("context")
         as_json = values.pop("as_json", False)
+        values.pop("example", None)
         given = {
-            one.name: json_of(values[one.name]) if one.name == "body" else values[one.name]
+            one.name: json_of(values[one.name]) if one.name == BODY else values[one.name]
             for one in asked
         }
         positional = [given.pop(one.name) for one in asked if one.kind is not KEYWORD]
@@ -190,6 +195,58 @@ def _add(
 
     command = declared(_helped(method, example), [*parameters, *([JSON] * has_json)], called)
     app.command(name)(command)
+
+
+class _Asked(Exception):
+    """Which route a method asks."""
+
+    def __init__(self, verb: str, path: str) -> None:
+        super().__init__(verb, path)
+        self.verb, self.path = verb, path
+
+
+class _Noting:
+    """Stands for a service that is asked nothing: it says which route would be."""
+
+    def post(self, path: str, *_args: object, **_options: object) -> None:
+        raise _Asked("post", path)
+
+    def call(self, verb: str, path: str, **_options: object) -> None:
+        raise _Asked(verb.lower(), path)
+
+
+def _example_of_body(
+    service: str, method: Method, asked: Sequence[inspect.Parameter]
+) -> inspect.Parameter:
+    """Return the option that prints a body as the service itself shows it."""
+
+    def told(context: typer.Context, value: bool) -> None:
+        if not value:
+            return
+        try:
+            method(_Noting(), *("9" for one in asked if one.kind is not KEYWORD))
+        except _Asked as route:
+            with caller_of(context).connected() as dsfc:
+                document = getattr(dsfc, service).get("/openapi.json")
+            print_json(_body_at(document, route))
+        raise typer.Exit
+
+    said = typer.Option("--example", is_eager=True, callback=told, help="Print a body, and end.")
+    return inspect.Parameter("example", KEYWORD, default=False, annotation=Annotated[bool, said])
+
+
+def _body_at(document: Mapping[str, Any], route: _Asked) -> Any:
+    """Return the example of the body of a route. Raises LookupError where there is none."""
+    for path, operations in document["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), route.path) and route.verb in operations:
+            content = operations[route.verb]["requestBody"]["content"]["application/json"]
+            if "example" in content:
+                return content["example"]
+            if "examples" in content:
+                return next(iter(content["examples"].values()))["value"]
+            schema = content["schema"]["$ref"].rpartition("/")[2]
+            return document["components"]["schemas"][schema]["examples"][0]
+    raise LookupError(f"{route.verb} {route.path} is no route.")
 
 
 def vars_of(service: type) -> Collection[Method]:

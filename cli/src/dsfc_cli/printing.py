@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -17,6 +17,8 @@ PIPE_WIDTH: Final = 10_000
 """Characters. What is piped is read by a program, which has no edge."""
 NAMED_BY: Final = ("id", "reference", "version", "state")
 """What a thing is called, and how it stands."""
+WAITS_FOR: Final = ("missing", "consents_missing", "waiting_for")
+"""Whose signature, consent or agreement is still to come."""
 
 
 def print_json(found: object) -> None:
@@ -51,10 +53,8 @@ def print_one(found: object, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    members: Mapping[str, object] = _plain(found)
-    print_table(
-        ("", " "), ((name, text_of_value(value)) for name, value in members.items()), whole=("",)
-    )
+    members = dict(_members(_plain(found)))
+    print_table(("", " "), members.items(), whole=("",))
 
 
 def print_done(found: object, *, as_json: bool) -> None:
@@ -65,6 +65,11 @@ def print_done(found: object, *, as_json: bool) -> None:
     told: Mapping[str, Any] = _plain(found)
     standing = told.get("standing") or {}
     said = [told.get(name) or standing.get(name) for name in NAMED_BY]
+    if "lifted_at" in told:
+        said.append("lifted" if told["lifted_at"] else "is still held")
+    waits = [str(one) for name in WAITS_FOR for one in told.get(name) or ()]
+    if waits:
+        said.append(f"waits for {' '.join(waits)}")
     typer.echo(" ".join(str(one) for one in said if one) or "Done.")
 
 
@@ -96,6 +101,18 @@ def text_of_value(value: object) -> str:
             return json.dumps(value)
         case _:
             return str(value)
+
+
+def _members(found: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """Give each value of an answer with the way to it: `judgement.accepted`, `items.0.kind`."""
+    if isinstance(found, Mapping):
+        for member, value in found.items():
+            yield from _members(value, f"{name}.{member}".lstrip("."))
+    elif isinstance(found, list) and any(isinstance(one, Mapping | list) for one in found):
+        for position, value in enumerate(found):
+            yield from _members(value, f"{name}.{position}".lstrip("."))
+    else:
+        yield name, text_of_value(found)
 
 
 def _plain(found: object) -> Any:

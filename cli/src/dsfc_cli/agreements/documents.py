@@ -19,7 +19,7 @@ Hash = Annotated[str, typer.Option("--hash", help="Of the document that one has 
 agreements = group(
     "agreements",
     "Agreements: read, signed, compared, ended; and what went on to others.",
-    example="dsfc agreements --as ccg-02p-signatory list",
+    example="dsfc agreements --as csu-0df-contact list",
 )
 lists(
     agreements,
@@ -34,19 +34,19 @@ lists(
         "title": "title",
     },
     whole=("reference", "version"),
-    example="dsfc agreements --as ccg-02p-signatory list",
+    example="dsfc agreements --as csu-0df-contact list",
 )
 shows(
     agreements,
     "show",
     Agreements.agreement,
-    example="dsfc agreements --as ccg-02p-signatory show DARS-NIC-123456-A1B2C",
+    example="dsfc agreements --as csu-0df-contact show DARS-NIC-123456-A1B2C",
 )
 writes(
     agreements,
     "document",
     Agreements.document,
-    example="dsfc agreements --as ccg-02p-signatory document DARS-NIC-123456-A1B2C > a.html",
+    example="dsfc agreements --as csu-0df-contact document DARS-NIC-123456-A1B2C > a.html",
 )
 lists(
     agreements,
@@ -54,7 +54,7 @@ lists(
     Agreements.differences,
     {"annex": "annex", "what changed": "sentence"},
     whole=("annex",),
-    example="dsfc agreements --as ccg-02p-signatory differences DARS-NIC-123456-A1B2C"
+    example="dsfc agreements --as csu-0df-contact differences DARS-NIC-123456-A1B2C"
     " --former v0.0 --later v1.0",
 )
 
@@ -70,7 +70,7 @@ def sign(
 ) -> None:
     """Sign the document with this hash, for a party; all have to sign the same one.
 
-    Example: dsfc agreements --as ccg-02p-signatory sign DARS-NIC-123456-A1B2C --party 02P
+    Example: dsfc agreements --as csu-0df-contact sign DARS-NIC-123456-A1B2C --party 0DF
     --as-role SIRO --hash sha256:0000000000000000000000000000000000000000000000000000000000000000
     """
     body = {"party": party, "name_of_role": name_of_role, "document_hash": document_hash}
@@ -82,7 +82,7 @@ shows(
     agreements,
     "sign-many",
     Agreements.sign_together,
-    example="dsfc agreements --as ccg-02p-signatory sign-many documents.json",
+    example="dsfc agreements --as csu-0df-contact sign-many documents.json",
 )
 does(
     agreements,

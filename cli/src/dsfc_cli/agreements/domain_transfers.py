@@ -138,7 +138,7 @@ shows(app, "show", Agreements.domain_transfer, example="dsfc domain-transfers sh
 def agree(context: typer.Context, transfer_id: Id) -> None:
     """Agree for one's own organisation, a controller of the agreement.
 
-    Example: dsfc domain-transfers --as ccg-02p-signatory agree ID
+    Example: dsfc domain-transfers --as ccg-02p-signatory --role controller-signatory agree ID
     """
     with caller_of(context).connected() as dsfc:
         _told(dsfc.agreements.agree_to_domain_transfer(transfer_id))

@@ -26,18 +26,20 @@ def inbox(
     if as_json:
         print_json(found)
         return
-    for duty, number in sorted(found["counts"].items()):
+    waits = {duty: number for duty, number in sorted(found["counts"].items()) if number}
+    for duty, number in waits.items():
         typer.echo(f"{duty}: {number}")
-    if not found["counts"]:
+    if not waits:
         typer.echo("Nothing waits.")
-    print_table(
-        ("duty", "reference", "by", "what", "route"),
-        (
-            (one["duty"], one["reference"], one["by"] or "", one["said"], one["path"])
-            for one in found["items"]
-        ),
-        whole=("duty", "reference"),
-    )
+    else:
+        print_table(
+            ("duty", "reference", "by", "what", "route"),
+            (
+                (one["duty"], one["reference"], one["by"] or "", one["said"], one["path"])
+                for one in found["items"]
+            ),
+            whole=("duty", "reference"),
+        )
     for where in (*found["incomplete"], *found["unreadable"]):
         typer.echo(f"not all of it is shown: {json.dumps(where)}", err=True)
 

@@ -75,7 +75,7 @@ lists(
         "to": "valid_to",
     },
     whole=("number",),
-    example="dsfc assurance ico --organisation 0DF",
+    example="dsfc assurance ico 0DF",
 )
 does(
     assurance,

@@ -109,9 +109,9 @@ class Facts(Service):
         return Assurance.model_validate(self.post("/v1/assurance", body))
 
     def ico_registrations(
-        self, *, organisation: str | None = None, as_at: str | None = None
+        self, organisation: str, *, as_at: str | None = None
     ) -> list[IcoRegistration]:
-        """List registrations with the ICO, of an organisation or of all."""
+        """List registrations of an organisation with the ICO, with former ones."""
         found = self.get("/v1/ico-registrations", organisation=organisation, as_at=as_at)
         return [IcoRegistration.model_validate(one) for one in found["items"]]
 

@@ -35,18 +35,18 @@ class Relationships(Service):
 
     def relationship(self, relationship_id: Id) -> Relationship:
         """Return a relationship, who consented to it and who has still to."""
-        return self._of(self.get(f"/v1/relationships/{relationship_id}"))
+        return _of(self.get(f"/v1/relationships/{relationship_id}"))
 
     def request_relationship(self, body: Json, *, key: str | None = None) -> Relationship:
         """Ask for a relationship, or for a change of one (`changes`)."""
-        return self._of(self.post("/v1/relationships", body, key=key))
+        return _of(self.post("/v1/relationships", body, key=key))
 
     def consent(
         self, relationship_id: Id, organisation: str, *, refused: bool = False
     ) -> Relationship:
         """Consent for one's own organisation, or with `refused` say that it does not."""
         body = {"organisation": organisation, "given": not refused}
-        return self._of(self.post(f"/v1/relationships/{relationship_id}/consents", body))
+        return _of(self.post(f"/v1/relationships/{relationship_id}/consents", body))
 
     def verify_service_contract(
         self,
@@ -58,28 +58,28 @@ class Relationships(Service):
         """Record that the parties' own service contract was seen, its reference and its day."""
         body = {"service_contract_reference": service_contract, "contract_signed_on": signed_on}
         path = f"/v1/relationships/{relationship_id}/contract-verification"
-        return self._of(self.post(path, body))
+        return _of(self.post(path, body))
 
     def agree_for_dscro(self, relationship_id: Id) -> Relationship:
         """Agree to a relationship for the DSCRO."""
-        return self._of(self.post(f"/v1/relationships/{relationship_id}/dscro-agreement"))
+        return _of(self.post(f"/v1/relationships/{relationship_id}/dscro-agreement"))
 
     def activate_relationship(self, relationship_id: Id) -> Relationship:
         """Let a relationship count to which all have consented."""
-        return self._of(self.post(f"/v1/relationships/{relationship_id}/activation"))
+        return _of(self.post(f"/v1/relationships/{relationship_id}/activation"))
 
     def refuse_relationship(self, relationship_id: Id) -> Relationship:
         """Refuse a relationship that was asked for."""
-        return self._of(self.post(f"/v1/relationships/{relationship_id}/refusal"))
+        return _of(self.post(f"/v1/relationships/{relationship_id}/refusal"))
 
     def withdraw_relationship(self, relationship_id: Id) -> Relationship:
         """Take back what was asked for and does not count yet."""
-        return self._of(self.post(f"/v1/relationships/{relationship_id}/withdrawal"))
+        return _of(self.post(f"/v1/relationships/{relationship_id}/withdrawal"))
 
     def end_relationship(self, relationship_id: Id, *, last_day: str | None = None) -> Relationship:
         """End a relationship after its last day, by default today."""
         path = f"/v1/relationships/{relationship_id}/ending"
-        return self._of(self.post(path, {"last_day": last_day}))
+        return _of(self.post(path, {"last_day": last_day}))
 
     def recipient_environments(self) -> Iterator[RecipientEnvironment]:
         """List recipient environments: one's own, or for staff all."""
@@ -110,6 +110,6 @@ class Relationships(Service):
         """List transfer instruments: one's own, or for staff all."""
         return self.pages("/v1/transfer-instruments", Transfer)
 
-    @staticmethod
-    def _of(answer: object) -> Relationship:
-        return Relationship.model_validate(answer)
+
+def _of(answer: object) -> Relationship:
+    return Relationship.model_validate(answer)
