@@ -276,28 +276,36 @@ class Audits(Led):
         return self.service.get(self.path, Role.AUDITOR).json()["state"]
 
 
+def with_two_environments(house):
+    """Have an agreement that lands with another CSU since an amendment; return both environments.
+
+    The first is where it landed before.
+    """
+    house.active()
+    named = [snapshot()["processors"][0] | {"ods": OTHER_CSU, "legal_name": OTHER_NAME}]
+    lands = {"recipient_environment": {"organisation": OTHER_CSU, "kind": "analytics"}}
+    amendment = house.draft(
+        version="v0.1", kind="amendment", processors=named, lines=[line(1) | lands]
+    )
+    house.sign_all(amendment, (CCG, OTHER_CSU))
+    return [
+        house.post(
+            "/v1/recipient-environments",
+            Role.CONTRACT_MANAGER,
+            {"organisation": ods, "kind": "analytics", "clients": [f"client-{ods.lower()}"]},
+        ).json()["id"]
+        for ods in (CSU, OTHER_CSU)
+    ]
+
+
 class DomainTransfers(Led):
     """The only transfer under way; its agreement lands with the new CSU from its first day."""
 
     alone = True
 
     def lead(self):
-        service, start = self.service, self.start
-        service.active()
-        named = [snapshot()["processors"][0] | {"ods": OTHER_CSU, "legal_name": OTHER_NAME}]
-        lands = {"recipient_environment": {"organisation": OTHER_CSU, "kind": "analytics"}}
-        amendment = service.draft(
-            version="v0.1", kind="amendment", processors=named, lines=[line(1) | lands]
-        )
-        service.sign_all(amendment, (CCG, OTHER_CSU))
-        opened = [
-            service.post(
-                "/v1/recipient-environments",
-                Role.CONTRACT_MANAGER,
-                {"organisation": ods, "kind": "analytics", "clients": [f"client-{ods.lower()}"]},
-            ).json()["id"]
-            for ods in (CSU, OTHER_CSU)
-        ]
+        start = self.start
+        opened = with_two_environments(self.service)
         asked = {
             "agreement": REFERENCE,
             "former_environment": opened[0],
@@ -305,7 +313,7 @@ class DomainTransfers(Led):
             "effective_from": "2018-06-01",
             "evidence": "Letter of the commissioner",
         }
-        proposed = service.post("/v1/domain-transfers", Role.CONTRACT_MANAGER, asked)
+        proposed = self.service.post("/v1/domain-transfers", Role.CONTRACT_MANAGER, asked)
         self.path = f"/v1/domain-transfers/{proposed.json()['id']}"
         if start in (D.AGREED, D.IN_EFFECT):
             self.send(DomainTransferCommand.AGREE, Role.CONTROLLER_SIGNATORY)

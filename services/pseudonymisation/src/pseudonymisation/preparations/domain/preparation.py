@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from common.errors import ClaimLost
 from common.ids import digest_of
+from common.lives import Life, Move
 from pseudonymisation.intake.domain.period import Period
 from pseudonymisation.preparations.domain.errors import FailureCode
 from pseudonymisation.preparations.domain.events import (
@@ -36,6 +37,24 @@ class PreparationState(StrEnum):
     RUNNING = "running"
     PREPARED = "prepared"
     FAILED = "failed"
+
+
+PREPARATION = Life(
+    name="Preparation",
+    begins=frozenset({PreparationState.ACCEPTED}),
+    moves={
+        PreparationState.ACCEPTED: (Move(to=PreparationState.RUNNING, why="a worker takes it"),),
+        PreparationState.RUNNING: (
+            Move(to=PreparationState.RUNNING, why="its worker was lost, and another begins anew"),
+            Move(to=PreparationState.PREPARED, why="its files are made and attested"),
+            Move(to=PreparationState.FAILED, why="its files cannot be made, or must not be"),
+        ),
+        PreparationState.PREPARED: (),
+        PreparationState.FAILED: (),
+    },
+    otherwise={},
+)
+"""Dissemination asks for it again under the same permit, and is told how it stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +172,9 @@ class Preparation:
     """Events not yet stored."""
 
     def claim(self, attempt: UUID, *, until: datetime) -> Self:
+        """Raise ClaimLost where it is over."""
+        if PreparationState.RUNNING not in PREPARATION.follows(self.state):
+            raise ClaimLost(f"The preparation is {self.state} already.")
         return replace(
             self,
             state=PreparationState.RUNNING,

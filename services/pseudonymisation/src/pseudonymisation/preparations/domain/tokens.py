@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
+from common.lives import Life, Move
 from pseudonymisation.preparations.domain.errors import DomainClosed, DomainTransferred
 from statements.permit import DomainFacts
 
@@ -22,6 +23,22 @@ class DomainState(StrEnum):
     CLOSED = "closed"
     DESTROYED = "destroyed"
     """Its key is gone: nobody can make, compare or undo a token of it any more."""
+
+
+_DESTROYED = Move(
+    to=DomainState.DESTROYED,
+    why="all that was released in it is destroyed, and the time for which its key is kept is over",
+)
+PSEUDONYM_DOMAIN = Life(
+    name="Pseudonym domain",
+    begins=frozenset({DomainState.OPEN}),
+    moves={
+        DomainState.OPEN: (Move(to=DomainState.CLOSED, why="its agreement is over"),),
+        DomainState.CLOSED: (_DESTROYED,),
+        DomainState.DESTROYED: (),
+    },
+    otherwise={},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +93,7 @@ class PseudonymDomain:
 
     def close(self, *, at: datetime) -> Self:
         """Let it make nothing new. Closing it again changes nothing."""
-        if self.state is not DomainState.OPEN:
+        if DomainState.CLOSED not in PSEUDONYM_DOMAIN.follows(self.state):
             return self
         return replace(self, state=DomainState.CLOSED, closed_at=at)
 
