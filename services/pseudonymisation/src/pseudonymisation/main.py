@@ -37,7 +37,7 @@ from pseudonymisation.engine.custody.daily import KeyBackupWorker
 from pseudonymisation.engine.custody.ledger import Ledger
 from pseudonymisation.engine.objects import Objects, landing_store
 from pseudonymisation.engine.sealing import PERSON
-from pseudonymisation.engine.session import EngineLimits
+from pseudonymisation.engine.session import EngineLimits, share_memory
 from pseudonymisation.intake.adapters import rules
 from pseudonymisation.intake.adapters.agreements import HttpMaps, HttpSubmissionRights
 from pseudonymisation.intake.adapters.intake import SealedHaven
@@ -165,6 +165,7 @@ class Parts(service.Parts):
 
     @cached_property
     def engine_limits(self) -> EngineLimits:
+        share_memory()  # before there are threads with heaps of their own
         settings = self.settings
         return EngineLimits(
             memory_bytes=settings.engine_memory_bytes,

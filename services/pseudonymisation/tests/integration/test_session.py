@@ -1,7 +1,10 @@
 """The locked engine: what it may, what it may not, and that its files and spills are sealed."""
 
 import os
+import platform
 import shutil
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -237,3 +240,54 @@ def test_a_sort_of_many_files_spills_although_each_files_part_is_small(places):
         ).fetchone()
 
     assert written == (1_200_000,)
+
+
+HEAPS = """
+import ctypes, sys, threading
+from pathlib import Path
+import pyarrow as pa
+from pseudonymisation.engine.session import share_memory
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+libc.fopen.restype = ctypes.c_void_p
+together = threading.Barrier(8)
+
+def heaps():
+    file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))
+    assert libc.malloc_info(0, file) == 0
+    libc.fclose(file)
+    return Path(sys.argv[1]).read_text().count("<heap ")
+
+def run():
+    together.wait(60)
+    libc.free(libc.malloc(1_000))
+    together.wait(60)  # each has asked for memory before any ends, and leaves its heap to others
+
+share_memory()
+before = heaps()
+threads = [threading.Thread(target=run) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(pa.default_memory_pool().backend_name, before, heaps())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps are those of glibc")
+def test_threads_draw_from_the_same_few_heaps(tmp_path):
+    """Each would have one of its own, of which nobody else has what it freed."""
+    done = subprocess.run(
+        [sys.executable, "-c", HEAPS, str(tmp_path / "heaps.xml")],
+        timeout=120,
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    pool, before, after = done.stdout.split()
+
+    assert pool == "system"
+    # Libraries that are loaded may have begun some before.
+    assert int(after) == max(int(before), plane.ARENAS)

@@ -7,11 +7,13 @@ it is handed out.
 """
 
 import base64
+import ctypes
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -25,6 +27,11 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from pseudonymisation.engine.errors import Unlocked
 
 EXTENSION: Final = "extensions/v1.5.5/httpfs.duckdb_extension"
+ARENAS: Final = 2
+"""Heaps of the process, for as many threads as work on rows at a time. By itself glibc makes eight
+for each core, and what is freed in one is of no use in another."""
+MALLOPT_ARENAS: Final = -8
+"""`M_ARENA_MAX`."""
 KEY_NAME: Final = re.compile(r"^[a-z][0-9a-z_]{0,63}$")
 MEGABYTE: Final = 1_000_000
 
@@ -60,6 +67,7 @@ def session(
         Unlocked: where the lock does not hold
 
     """
+    share_memory()
     extension = Path(str(files("duckdb_extension_httpfs") / EXTENSION))
     genuine = _identity(extension)
     unsigned = genuine in _genuine
@@ -87,6 +95,19 @@ def session(
         yield connection
     finally:
         connection.close()
+
+
+@cache
+def share_memory() -> None:
+    """Have columns, the engine's callers and everything else draw from the same few heaps.
+
+    Arrow's own pool keeps what it frees, and so does each heap: together as much as they held.
+    Where the C library is not glibc it has no such setting, and Arrow's pool alone is another.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(MALLOPT_ARENAS, ARENAS)
+    pa.set_memory_pool(pa.system_memory_pool())
 
 
 def add_keys(connection: duckdb.DuckDBPyConnection, keys: Mapping[str, bytes]) -> None:

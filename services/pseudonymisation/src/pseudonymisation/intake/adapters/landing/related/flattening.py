@@ -4,7 +4,7 @@ A table is joined by a key that no two of its rows have, so that no row is repea
 from the left, so that none is lost (docs/adr/0086).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from catalogue import DataSet
@@ -14,6 +14,12 @@ from pseudonymisation.engine.session import identifier, literal
 from pseudonymisation.intake.adapters.landing.judged.derivations import LETTERS, UPPER_REASON
 from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, WITHHELD
 from pseudonymisation.intake.adapters.landing.layout import GROUP, kind_of_other
+from pseudonymisation.intake.adapters.landing.related.joining import (
+    Branch,
+    Column,
+    Joined,
+    source,
+)
 from pseudonymisation.intake.adapters.landing.related.relating import Related
 
 PART_BITS: Final = 48
@@ -21,38 +27,56 @@ PART_BITS: Final = 48
 PARTS: Final = 256
 
 
-def parts_of(related: Related, group: Group, number: int) -> Iterator[str]:
-    """Select the rows of a group, a statement for each table that they are the rows of."""
-    for place, part in enumerate(group.parts):
-        if related.is_there(part.table):
-            above = (number * PARTS + place) << PART_BITS
-            yield _Flattened(related, group, part).rows(above)
+def flattened(related: Related) -> Iterator["Flattened"]:
+    """Give what each group has of each table that came."""
+    for number, group in enumerate(related.data_set.groups):
+        for place, part in enumerate(group.parts):
+            if related.is_there(part.table):
+                above = (number * PARTS + place) << PART_BITS
+                yield Flattened(related, group, part, above)
 
 
-class _Flattened:
+class Flattened:
     """Rows of one table, and what stands beside each."""
 
-    def __init__(self, related: Related, group: Group, part: Part) -> None:
+    def __init__(self, related: Related, group: Group, part: Part, above: int) -> None:
+        """`above` is added to each line."""
         self._related = related
         self._view: DataSet = related.data_set.by_group[group.group]
         self._group = group
         self._part = part
+        self._above = above
         self._from = dict(group.names(part))
         self._joined = [part.table]
-        self._joins = [f"{related.rows(part.table)} AS {identifier(part.table)}"]
+        self._joins = [Joined(part.table, related.rows(part.table))]
         for join in part.joins:
             self._join(join)
+        self._place: Callable[[str, str], str] = source(self.branch, {}).place
+        self._read: set[Column] = set()
 
-    def rows(self, above: int) -> str:
-        """Select them. `above` is added to each line."""
-        driving = identifier(self._part.table)
+    @property
+    def branch(self) -> Branch:
+        """The tables and how they are joined."""
+        return tuple(self._joins)
+
+    @property
+    def columns(self) -> frozenset[Column]:
+        """What is read of them."""
+        self.rows({})
+        return frozenset(self._read)
+
+    def rows(self, shared: Mapping[Branch, str]) -> str:
+        """Select them. `shared` are branches that are written, with how each is read."""
+        joined = source(self.branch, shared)
+        self._place = joined.place
+        driving = self._part.table
         person = self._person() or self._part.table
         columns = {
-            "line": f"{driving}.line + {above}::UBIGINT",
+            "line": f"{self._of(driving, 'line')} + {self._above}::UBIGINT",
             **{n: self._of(person, n) for n in ("person_kind", "person_0", "person_1")},
             **dict(self._landed(person)),
             **{name: self._first(name) for name in _reasons()},
-            "period": f"{driving}.period",
+            "period": self._of(driving, "period"),
             "pcd_masked": self._any("pcd_masked"),
             "scan_rule": f"least({', '.join(self._each('scan_rule'))})",
             WITHHELD: self._any(WITHHELD),
@@ -60,7 +84,7 @@ class _Flattened:
             GROUP: f"{literal(self._group.group)}::VARCHAR",
         }
         selected = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in columns.items())
-        return f"SELECT {selected} FROM {' '.join(self._joins)}"
+        return f"SELECT {selected} FROM {joined.sql}"
 
     # --- what stands beside a row -----------------------------------------------------------------
 
@@ -68,13 +92,13 @@ class _Flattened:
         table = self._related.relations.by_name[join.table]
         if not self._related.is_there(table.table) or not self._is_related(table):
             return  # it did not come, or what it would be joined with did not
-        condition = self._on(table)
-        if condition is None:
+        to, by = self._on(table)
+        if not by:
             return  # no row names one
         rows = self._related.rows(table.table)
         if join.latest is not None:
             rows = self._latest(table, join.latest)
-        self._joins.append(f"LEFT JOIN {rows} AS {identifier(table.table)} ON {condition}")
+        self._joins.append(Joined(table.table, rows, to, by))
         self._joined.append(table.table)
 
     def _is_related(self, table: Table) -> bool:
@@ -82,8 +106,8 @@ class _Flattened:
         named = {parent.table for name in self._joined for parent in tables[name].parents}
         return table.table in named or any(p.table in self._joined for p in table.parents)
 
-    def _on(self, table: Table) -> str | None:
-        """Say by which columns it is joined with a table that is there.
+    def _on(self, table: Table) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Say with which table that is there it is joined, and by which columns.
 
         As what rows there belong to, where it is that; only else by the table that its own rows
         belong to, which the loader allows where one of them counts.
@@ -99,13 +123,14 @@ class _Flattened:
         child, parent = (above or below)[0]
         by = self._related.words(child.table, parent.by)
         key = self._related.words(parent.table, tables[parent.table].key)
-        its, other = identifier(child.table), identifier(parent.table)
-        pairs = zip(by, key, strict=bool(by))
-        return " AND ".join(f"{its}.{a} = {other}.{b}" for a, b in pairs) or None
+        pairs = tuple(zip(by, key, strict=bool(by)))
+        if above:
+            return child.table, tuple((key, by) for by, key in pairs)
+        return parent.table, pairs
 
     def _latest(self, table: Table, by: str) -> str:
         parent = next(p for p in table.parents if p.table in self._joined)
-        words = ", ".join(self._related.words(table.table, parent.by))
+        words = ", ".join(map(identifier, self._related.words(table.table, parent.by)))
         there = by in self._related.columns[table.table]
         order = f"{identifier(by)} DESC NULLS LAST, line DESC" if there else "line DESC"
         return (
@@ -157,9 +182,9 @@ class _Flattened:
             if name in self._related.columns[table]:
                 yield name, self._of(table, name)
 
-    @staticmethod
-    def _of(table: str, name: str) -> str:
-        return f"{identifier(table)}.{identifier(name)}"
+    def _of(self, table: str, name: str) -> str:
+        self._read.add((table, name))
+        return self._place(table, name)
 
     def _each(self, name: str) -> list[str]:
         return [self._of(t, name) for t in self._joined if name in self._related.columns[t]]

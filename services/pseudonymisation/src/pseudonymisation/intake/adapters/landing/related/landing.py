@@ -36,7 +36,12 @@ from pseudonymisation.intake.adapters.landing.judged.statement import (
 )
 from pseudonymisation.intake.adapters.landing.landing import LandingResources, translated
 from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
-from pseudonymisation.intake.adapters.landing.related.flattening import parts_of, whole
+from pseudonymisation.intake.adapters.landing.related.flattening import Flattened, flattened, whole
+from pseudonymisation.intake.adapters.landing.related.joining import (
+    Branch,
+    branches_in_common,
+    written,
+)
 from pseudonymisation.intake.adapters.landing.related.relating import Lost, Related
 from pseudonymisation.intake.adapters.landing.writing import ROW_GROUP_BETWEEN, sealed_copy
 from pseudonymisation.intake.adapters.uploads.header import columns_of
@@ -120,13 +125,11 @@ class _Flattening:
                 name: _counted(engine, related.lost_rows(name), self.outcomes[name])
                 for name in lost
             }
-            parts = [
-                rows
-                for number, group in enumerate(self.task.data_set.groups)
-                for rows in parts_of(related, group, number)
-            ]
-            if not parts:
+            whole_parts = list(flattened(related))
+            if not whole_parts:
                 raise EngineFailed
+            shared = self._in_common(engine, whole_parts)
+            parts = [part.rows(shared) for part in whole_parts]
             if size > ONE_PASS_BYTES:
                 parts = list(self._each_written(engine, parts))
             engine.execute(sealed_copy(whole(parts), self.path, self._key_name))
@@ -137,9 +140,24 @@ class _Flattening:
     ) -> Iterator[str]:
         """Write what each group has of a table by itself; say how it is read."""
         for number, rows in enumerate(parts):
-            file = self.place / f"{number}.part"
-            engine.execute(sealed_copy(rows, file, self._key_name, row_group=ROW_GROUP_BETWEEN))
-            yield f"SELECT * FROM {sealed_parquet(file, self._key_name)}"
+            yield f"SELECT * FROM {self._between(engine, rows, f'{number}.part')}"
+
+    def _in_common(
+        self, engine: duckdb.DuckDBPyConnection, parts: Sequence[Flattened]
+    ) -> Mapping[Branch, str]:
+        """Write what stands beside the rows of several tables; say how each is read."""
+        shared: dict[Branch, str] = {}
+        read = [(part.branch, part.columns) for part in parts]
+        for branch, columns in branches_in_common(read):
+            rows = written(branch, columns, shared)
+            shared[branch] = self._between(engine, rows, f"{len(shared)}.branch")
+        return shared
+
+    def _between(self, engine: duckdb.DuckDBPyConnection, rows: str, name: str) -> str:
+        """Write rows that are read once more; say how."""
+        file = self.place / name
+        engine.execute(sealed_copy(rows, file, self._key_name, row_group=ROW_GROUP_BETWEEN))
+        return sealed_parquet(file, self._key_name)
 
     @property
     def _landed(self) -> dict[str, Path]:

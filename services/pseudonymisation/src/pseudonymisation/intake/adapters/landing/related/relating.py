@@ -80,14 +80,14 @@ class Related:
         )
 
     def words(self, table: str, names: Sequence[str]) -> tuple[str, ...]:
-        """Name the landed columns of these, quoted; none where the file had one not at all."""
+        """Name the landed columns of these; none where the file had one not at all."""
         view, found = self.data_set.by_table[table], []
         for name in names:
             sealed = is_sealed(view.by_name[name], view)
             found += [f"{name}__0", f"{name}__1"] if sealed else [name]
         if not self.columns[table].issuperset(found):
             return ()
-        return tuple(map(identifier, found))
+        return tuple(found)
 
     def lose(self) -> Iterator[tuple[str, Sequence[Lost]]]:
         """Find the rows of each table that are not good beside the others, and leave them out."""
@@ -121,7 +121,7 @@ class Related:
         return found
 
     def _repeated(self, table: Table) -> str:
-        key = ", ".join(self.words(table.table, table.key))
+        key = ", ".join(map(identifier, self.words(table.table, table.key)))
         file = self._file(table.table)
         return (
             f"SELECT line FROM {file} WHERE ({key}) IN"
@@ -133,13 +133,15 @@ class Related:
         by = self.words(table.table, parent.by)
         if not by:
             return None
-        named = " AND ".join(f"r.{column} IS NOT NULL" for column in by)
+        named = " AND ".join(f"r.{identifier(column)} IS NOT NULL" for column in by)
         file = self._file(table.table)
         if not self.is_there(parent.table):
             return f"SELECT line FROM {file} AS r WHERE {named}"
         other = self.relations.by_name[parent.table]
         key = self.words(parent.table, other.key)
-        same = " AND ".join(f"r.{a} = p.{b}" for a, b in zip(by, key, strict=True))
+        same = " AND ".join(
+            f"r.{identifier(a)} = p.{identifier(b)}" for a, b in zip(by, key, strict=True)
+        )
         return (
             f"SELECT r.line FROM {file} AS r ANTI JOIN {self.rows(parent.table)} AS p ON {same}"
             f" WHERE {named}"
