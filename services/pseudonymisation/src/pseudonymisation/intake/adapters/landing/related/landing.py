@@ -125,11 +125,11 @@ class _Flattening:
                 name: _counted(engine, related.lost_rows(name), self.outcomes[name])
                 for name in lost
             }
-            whole_parts = list(flattened(related))
-            if not whole_parts:
+            statements = list(flattened(related))
+            if not statements:
                 raise EngineFailed
-            shared = self._in_common(engine, whole_parts)
-            parts = [part.rows(shared) for part in whole_parts]
+            shared = self._in_common(engine, statements)
+            parts = [statement.rows(shared) for statement in statements]
             if size > ONE_PASS_BYTES:
                 parts = list(self._each_written(engine, parts))
             engine.execute(sealed_copy(whole(parts), self.path, self._key_name))
@@ -143,11 +143,11 @@ class _Flattening:
             yield f"SELECT * FROM {self._between(engine, rows, f'{number}.part')}"
 
     def _in_common(
-        self, engine: duckdb.DuckDBPyConnection, parts: Sequence[Flattened]
+        self, engine: duckdb.DuckDBPyConnection, statements: Sequence[Flattened]
     ) -> Mapping[Branch, str]:
         """Write what stands beside the rows of several tables; say how each is read."""
         shared: dict[Branch, str] = {}
-        read = [(part.branch, part.columns) for part in parts]
+        read = [(statement.branch, statement.columns) for statement in statements]
         for branch, columns in branches_in_common(read):
             rows = written(branch, columns, shared)
             shared[branch] = self._between(engine, rows, f"{len(shared)}.branch")
