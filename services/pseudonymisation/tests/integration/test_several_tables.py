@@ -132,12 +132,15 @@ def joined(
     )
 
 
-@pytest.mark.parametrize("one_pass_bytes", [landing.ONE_PASS_BYTES, 0])
+@pytest.mark.parametrize(
+    ("one_pass_bytes", "lot_bytes"), [(landing.ONE_PASS_BYTES, landing.LOT_BYTES), (0, 1)]
+)
 def test_each_group_has_the_rows_that_its_tables_say(
-    intake, dissemination, monkeypatch, one_pass_bytes
+    intake, dissemination, monkeypatch, one_pass_bytes, lot_bytes
 ) -> None:
-    """Whether all groups are made in one pass, or each is written and read again."""
+    """Whether all groups are made in one pass, or each is written in lots and read again."""
     monkeypatch.setattr(landing, "ONE_PASS_BYTES", one_pass_bytes)
+    monkeypatch.setattr(landing, "LOT_BYTES", lot_bytes)
     sent = tables()
     assert submit(intake, sent)["state"] == "accepted"
 

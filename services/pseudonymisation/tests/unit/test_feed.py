@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudonymisation.intake.adapters.landing.feed import BLOCK_BYTES, MEMORY_OF_A_BLOCK, Lines
+from pseudonymisation.intake.adapters.landing.feed import BLOCK_BYTES, Lines
 
 
 def feed(
@@ -147,10 +147,10 @@ def test_a_landing_that_may_take_less_has_smaller_blocks():
     chunks = [b"header\n", *[line * 100] * 40]
     size = len(line) * 100
 
-    def blocks(memory_bytes):
-        lines = Lines(lambda *_: pytest.fail("set aside"), memory_bytes=memory_bytes)
+    def blocks(block_bytes):
+        lines = Lines(lambda *_: pytest.fail("set aside"), block_bytes=block_bytes)
         return [len(block.data) for block in lines.blocks(iter(chunks))]
 
     assert blocks(None) == [40 * size]
-    assert blocks(MEMORY_OF_A_BLOCK * BLOCK_BYTES * 2) == [40 * size]
-    assert blocks(MEMORY_OF_A_BLOCK * 10 * size) == [10 * size] * 4
+    assert blocks(BLOCK_BYTES * 2) == [40 * size]
+    assert blocks(10 * size) == [10 * size] * 4

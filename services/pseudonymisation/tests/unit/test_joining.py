@@ -4,20 +4,22 @@ import duckdb
 import pytest
 
 from pseudonymisation.intake.adapters.landing.related.joining import (
-    Joined,
+    JoinedTable,
+    Lot,
     branch_of,
     branches_in_common,
     source,
     written,
+    written_in,
 )
 
-PATIENTS = Joined("Patients", "patients", "Referrals", (("Number", "Patient"),))
-PRACTICES = Joined("Practices", "practices", "Patients", (("Patient", "Number"),))
-REFERRALS = Joined("Referrals", "referrals", "Contacts", (("Number", "Referral"),))
-CONTACTS = Joined("Contacts", "contacts")
-DIAGNOSES = Joined("Diagnoses", "diagnoses")
+PATIENTS = JoinedTable("Patients", "patients", "Referrals", (("Number", "Patient"),))
+PRACTICES = JoinedTable("Practices", "practices", "Patients", (("Patient", "Number"),))
+REFERRALS = JoinedTable("Referrals", "referrals", "Contacts", (("Number", "Referral"),))
+CONTACTS = JoinedTable("Contacts", "contacts")
+DIAGNOSES = JoinedTable("Diagnoses", "diagnoses")
 OF_CONTACTS = (CONTACTS, REFERRALS, PATIENTS, PRACTICES)
-TO_DIAGNOSES = Joined("Referrals", "referrals", "Diagnoses", (("Number", "Referral"),))
+TO_DIAGNOSES = JoinedTable("Referrals", "referrals", "Diagnoses", (("Number", "Referral"),))
 OF_DIAGNOSES = (DIAGNOSES, TO_DIAGNOSES, PATIENTS, PRACTICES)
 BESIDE = branch_of(REFERRALS, OF_CONTACTS)
 COLUMNS = {
@@ -90,3 +92,23 @@ def test_rows_are_the_same_beside_a_written_branch(tables, whole) -> None:
     assert len(once) == len({row[0] for row in once})  # none lost, none twice
     assert any(None in row for row in once)
     assert sql.count("JOIN") == 1
+
+
+@pytest.mark.parametrize("whole", [OF_CONTACTS, OF_DIAGNOSES])
+def test_every_row_is_in_one_lot_also_where_nothing_stands_beside_it(tables, whole) -> None:
+    for branch, columns in branches_in_common(statements()):
+        tables.execute(f"CREATE TABLE beside AS {written(branch, columns, {})}")
+    tables.execute(f"INSERT INTO {whole[0].rows} VALUES (99, NULL)")
+    columns = COLUMNS[whole[0].table]
+
+    def rows(lot):
+        found = source(whole, {BESIDE: "beside"}, lot)
+        selected = ", ".join(found.place(*column) for column in columns)
+        return tables.sql(f"SELECT {selected} FROM {found.sql}").fetchall()
+
+    lots = [rows(Lot(BESIDE, number, 3)) for number in range(3)]
+
+    assert sorted(str(row) for lot in lots for row in lot) == sorted(map(str, rows(None)))
+    assert sum(map(bool, lots)) > 1
+    assert [*written_in(whole, {BESIDE: "beside"})] == [BESIDE]
+    assert not [*written_in(whole, {})]

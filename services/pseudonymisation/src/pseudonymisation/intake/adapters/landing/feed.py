@@ -97,16 +97,16 @@ class Lines:
         *,
         delimiter: str = ",",
         columns: int | None = None,
-        memory_bytes: int | None = None,
+        block_bytes: int | None = None,
     ) -> None:
         """`columns`: how many values a record has; None where it is not known.
 
-        `memory_bytes`: what the landing may take, where it makes rows of the lines.
+        `block_bytes`: of a block at most, where rows are made of the lines.
         """
         self._set_aside = set_aside
         self._delimiter = delimiter
         self._columns = columns
-        self._memory_bytes = memory_bytes
+        self._block_bytes = block_bytes
         self._rest: list[bytes] = []
         """What is not numbered yet: the beginning of a line, and lines that a quote may join."""
         self._next_line = 1
@@ -116,8 +116,8 @@ class Lines:
     def blocks(self, chunks: Iterator[bytes]) -> Iterator[Numbered]:
         """Give the records of a file, some mebibytes at a time."""
         most, held = BLOCK_BYTES, list[bytes]()
-        if self._memory_bytes is not None:
-            most = min(most, self._memory_bytes // MEMORY_OF_A_BLOCK)
+        if self._block_bytes is not None:
+            most = min(most, self._block_bytes)
         for chunk in chunks:
             held.append(chunk)
             if sum(map(len, held)) >= most:

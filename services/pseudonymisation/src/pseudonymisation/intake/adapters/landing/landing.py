@@ -31,7 +31,7 @@ from pseudonymisation.engine.session import EngineLimits, add_function, identifi
 from pseudonymisation.intake.adapters.landing import maps
 from pseudonymisation.intake.adapters.landing.deletions import TABLE as TAKEN_BACK
 from pseudonymisation.intake.adapters.landing.deletions import LeftOut
-from pseudonymisation.intake.adapters.landing.feed import Feed, FeedFailed, Lines
+from pseudonymisation.intake.adapters.landing.feed import MEMORY_OF_A_BLOCK, Feed, FeedFailed, Lines
 from pseudonymisation.intake.adapters.landing.found import counted
 from pseudonymisation.intake.adapters.landing.judged.reading import LEFT_OUT
 from pseudonymisation.intake.adapters.landing.judged.statement import (
@@ -70,6 +70,7 @@ class LandingResources:
     """Gives a key of the key store by name, making it at its first use."""
     scratch: Path
     limits: EngineLimits
+    memory_of_a_block: int = MEMORY_OF_A_BLOCK
     quarantine_entries_max: int = 10_000
     report: Callable[[int], None] = lambda _: None
     """Told how many records the engine was given, while it goes on."""
@@ -128,7 +129,7 @@ def land(task: LandingTask, resources: LandingResources) -> LandingOutcome:
             quarantine.whole_lines,
             delimiter=task.data_set.file.delimiter,
             columns=len(columns),
-            memory_bytes=resources.limits.memory_bytes,
+            block_bytes=resources.limits.memory_bytes // resources.memory_of_a_block,
         )
         chunks = csv_of(
             resources.objects,

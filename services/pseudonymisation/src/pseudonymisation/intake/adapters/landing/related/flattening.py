@@ -17,7 +17,8 @@ from pseudonymisation.intake.adapters.landing.layout import GROUP, kind_of_other
 from pseudonymisation.intake.adapters.landing.related.joining import (
     Branch,
     Column,
-    Joined,
+    JoinedTable,
+    Lot,
     source,
 )
 from pseudonymisation.intake.adapters.landing.related.relating import Related
@@ -48,7 +49,7 @@ class Flattened:
         self._above = above
         self._from = dict(group.names(part))
         self._joined = [part.table]
-        self._joins = [Joined(part.table, related.rows(part.table))]
+        self._joins = [JoinedTable(part.table, related.rows(part.table))]
         for join in part.joins:
             self._join(join)
         self._place: Callable[[str, str], str] = source(self.branch, {}).place
@@ -65,9 +66,9 @@ class Flattened:
         self.rows({})
         return frozenset(self._read)
 
-    def rows(self, shared: Mapping[Branch, str]) -> str:
+    def rows(self, shared: Mapping[Branch, str], lot: Lot | None = None) -> str:
         """Select them. `shared` are branches that are written, with how each is read."""
-        joined = source(self.branch, shared)
+        joined = source(self.branch, shared, lot)
         self._place = joined.place
         driving = self._part.table
         person = self._person() or self._part.table
@@ -98,7 +99,7 @@ class Flattened:
         rows = self._related.rows(table.table)
         if join.latest is not None:
             rows = self._latest(table, join.latest)
-        self._joins.append(Joined(table.table, rows, to, by))
+        self._joins.append(JoinedTable(table.table, rows, to, by))
         self._joined.append(table.table)
 
     def _is_related(self, table: Table) -> bool:

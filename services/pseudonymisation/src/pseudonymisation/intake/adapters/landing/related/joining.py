@@ -17,7 +17,7 @@ SHARED_MIN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class JoinedTable:
     """A table, and how it is joined from the left with one that is there."""
 
     table: str
@@ -28,23 +28,40 @@ class Joined:
     """Columns that are the same: its own, and those of the one that it is joined with."""
 
 
-Branch = tuple[Joined, ...]
+Branch = tuple[JoinedTable, ...]
 """A table that is joined with nothing, and those that are joined with it and with one another."""
 Column = tuple[str, str]
 """A table and the name of a column in it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Lot:
+    """A part of the rows: those that name the keys of a written branch of which the hash says so.
+
+    Whatever the branch has, no more than a lot of it is in memory. Each row is in one lot, also
+    where it names nothing.
+    """
+
+    branch: Branch
+    number: int
+    lots: int
+
+    def holds(self, columns: Iterable[str]) -> str:
+        """Say which keys are its own, as SQL."""
+        return f"hash({', '.join(columns)}) % {self.lots} = {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedRows:
     """Rows of one table with what stands beside each."""
 
     sql: str
-    """Behind FROM."""
+    """Behind FROM, with WHERE."""
     place: Callable[[str, str], str]
     """Says where a column of a table is, as SQL."""
 
 
-def branch_of(table: Joined, joins: Sequence[Joined]) -> Branch:
+def branch_of(table: JoinedTable, joins: Sequence[JoinedTable]) -> Branch:
     """Return a table with those that are joined with it, and so on down."""
     there, found = {table.table}, [replace(table, to="", by=())]
     for one in joins:
@@ -54,9 +71,13 @@ def branch_of(table: Joined, joins: Sequence[Joined]) -> Branch:
     return tuple(found)
 
 
-def source(branch: Branch, shared: Mapping[Branch, str]) -> Source:
-    """Join a branch. `shared` are those that are written already, with how each is read."""
+def source(branch: Branch, shared: Mapping[Branch, str], lot: Lot | None = None) -> JoinedRows:
+    """Join a branch. `shared` are those that are written already, with how each is read.
+
+    `lot`: only those rows.
+    """
     first, *joins = branch
+    condition = ""
     standing: dict[str, str | None] = {first.table: None}
     """Tables that are joined; of those in a written branch the first one of that."""
     sql = [f"{first.rows} AS {identifier(first.table)}"]
@@ -76,11 +97,28 @@ def source(branch: Branch, shared: Mapping[Branch, str]) -> Source:
             standing[join.table] = None
         else:
             standing |= {one.table: join.table for one in beside}
+        if rows is not None and lot is not None and lot.branch == beside:
+            keys = [identifier(_beside(join.table, own)) for own, _ in join.by]
+            rows = f"(SELECT * FROM {rows} WHERE {lot.holds(keys)})"
+            condition = f" WHERE {lot.holds(place(join.to, other) for _, other in join.by)}"
         same = " AND ".join(
             f"{place(join.table, own)} = {place(join.to, other)}" for own, other in join.by
         )
         sql.append(f"LEFT JOIN {rows or join.rows} AS {identifier(join.table)} ON {same}")
-    return Source(" ".join(sql), place)
+    return JoinedRows(" ".join(sql) + condition, place)
+
+
+def written_in(branch: Branch, shared: Mapping[Branch, str]) -> Iterator[Branch]:
+    """Give the written branches with which a branch is joined."""
+    first, *joins = branch
+    standing = {first.table}
+    for join in joins:
+        if join.table not in standing:
+            beside = branch_of(join, joins)
+            standing.add(join.table)
+            if beside in shared:
+                standing |= {one.table for one in beside}
+                yield beside
 
 
 def branches_in_common(

@@ -28,7 +28,7 @@ from pseudonymisation.engine.errors import EngineFailed
 from pseudonymisation.engine.objects import reached
 from pseudonymisation.engine.session import EngineLimits, identifier, sealed_parquet, session
 from pseudonymisation.intake.adapters.landing import landing
-from pseudonymisation.intake.adapters.landing.feed import Lines
+from pseudonymisation.intake.adapters.landing.feed import MEMORY_OF_A_BLOCK, Lines
 from pseudonymisation.intake.adapters.landing.found import findings
 from pseudonymisation.intake.adapters.landing.judged.statement import (
     LandingTask,
@@ -39,8 +39,10 @@ from pseudonymisation.intake.adapters.landing.quarantine import Quarantine
 from pseudonymisation.intake.adapters.landing.related.flattening import Flattened, flattened, whole
 from pseudonymisation.intake.adapters.landing.related.joining import (
     Branch,
+    Lot,
     branches_in_common,
     written,
+    written_in,
 )
 from pseudonymisation.intake.adapters.landing.related.relating import Lost, Related
 from pseudonymisation.intake.adapters.landing.writing import ROW_GROUP_BETWEEN, sealed_copy
@@ -56,6 +58,11 @@ LANES_MAX: Final = 2
 ONE_PASS_BYTES: Final = 64_000_000
 """Of tables as they lie sealed: so much is joined for all groups in one pass, each with its rows in
 memory; of more what each group has of a table is written first, and read again."""
+LOT_BYTES: Final = 16_000_000
+"""Of a branch as it lies sealed: with so much of it at a time rows are joined, where there is more
+than one pass. In memory it is some ten times as much."""
+LOTS_MAX: Final = 8
+"""Both files are read so many times at most: of a larger branch the engine spills."""
 LANE_BYTES_MIN: Final = 400_000_000
 """What the engine has at least of a table that is landed beside another."""
 Made = TypeVar("Made")
@@ -129,18 +136,39 @@ class _Flattening:
             if not statements:
                 raise EngineFailed
             shared = self._in_common(engine, statements)
-            parts = [statement.rows(shared) for statement in statements]
             if size > ONE_PASS_BYTES:
-                parts = list(self._each_written(engine, parts))
+                parts = list(self._each_written(engine, statements, shared))
+            else:
+                parts = [statement.rows(shared) for statement in statements]
             engine.execute(sealed_copy(whole(parts), self.path, self._key_name))
         return lost, counts
 
     def _each_written(
-        self, engine: duckdb.DuckDBPyConnection, parts: Sequence[str]
+        self,
+        engine: duckdb.DuckDBPyConnection,
+        statements: Sequence[Flattened],
+        shared: Mapping[Branch, str],
     ) -> Iterator[str]:
-        """Write what each group has of a table by itself; say how it is read."""
-        for number, rows in enumerate(parts):
-            yield f"SELECT * FROM {self._between(engine, rows, f'{number}.part')}"
+        """Write what each group has of a table by itself, and in lots; say how it is read."""
+        for number, statement in enumerate(statements):
+            for lot in self._lots(statement, shared):
+                name = f"{number}.{0 if lot is None else lot.number}.part"
+                yield f"SELECT * FROM {self._between(engine, statement.rows(shared, lot), name)}"
+
+    def _lots(self, statement: Flattened, shared: Mapping[Branch, str]) -> Iterator[Lot | None]:
+        """Say in which lots rows are joined: by the largest of what is written for them."""
+        sizes = {branch: self._branch(place).stat().st_size for place, branch in enumerate(shared)}
+        largest = max(
+            written_in(statement.branch, shared), key=lambda one: sizes[one], default=None
+        )
+        if largest is None:
+            yield None
+            return
+        lots = min(LOTS_MAX, 1 + sizes[largest] // LOT_BYTES)
+        yield from (Lot(largest, number, lots) for number in range(lots))
+
+    def _branch(self, place: int) -> Path:
+        return self.place / f"{place}.branch"
 
     def _in_common(
         self, engine: duckdb.DuckDBPyConnection, statements: Sequence[Flattened]
@@ -150,7 +178,7 @@ class _Flattening:
         read = [(statement.branch, statement.columns) for statement in statements]
         for branch, columns in branches_in_common(read):
             rows = written(branch, columns, shared)
-            shared[branch] = self._between(engine, rows, f"{len(shared)}.branch")
+            shared[branch] = self._between(engine, rows, self._branch(len(shared)).name)
         return shared
 
     def _between(self, engine: duckdb.DuckDBPyConnection, rows: str, name: str) -> str:
@@ -190,7 +218,12 @@ def _each(task: TablesTask, resources: LandingResources, place: Path) -> dict[st
         one = task.tables[table]
         return landing.land(
             replace(one, attempt=f"{one.attempt}.{table}", into=place / f"{table}.parquet"),
-            replace(resources, limits=limits, report=told.of(table)),
+            replace(
+                resources,
+                limits=limits,
+                memory_of_a_block=MEMORY_OF_A_BLOCK * lanes,
+                report=told.of(table),
+            ),
         )
 
     names = [t.table for t in task.data_set.relations.in_order() if t.table in task.tables]
