@@ -1,9 +1,13 @@
 """What is approved is drafted only where law, catalogue and record do not contradict it (A7)."""
 
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
 
 import catalogue
 from agreements.records.domain.errors import SnapshotRefused
+from agreements.records.use_cases import agreements as use_cases
 from common.security.roles import Role
 from services.agreements.tests.facts import CCG, CSU, REFERENCE, line, snapshot
 
@@ -98,6 +102,30 @@ def test_a_snapshot_that_states_what_is_not_so_is_not_drafted_from(seeded, said,
 )
 def test_what_is_hidden_of_the_oldest_and_what_cannot_be_changed_now_is_drafted(seeded, changes):
     assert seeded.draft(**changes)["reference"] == REFERENCE
+
+
+@pytest.mark.parametrize("state", ["TERMINATED", "CLOSED"])
+def test_what_amends_an_agreement_that_was_ended_meanwhile_is_told_and_not_drafted(seeded, state):
+    """Guard: `drafting.tell_not_drafted`; else it is laid aside, and nobody hears of it."""
+    seeded.active()
+    path = f"/v1/agreements/{REFERENCE}"
+    seeded.post(f"{path}/termination", Role.CONTRACT_MANAGER, {"reason": "Not needed."})
+    if state == "CLOSED":
+        with seeded.parts.uow.writing() as tx:
+            ended = tx.agreements.get(REFERENCE, scope=None)
+            closed = replace(ended, closed_at=tx.at)
+            use_cases.save(tx, closed, seeded.ctx.entry("closed", path, at=tx.at), seeded.ctx)
+    before = seeded.get(path, Role.AUDITOR).json()
+    other = uuid4()
+
+    seeded.draft(version="v0.1", kind="amendment", application_id=str(other), title="Amended")
+
+    assert seeded.get(path, Role.AUDITOR).json() == before
+    told = seeded.outbox()[-1]
+    assert told.type == "agreements.agreement-not-drafted.v1"
+    assert (told.data["application_id"], told.data["version"]) == (str(other), "v0.1")
+    assert (told.state, told.subject) == (state, REFERENCE)
+    assert seeded.audited()[-1] == "application-not-drafted"
 
 
 def test_another_spelling_and_the_data_sets_own_rule_are_drafted(seeded):

@@ -88,13 +88,15 @@ def test_a_submission_reaches_the_log(engine, world, tmp_path):
 def test_what_became_of_the_agreement_is_in_the_history_and_changes_nothing(world):
     application = submitted(world)
 
-    for version, what in enumerate(("drafted", "signed", "activated"), start=1):
+    told = ("drafted", "signed", "activated", "not-drafted")
+    for version, what in enumerate(told, start=1):
         handle(world, heard(application.id, what, version=version))
 
     assert verbs(world, application) == [
         "agreement-drafted",
         "agreement-signed",
         "agreement-activated",
+        "agreement-not-drafted",
     ]
     assert applications.get(application.id, ctx=acting(world)) == application
 
@@ -126,4 +128,4 @@ def test_what_cannot_be_read_is_a_poison_message(world):
 
 def test_we_listen_to_every_event_of_an_agreement():
     assert set(events.handlers(None, None)) == set(events.RECEIVES)
-    assert len(events.RECEIVES) == 11
+    assert len(events.RECEIVES) == 12

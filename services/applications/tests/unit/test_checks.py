@@ -1677,6 +1677,20 @@ def test_without_consultation_a_reason_is_needed_and_remains_a_warning():
     assert refusing(renewed, known_agreement(), kind=Kind.RENEWAL) == []
 
 
+@pytest.mark.scenario("A28")
+def test_a_renewal_that_adds_a_data_set_asks_who_was_consulted():
+    renewed = edited([7, "consultation"], {}, as_renewal(complete()))
+    agreed = [{"data_set": line["data_set"]} for line in renewed[7]["lines"]]
+
+    def found(lines):
+        base = {"lines": lines}
+        return refusing(renewed, known_agreement(), kind=Kind.RENEWAL, base=base)
+
+    assert found(agreed) == []
+    assert found([*agreed, {"data_set": "DIDS"}]) == [], "one that is left out is none added"
+    assert found([]) == ["NOT_CONSULTED_WITHOUT_REASON"]
+
+
 def test_a_population_that_is_not_the_controllers_own_is_looked_at():
     raw = edited([7, "lines", 0, "population", "commissioners"], [CCG, "03N"])
     part = OrganisationFact(ods="03N", name="Sheffield", legal_entity=CCG, parent=CCG)

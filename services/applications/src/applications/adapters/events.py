@@ -14,7 +14,7 @@ AGREEMENT_TOPIC = "agreements.agreement"
 RECEIVES: tuple[str, ...] = tuple(
     f"agreements.agreement-{what}.v1"
     for what in (
-        *("drafted", "signed", "activated", "amended", "held"),
+        *("drafted", "not-drafted", "signed", "activated", "amended", "held"),
         *("resumed", "lapsed", "expired", "terminated", "destruction-due", "closed"),
     )
 )

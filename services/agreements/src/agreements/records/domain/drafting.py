@@ -6,13 +6,13 @@ what is signed (domain.md 2.2, state 8: "DSA content equals the approved snapsho
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import JsonValue
 
-from agreements.records.domain.agreement import Agreement
-from agreements.records.domain.events import Verb
+from agreements.records.domain.agreement import Agreement, Circumstances
+from agreements.records.domain.events import AgreementNotDrafted, Verb
 from agreements.records.domain.version import (
     AgreementLine,
     AgreementVersion,
@@ -120,3 +120,19 @@ def next_version(approved: ApprovedApplication, *, new_id: Callable[[], UUID]) -
             for c in approved.conditions
         ),
     )
+
+
+def tell_not_drafted(
+    approved: ApprovedApplication, agreement: Agreement, at: datetime, facts: Circumstances
+) -> Agreement:
+    """Let whoever applied hear that the agreement was ended in between: nothing is drafted."""
+    told = AgreementNotDrafted(
+        reference=agreement.reference,
+        version=approved.version,
+        state=agreement.state_at(at, facts).value,
+        application_id=approved.application_id,
+        document_hash=agreement.shown(at).document_hash,
+        lines_held=agreement.lines_held(at),
+        at=at,
+    )
+    return replace(agreement, pending=(*agreement.pending, told))

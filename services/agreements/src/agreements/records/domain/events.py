@@ -23,6 +23,7 @@ class Verb(StrEnum):
     """What happened to an agreement: `agreements.agreement-<verb>.v1`."""
 
     DRAFTED = "drafted"
+    NOT_DRAFTED = "not-drafted"
     SIGNED = "signed"
     ACTIVATED = "activated"
     AMENDED = "amended"
@@ -64,6 +65,16 @@ class AgreementDrafted(AgreementEvent):
     """A version was drafted from an approved application and waits for signatures."""
 
     verb = Verb.DRAFTED
+
+
+@event_type("agreements.agreement-not-drafted.v1", topic=AGREEMENT)
+class AgreementNotDrafted(AgreementEvent):
+    """An application was approved after the agreement that it amends had been ended.
+
+    `application_id` and `version` are the application's; all else is of the agreement as it stands.
+    """
+
+    verb = Verb.NOT_DRAFTED
 
 
 @event_type("agreements.agreement-signed.v1", topic=AGREEMENT)
@@ -257,6 +268,7 @@ AGREEMENT_EVENTS: Mapping[Verb, type[AgreementEvent]] = {
     event.verb: event
     for event in (
         AgreementDrafted,
+        AgreementNotDrafted,
         AgreementSigned,
         AgreementActivated,
         AgreementAmended,

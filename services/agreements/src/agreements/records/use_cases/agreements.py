@@ -14,6 +14,7 @@ from agreements.records.domain.drafting import (
     ApprovedApplication,
     first_version,
     next_version,
+    tell_not_drafted,
     under_a_free_number,
 )
 from agreements.records.domain.errors import NotAParty
@@ -69,6 +70,8 @@ class AgreementWithState:
 def draft(approved: ApprovedApplication, *, is_new: IsNew, ctx: Context) -> None:
     """Draft an agreement, or its next version, from what was approved.
 
+    Where the agreement was ended in the moment between, whoever applied is told (docs/adr/0212).
+
     Raises:
         SnapshotRefused: it states what law, catalogue or record contradict; nothing is drafted.
 
@@ -77,8 +80,14 @@ def draft(approved: ApprovedApplication, *, is_new: IsNew, ctx: Context) -> None
         at = tx.at
         if not is_new(tx):
             return
-        require_true(tx, approved, legal_day(at))
         known = tx.agreements.find(approved.reference)
+        if known is not None and not known.is_under_way:
+            told = tell_not_drafted(approved, known, at, facts_about(tx, known, at, ctx))
+            action, resource = "application-not-drafted", f"agreements/{approved.reference}"
+            entry = ctx.entry(action, resource, at=at, snapshot_hash=approved.snapshot_hash)
+            save(tx, told, entry, ctx)
+            return
+        require_true(tx, approved, legal_day(at))
         numbered = approved if known is None else under_a_free_number(approved, known)
         if known is None:
             drafted = first_version(approved, new_id=new_id)

@@ -8,12 +8,39 @@ from agreements.records.domain.version import AgreementLine, AgreementVersion, P
 from common.ids import digest_of
 
 SECTIONS: Mapping[str, str] = {
+    "1": "the length",
+    "2": "the controllers",
+    "3": "the processors",
+    "4": "the places",
+    "5": "security",
+    "6": "the data protection registrations",
+    "7": "what is asked for and why",
+    "8": "patient objections",
     "9": "the objective",
     "10": "the processing",
     "11": "the outputs",
     "12": "the benefits",
+    "13": "the commercial purpose",
+    "14": "the special conditions",
+    "15": "ethical approval",
+    "16": "the duty of confidentiality",
+    "17": "consent",
+    "18": "sub-licensing and onward sharing",
+    "19": "transparency",
+    "20": "the territory",
 }
-"""Sections of Annex A that are texts: that they differ is said, not how."""
+"""The answers to the 20 Standards: that they differ is said; how, where it is in an annex too."""
+OF_THE_APPLICATION = frozenset(
+    {"schema", "application_id", "reference", "version", "revision", "kind"}
+)
+"""What names a snapshot, and is no term of the agreement."""
+TOLD_APART = frozenset(
+    {
+        *("title", "start", "end", "controllers", "processors", "locations", "assurance"),
+        *("ico_registrations", "lines", "linkage", "special_conditions", "sections"),
+    }
+)
+"""Members of which it is said in words of their own how they differ."""
 
 
 class Annex(StrEnum):
@@ -39,10 +66,15 @@ def differences(former: AgreementVersion, later: AgreementVersion) -> tuple[Term
     said = (
         (Annex.HEADER, _header(former, later)),
         (Annex.PARTIES, _parties(former.parties, later.parties)),
+        (Annex.PARTIES, _standing(former, later, "controllers")),
+        (Annex.PARTIES, _standing(former, later, "processors")),
+        (Annex.PARTIES, _members(former, later, "assurance", "evidence of security", _evidence)),
+        (Annex.PARTIES, _members(former, later, "ico_registrations", "registration", _fee)),
         (Annex.PURPOSES, _purposes(former, later)),
         (Annex.DATA, _lines(former.lines, later.lines)),
         (Annex.PLACES, _members(former, later, "locations", "place", _place)),
         (Annex.LINKAGE, _members(former, later, "linkage", "linkage", _linkage)),
+        (Annex.LINKAGE, _flows(former, later)),
         (Annex.CONDITIONS, _conditions(former, later)),
     )
     return tuple(
@@ -60,8 +92,9 @@ def _header(former: AgreementVersion, later: AgreementVersion) -> Iterator[str]:
     ):
         if before != after:
             yield f"The {name} is {after}; it was {before}."
-    for name in ("territory", "commercial", "sub_licence"):
-        was, now = former.snapshot().get(name), later.snapshot().get(name)
+    before, after = former.snapshot(), later.snapshot()
+    for name in sorted({*before, *after} - OF_THE_APPLICATION - TOLD_APART):
+        was, now = before.get(name), after.get(name)
         if was != now:
             yield f"{_words(name)} is {_value(now)}; it was {_value(was)}."
 
@@ -79,10 +112,22 @@ def _parties(former: Sequence[Party], later: Sequence[Party]) -> Iterator[str]:
             yield f"{party.legal_name} ({party.ods}) is no {party.capacity.value} any more."
 
 
+def _standing(former: AgreementVersion, later: AgreementVersion, member: str) -> Iterator[str]:
+    """Say what else of a party that is in both is otherwise: its bases, contract, part."""
+    before = {one.get("ods"): one for one in _listed(former, member).values()}
+    for ods, one in {one.get("ods"): one for one in _listed(later, member).values()}.items():
+        known = before.get(ods, one)
+        for name in sorted({*known, *one} - {"ods", "legal_name"}):
+            was, now = known.get(name), one.get(name)
+            if was != now:
+                yield f"Of {ods}, {_changed(name, was, now)}"
+
+
 def _purposes(former: AgreementVersion, later: AgreementVersion) -> Iterator[str]:
     before, after = _mapping(former, "sections"), _mapping(later, "sections")
-    for number, what in SECTIONS.items():
+    for number in sorted({*before, *after}, key=lambda one: (len(one), one)):
         if before.get(number) != after.get(number):
+            what = SECTIONS.get(number, "of a later Standard")
             yield f"Section {number}, {what}, is written anew."
 
 
@@ -133,13 +178,46 @@ def _members(
     what: str,
     name: Callable[[Mapping[str, object]], str],
 ) -> Iterator[str]:
-    before, after = _listed(former, member), _listed(later, member)
-    for key, one in after.items():
-        if key not in before:
-            yield f"{name(one)} is a {what} now."
-    for key, one in before.items():
-        if key not in after:
-            yield f"{name(one)} is no {what} any more."
+    yield from _said(_listed(former, member), _listed(later, member), what, name)
+
+
+def _said(
+    before: Mapping[str, Mapping[str, object]],
+    after: Mapping[str, Mapping[str, object]],
+    what: str,
+    name: Callable[[Mapping[str, object]], str],
+) -> Iterator[str]:
+    gone = [name(one) for key, one in before.items() if key not in after]
+    new = [name(one) for key, one in after.items() if key not in before]
+    yield from (
+        f"{one} is written anew." if one in gone else f"{one} is {_a(what)} now." for one in new
+    )
+    yield from (f"{one} is no {what} any more." for one in gone if one not in new)
+    if not (gone or new) and [*before] != [*after]:
+        yield f"What is {_a(what)} is in another order."
+
+
+def _a(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
+
+
+def _flows(former: AgreementVersion, later: AgreementVersion) -> Iterator[str]:
+    """Say which flows there are besides, and which no more: what may go on to whom (R22)."""
+    before, after = (_by_digest(_mapping_in(one, "10").get("flows")) for one in (former, later))
+    yield from _said(before, after, "flow", _flow)
+
+
+def _flow(one: Mapping[str, object]) -> str:
+    onward = ", onward" if one.get("onward") is True else ""
+    return f"{one.get('level')} from {one.get('from')} to {one.get('to')}{onward},"
+
+
+def _evidence(one: Mapping[str, object]) -> str:
+    return f"{one.get('kind')} {one.get('reference')} of {one.get('ods')}"
+
+
+def _fee(one: Mapping[str, object]) -> str:
+    return f"{one.get('number')} of {one.get('ods')}, until {one.get('expires')},"
 
 
 def _place(one: Mapping[str, object]) -> str:
@@ -160,7 +238,9 @@ def _conditions(former: AgreementVersion, later: AgreementVersion) -> Iterator[s
     for name, one in after.items():
         if name not in before:
             yield f"Condition {name} is added, due {one.due or 'on no day'}."
-        elif (before[name].text, before[name].due) != (one.text, one.due):
+        elif any(
+            getattr(before[name], part) != getattr(one, part) for part in ("text", "due", "owner")
+        ):
             yield f"Condition {name} is written anew, due {one.due or 'on no day'}."
     yield from (f"Condition {name} is taken out." for name in before if name not in after)
 
@@ -173,8 +253,16 @@ def _mapping(version: AgreementVersion, member: str) -> Mapping[str, object]:
     return found if isinstance(found, Mapping) else {}
 
 
+def _mapping_in(version: AgreementVersion, section: str) -> Mapping[str, object]:
+    found = _mapping(version, "sections").get(section)
+    return found if isinstance(found, Mapping) else {}
+
+
 def _listed(version: AgreementVersion, member: str) -> dict[str, Mapping[str, object]]:
-    found = version.snapshot().get(member)
+    return _by_digest(version.snapshot().get(member))
+
+
+def _by_digest(found: object) -> dict[str, Mapping[str, object]]:
     listed = found if isinstance(found, list) else []
     return {digest_of(dict(one)): one for one in listed if isinstance(one, dict)}
 

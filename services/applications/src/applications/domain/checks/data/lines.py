@@ -335,9 +335,15 @@ def environments(case: Case) -> Iterator[Finding]:
 
 
 def consultation(case: Case) -> Iterator[Finding]:
-    """Talk to the CSU or DSCRO first; to leave it out needs a reason (ruling 16, A28)."""
+    """Talk to the CSU or DSCRO first; to leave it out needs a reason (ruling 16, A28).
+
+    A renewal goes on with what was agreed, and asks it where it adds a data set.
+    """
     section = case.answers.of(Minimisation)
-    if section is None or case.kind not in {Kind.NEW, Kind.AMENDMENT}:
+    asks = case.kind in {Kind.NEW, Kind.AMENDMENT} or (
+        case.kind is Kind.RENEWAL and _adds_a_data_set(case)
+    )
+    if section is None or not asks:
         return
     consulted = section.consultation
     asked = consulted.organisation
@@ -377,3 +383,16 @@ def _repeated(
     for name, times in Counter(names).items():
         if times > 1:
             yield refuse(code, 7, pointer, f"{name} stands {times} times.")
+
+
+def _adds_a_data_set(case: Case) -> bool:
+    """Say whether a line is of a data set that the agreement does not have, as far as is known."""
+    if case.base is None:
+        return False
+    lines = case.base.get("lines")
+    agreed = {
+        line.get("data_set")
+        for line in (lines if isinstance(lines, list) else ())
+        if isinstance(line, dict)
+    }
+    return any(line.data_set not in agreed for line in case.answers.lines)
