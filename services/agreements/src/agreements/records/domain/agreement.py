@@ -130,7 +130,7 @@ class Agreement:
     def is_signable(self, version: AgreementVersion, at: datetime) -> bool:
         """Check whether a signature that is missing under a version could still be given."""
         try:
-            self._require_under_way()
+            self.require_under_way()
             self._require_signable(version, at)
         except (TransitionRefused, VersionLapsed, VersionSuperseded):
             return False
@@ -230,7 +230,7 @@ class Agreement:
             if same.snapshot_hash != version.snapshot_hash:
                 raise DraftedOtherwise(f"{self.reference}-{version.number} exists already.")
             return self
-        self._require_under_way()
+        self.require_under_way()
         met = [c for v in self.versions for c in v.conditions if c.fulfilled_at is not None]
         following = replace(
             version,
@@ -264,7 +264,7 @@ class Agreement:
                     f" {instant_text(given.signed_at)}, and signs it once. Nothing is to be done.",
                     signed_at=instant_text(given.signed_at),
                 )
-        self._require_under_way()
+        self.require_under_way()
         self._require_signable(version, signature.signed_at)
         former = self.governing(signature.signed_at)
         signed = replace(version, signatures=(*version.signatures, signature))
@@ -427,7 +427,13 @@ class Agreement:
 
     # Conditions of changes
 
-    def _require_under_way(self) -> None:
+    def require_under_way(self) -> None:
+        """Demand that it may have further versions.
+
+        Raises:
+            TransitionRefused: it was ended, or closed.
+
+        """
         for is_over, state, detail in (
             (self.closed_at, AgreementState.CLOSED, _CLOSED),
             (self.terminated_at, AgreementState.TERMINATED, "{} is terminated."),

@@ -92,9 +92,9 @@ def _header(former: AgreementVersion, later: AgreementVersion) -> Iterator[str]:
     ):
         if before != after:
             yield f"The {name} is {after}; it was {before}."
-    before, after = former.snapshot(), later.snapshot()
-    for name in sorted({*before, *after} - OF_THE_APPLICATION - TOLD_APART):
-        was, now = before.get(name), after.get(name)
+    agreed, proposed = former.snapshot(), later.snapshot()
+    for name in sorted({*agreed, *proposed} - OF_THE_APPLICATION - TOLD_APART):
+        was, now = agreed.get(name), proposed.get(name)
         if was != now:
             yield f"{_words(name)} is {_value(now)}; it was {_value(was)}."
 

@@ -97,6 +97,7 @@ def _known(tx: Transaction, row: ListedAgreement, controller: str) -> Agreement:
     known = tx.agreements.find(row.reference or "")
     if known is None:
         raise AgreementNotFound(f"There is no agreement {row.reference}.")
+    known.require_under_way()
     latest = max(known.versions, key=lambda v: v.sequence)
     if latest.controllers() != (controller,):
         raise NotAParty(f"{controller} is not the one controller of {row.reference}.")
