@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from agreements import main
-from agreements.records.use_cases import agreements as use_cases
+from agreements.records.use_cases import drafting
 from agreements.settings import Settings
 from common.security import keys
 from common.security.roles import Role
@@ -129,7 +129,7 @@ class Service:
 
     def draft(self, **changes: Any) -> dict[str, Any]:
         """An agreement drafted as if the approval had been heard."""
-        use_cases.draft(approved(**changes), is_new=lambda _tx: True, ctx=self.ctx)
+        drafting.draft(approved(**changes), is_new=lambda _tx: True, ctx=self.ctx)
         answer = self.get(
             f"/v1/agreements/{changes.get('reference', REFERENCE)}", Role.CONTRACT_MANAGER
         )

@@ -106,7 +106,7 @@ def test_what_is_hidden_of_the_oldest_and_what_cannot_be_changed_now_is_drafted(
 
 @pytest.mark.parametrize("state", ["TERMINATED", "CLOSED"])
 def test_what_amends_an_agreement_that_was_ended_meanwhile_is_told_and_not_drafted(seeded, state):
-    """Guard: `drafting.tell_not_drafted`; else it is laid aside, and nobody hears of it."""
+    """Guard: `drafting.draft`; else it is laid aside, and nobody hears of it."""
     seeded.active()
     path = f"/v1/agreements/{REFERENCE}"
     seeded.post(f"{path}/termination", Role.CONTRACT_MANAGER, {"reason": "Not needed."})

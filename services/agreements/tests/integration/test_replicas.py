@@ -20,6 +20,7 @@ from agreements.decision.adapters import rules
 from agreements.decision.domain.codes import Code
 from agreements.decision.use_cases.decider import Decider
 from agreements.records.use_cases import agreements as use_cases
+from agreements.records.use_cases import drafting
 from agreements.records.use_cases.context import Context
 from common.clock import SystemClock, boottime
 from common.db import clock as clocks
@@ -94,7 +95,7 @@ def decider():
 def draft(ctx):
     today = SystemClock().now().date()
     term = {"start": today.isoformat(), "end": (today + timedelta(days=364)).isoformat()}
-    use_cases.draft(approved(**term), is_new=lambda _tx: True, ctx=ctx)
+    drafting.draft(approved(**term), is_new=lambda _tx: True, ctx=ctx)
 
 
 def the_databases_time(engine):

@@ -9,7 +9,7 @@ from agreements.db.repository import SqlUnitOfWork
 from agreements.records.adapters import reference
 from agreements.records.domain.errors import AlreadySigned, ContractOverlaps, LiftNeedsAnotherPerson
 from agreements.records.domain.lists.layouts import ods
-from agreements.records.use_cases import agreements, contracts
+from agreements.records.use_cases import agreements, contracts, drafting
 from agreements.records.use_cases.context import Context, OnceKey
 from agreements.records.use_cases.desk import signing
 from agreements.records.use_cases.lists import imports
@@ -127,7 +127,7 @@ def test_one_key_issues_one_contract_even_at_once(context):
 
 def test_two_approvals_at_once_lift_and_two_of_one_person_do_not(context):
     ann, ben = context(Role.BREACH_HANDLER), context(Role.BREACH_HANDLER, subject="ben")
-    agreements.draft(approved(), is_new=lambda _tx: True, ctx=ann)
+    drafting.draft(approved(), is_new=lambda _tx: True, ctx=ann)
     hold, _ = agreements.set_hold(REFERENCE, None, reason="x", ctx=ann)
 
     same = at_once(*[lambda: agreements.approve_lift(hold.id, reason="y", ctx=ann)] * 2)
@@ -143,7 +143,7 @@ def test_two_approvals_at_once_lift_and_two_of_one_person_do_not(context):
 
 def test_all_who_sign_one_agreement_at_once_have_signed_it_once_each(context):
     """Three parties, each by two people: none of the six overwrites what another wrote."""
-    agreements.draft(approved(), is_new=lambda _tx: True, ctx=context(Role.SERVICE_AGREEMENTS))
+    drafting.draft(approved(), is_new=lambda _tx: True, ctx=context(Role.SERVICE_AGREEMENTS))
     [version] = known(context).versions
     parties = (
         (Role.CONTROLLER_SIGNATORY, CCG),
@@ -172,7 +172,7 @@ def test_all_who_sign_one_agreement_at_once_have_signed_it_once_each(context):
 
 
 def test_an_agreement_that_ends_while_it_is_signed_is_ended(context):
-    agreements.draft(approved(), is_new=lambda _tx: True, ctx=context(Role.SERVICE_AGREEMENTS))
+    drafting.draft(approved(), is_new=lambda _tx: True, ctx=context(Role.SERVICE_AGREEMENTS))
     [version] = known(context).versions
 
     def sign():

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from agreements import cli, main
 from agreements.main import Parts
 from agreements.records.adapters.applications import HttpSnapshots
-from agreements.records.use_cases import agreements as use_cases
+from agreements.records.use_cases import drafting
 from agreements.settings import Settings
 from common.messaging.envelope import Message
 from common.security import keys
@@ -63,7 +63,7 @@ def test_served_with_its_workers_it_answers_relays_and_signs(environment, clock)
     run("migrate")
     settings = Settings()
     parts = Parts(settings, clock)
-    use_cases.draft(approved(), is_new=lambda _tx: True, ctx=parts.context(Role.SERVICE_AGREEMENTS))
+    drafting.draft(approved(), is_new=lambda _tx: True, ctx=parts.context(Role.SERVICE_AGREEMENTS))
     with (
         in_background(
             [(main.create_app(settings, clock=clock), "127.0.0.1", 0)],

@@ -8,6 +8,7 @@ import sqlite3
 import zipfile
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 import catalogue
 from common.audit.tree import Frontier, leaf_hash
 from common.audit.tree import written as tree_digest
+from common.clock import legal_day
 from common.db import engine as engines
 from common.db.tables import audit_frontier, audit_leaf
 from common.ids import canonical, digest
@@ -232,6 +234,17 @@ def test_the_register_is_a_workbook_too_and_none_of_its_cells_a_formula(house):
         assert "<f>" not in book.read("xl/worksheets/sheet1.xml").decode()
     assert files[0]["id"] in texts
     assert "=Plan care" in texts
+
+
+def test_the_register_says_of_what_instant_it_is(house):
+    at = house.clock.now()
+    said = house.call("GET", "/v1/register", role=None).json()["as_of"]
+
+    assert datetime.fromisoformat(said) == at
+    for kind in ("csv", "xlsx"):
+        answer = house.call("GET", f"/v1/register?format={kind}", role=None)
+        name = f"data-uses-{legal_day(at).isoformat()}.{kind}"
+        assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
 
 
 def test_the_register_comes_as_pages_of_json(house):

@@ -20,7 +20,7 @@ from agreements.db.repository import SqlTransaction
 from agreements.records.domain.errors import SnapshotRefused
 from agreements.records.domain.recalls import Source
 from agreements.records.use_cases import agreements as use_cases
-from agreements.records.use_cases import recalls
+from agreements.records.use_cases import drafting, recalls
 from agreements.records.use_cases.agreements import IsNew
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.ports import Snapshots, Transaction
@@ -81,7 +81,7 @@ def handlers(ctx: Context, snapshots: Snapshots) -> Mapping[str, Handler]:
         approved = snapshots.fetch(data.snapshot_hash)
         if approved.application_id != data.application_id:
             raise SnapshotRefused("The snapshot is of another application.")
-        use_cases.draft(approved, is_new=_is_new(event, "approvals"), ctx=ctx)
+        drafting.draft(approved, is_new=_is_new(event, "approvals"), ctx=ctx)
 
     def when_submitted(event: Event) -> None:
         data = _read(event)

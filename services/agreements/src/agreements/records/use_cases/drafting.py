@@ -1,17 +1,75 @@
-"""Believing an approved snapshot no more than what it states can be seen to be so."""
+"""Drafting what was approved, believed no more than what it states can be seen to be so."""
 
 from collections.abc import Mapping
 from datetime import date
 from functools import cache, partial
 
+import structlog
+
 import catalogue
-from agreements.records.domain.drafting import ApprovedApplication
+from agreements.records.domain.drafting import (
+    ApprovedApplication,
+    first_version,
+    next_version,
+    tell_not_drafted,
+    under_a_free_number,
+)
 from agreements.records.domain.errors import SnapshotRefused
 from agreements.records.domain.terms.data_sets import DataSetFacts, of
 from agreements.records.domain.truth import Records, untrue
+from agreements.records.use_cases.agreements import IsNew, facts_about, save
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.ports import Transaction
+from common.clock import legal_day
 from common.field import legal_bases
+from common.ids import new_id
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def draft(approved: ApprovedApplication, *, is_new: IsNew, ctx: Context) -> None:
+    """Draft an agreement, or its next version, from what was approved.
+
+    Where the agreement was ended in the moment between, whoever applied is told (docs/adr/0212).
+
+    Raises:
+        SnapshotRefused: it states what law, catalogue or record contradict; nothing is drafted.
+
+    """
+    with ctx.uow.writing() as tx:
+        at = tx.at
+        if not is_new(tx):
+            return
+        known = tx.agreements.find(approved.reference)
+        if known is not None and not known.is_under_way:
+            told = tell_not_drafted(approved, known, at, facts_about(tx, known, at, ctx))
+            action, resource = "application-not-drafted", f"agreements/{approved.reference}"
+            entry = ctx.entry(action, resource, at=at, snapshot_hash=approved.snapshot_hash)
+            save(tx, told, entry, ctx)
+            return
+        require_true(tx, approved, legal_day(at))
+        numbered = approved if known is None else under_a_free_number(approved, known)
+        if known is None:
+            drafted = first_version(approved, new_id=new_id)
+        else:
+            if any(v.snapshot_hash == approved.snapshot_hash for v in known.versions):
+                return
+            drafted = known.add_version(next_version(numbered, new_id=new_id))
+        use_files(tx, approved, ctx)
+        save(
+            tx,
+            drafted,
+            ctx.entry(
+                "agreement-drafted",
+                f"agreements/{approved.reference}",
+                at=at,
+                version=numbered.version,
+                snapshot_hash=approved.snapshot_hash,
+                **({} if numbered is approved else {"approved_as": approved.version}),
+            ),
+            ctx,
+        )
+    log.info("agreement_drafted", reference=approved.reference, version=numbered.version)
 
 
 def require_true(tx: Transaction, approved: ApprovedApplication, day: date) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from common.clock import legal_day
 from common.web import spreadsheets
 from common.web.operation import accept_of, preferred
 from common.web.pagination import Paging
@@ -69,24 +70,30 @@ def read_register(
     wanted = preferred(accept_of(request), TYPES) if format_ is None else format_
     if wanted in {spreadsheets.XLSX, RegisterFormat.XLSX}:
         book = spreadsheets.workbook("Data uses", EVERY_COLUMN, _rows(ctx))
-        return spreadsheets.as_file(book, media_type=spreadsheets.XLSX, name="register.xlsx")
+        return spreadsheets.as_file(book, media_type=spreadsheets.XLSX, name=f"{_named(ctx)}.xlsx")
     if wanted in {spreadsheets.CSV, RegisterFormat.CSV}:
         return StreamingResponse(
             spreadsheets.csv_lines(EVERY_COLUMN, _rows(ctx)),
             media_type=spreadsheets.CSV,
-            headers={"Content-Disposition": 'attachment; filename="register.csv"'},
+            headers={"Content-Disposition": f'attachment; filename="{_named(ctx)}.csv"'},
         )
+    at = ctx.clock.now()
     found = use_cases.page(after=paging.after, limit=paging.rows, ctx=ctx)
     shown = RegisterPage.of(
         found, paging, show=RegisterLineView.of, key=lambda listed: listed.line.id
     )
-    return shown.told(use_cases.completeness(ctx=ctx))
+    return shown.told(use_cases.completeness(ctx=ctx), at)
 
 
 @router.get("/.well-known/jwks.json", dependencies=[PUBLIC_KEYS])
 def public_keys(signer: SignerOf) -> dict[str, Any]:
     """The public half of the key that signs manifests and checkpoints."""
     return signer.jwks()
+
+
+def _named(ctx: Context) -> str:
+    """Name a spreadsheet by the day of which it is."""
+    return f"data-uses-{legal_day(ctx.clock.now()).isoformat()}"
 
 
 def _rows(ctx: Context) -> Iterator[Mapping[str, object]]:

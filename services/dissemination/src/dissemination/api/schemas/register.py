@@ -122,6 +122,9 @@ class RegisterLineView(Outgoing):
 class RegisterPage(Page[RegisterLineView]):
     """Lines of the register, and whether it has all."""
 
+    as_of: Annotated[datetime | None, Field(description="To when its statuses apply, in UTC.")] = (
+        None
+    )
     is_complete: Annotated[
         bool,
         Field(
@@ -137,7 +140,9 @@ class RegisterPage(Page[RegisterLineView]):
         ),
     ]
 
-    def told(self, found: Completeness) -> Self:
-        """Say with it whether the register is complete."""
+    def told(self, found: Completeness, at: datetime) -> Self:
+        """Say with it whether the register is complete, and of what instant it is."""
         missing = [MissingLineView.model_validate(one) for one in found.missing[:LIMIT_MAX]]
-        return self.model_copy(update={"is_complete": found.is_complete, "missing": missing})
+        return self.model_copy(
+            update={"is_complete": found.is_complete, "missing": missing, "as_of": at}
+        )
