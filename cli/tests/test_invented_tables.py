@@ -17,6 +17,8 @@ from cli.tests.test_every_data_set import FIRST, Place, place
 from cli.tests.test_invented_data_sets import PLAIN, column
 from cli.tests.test_several_tables import extract, goes_through, land, make
 from pseudonymisation.preparations.domain.errors import PcdLeak
+from statements.filters import RowFilter
+from tests.flattening import Tables
 
 __all__ = ["place"]
 
@@ -155,14 +157,37 @@ def relational(draw: st.DrawFn) -> Mapping[str, Any]:
     return invented(draw(COLUMNS), draw(COLUMNS), draw(COLUMNS))
 
 
-def goes(place: Place, said: Mapping[str, Any]) -> None:
+FEW = RowFilter(column="People.P0", any_of=("A", "B"))
+
+
+def of_few(sent: Tables) -> Tables:
+    """Leave people out, what belongs to them, and what belongs to that."""
+    people = [one for one in sent["PEOPLE"] if one["P0"] in FEW.any_of]
+    who = {one["WHO"] for one in people}
+    events = [one for one in sent["EVENTS"] if one["WHO"] in who]
+    of = {one["EVENT"] for one in events}
+    others = [one for one in sent["OTHERS"] if one["EVENT"] in of]
+    assert 0 < len(others) < len(sent["OTHERS"])
+    return {"PEOPLE": people, "EVENTS": events, "OTHERS": others}
+
+
+def goes(place: Place, said: Mapping[str, Any], *, few: bool = False) -> None:
     data_set, catalogue = known(said)
-    counts = goes_through(place, data_set, catalogue, FIRST)
+    counts = (
+        goes_through(place, data_set, catalogue, FIRST, filters=(FEW,), chosen=of_few)
+        if few
+        else goes_through(place, data_set, catalogue, FIRST)
+    )
     assert set(counts) == {"People", "Events", "Both"}
 
 
 def test_three_tables_and_two_people_in_a_row_go_from_files_to_extracts(place: Place) -> None:
     goes(place, invented([CODES], [CODES], [CODES]))
+
+
+def test_a_filter_gives_what_tables_have_of_which_only_such_rows_were_sent(place: Place) -> None:
+    """In the group of its column, one step below it, and two (docs/adr/0202)."""
+    goes(place, invented([CODES, CODES], [CODES], [CODES]), few=True)
 
 
 MANY = settings(
@@ -182,9 +207,9 @@ def test_tables_invented_on_the_spot_go_from_files_to_extracts(place, said):
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @settings(MANY)
-@given(said=relational())
-def test_many_tables_invented_on_the_spot_go_from_files_to_extracts(place, said):
-    goes(place, said)
+@given(said=relational(), few=st.booleans())
+def test_many_tables_invented_on_the_spot_go_from_files_to_extracts(place, said, few):
+    goes(place, said, few=few)
 
 
 def test_the_own_birth_date_of_a_second_person_does_not_leave_in_a_text(place: Place) -> None:

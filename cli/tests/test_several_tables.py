@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import catalogue
 from catalogue import Catalogue, DataSet, Treatment
 from catalogue.periods import added
 from catalogue.relations import split
+from catalogue.relations.counting import countable
 from cli.tests.test_every_data_set import (
     CODES,
     DOMAIN,
@@ -37,9 +39,13 @@ from pseudonymisation.intake.adapters.landing.layout import GROUP
 from pseudonymisation.intake.adapters.landing.related import landing
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from pseudonymisation.preparations.adapters.extract_engine import of_group, other_of
+from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.preparation import prepare
+from pseudonymisation.preparations.adapters.tables.related import related
+from pseudonymisation.preparations.domain.groups import filters_of
+from statements.filters import Filters
 from tests.expecting import Asked, known_of
-from tests.flattening import ExpectedOfGroup
+from tests.flattening import ExpectedOfGroup, Tables
 from tests.flattening import rows_of as rows_of_table
 
 __all__ = ["place"]
@@ -176,10 +182,13 @@ def goes_through(
     on: date,
     linked: tuple[str, ...] = (),
     pairs: dict[str, int] | None = None,
+    filters: Filters = (),
+    chosen: Callable[[Tables], Tables] = lambda sent: sent,
 ) -> dict[str, int]:
     """From generated tables to an extract of each group, compared row by row with the oracle.
 
-    `pairs` is told of each group how many rows of one person stand side by side.
+    Filters give what tables have of which just the `chosen` rows were sent. `pairs` is told of each
+    group how many rows of one person stand side by side.
     """
     made = make(place, data_set, on)
     edition, outcome = land(place, data_set, made, known, on)
@@ -187,13 +196,15 @@ def goes_through(
 
     assert outcome.quarantined == 0, outcome.reasons
     assert not list(place.directory.glob("*.tables"))
-    sent = {name: rows_of_table(path.read_text(), data_set, name) for name, path in made.items()}
+    sent = chosen(
+        {name: rows_of_table(path.read_text(), data_set, name) for name, path in made.items()}
+    )
     assert lines_of(place, edition) == (0, len(data_set.groups))
     counts = {}
     for group in data_set.groups:
         view = data_set.by_group[group.group]
         columns = columns_of(data_set, group.group)
-        target = extract(place, data_set, known, edition, group.group, on, linked)
+        target = extract(place, data_set, known, edition, group.group, on, linked, filters)
         released = duckdb.sql(f"SELECT * FROM '{target}'").fetchall()
         expected = ExpectedOfGroup(
             place.haven,
@@ -257,16 +268,18 @@ def extract(
     group: str,
     on: date,
     linked: tuple[str, ...] = (),
+    filters: Filters = (),
 ) -> Path:
-    """Prepare all columns of a group."""
+    """Prepare all columns of a group, of the rows that filters choose."""
     rules, _ = known.intake_of(data_set, TODAY)
-    view = data_set.by_group[group]
+    view, chosen = data_set.by_group[group], filters_of(group, filters, data_set)
     target = place.directory / f"{data_set.digest[-8:]}-{group}.parquet"
     prepare(
         replace(
             plan(place.haven, view, rules.of_table(view), edition, columns_of(data_set, group)),
             periods=(f"{on:%Y-%m}",),
-            conditions=of_group(group),
+            conditions=(*conditions(chosen, countable(data_set, group), {}), *of_group(group)),
+            related=related(data_set, group, {one.column for one in chosen}),
             has_token=not view.is_about_nobody,
             other=other_of(view, (data_set.data_set, *linked)),
         ),

@@ -53,14 +53,13 @@ FACE_TO_FACE = {"column": "Care_Activities.Consultation_Type", "any_of": ["01"]}
 LARGE = {"column": "Group_Sessions.NumberOfParticipants", "at_least": 8}
 BELOW = [name for name in ASKED if name != "Group_Sessions"]
 ACTIVITIES = ["Care_Activities", "Assessments"]
+NEAR = ["Referrals", "Care_Activities"]
 CHOSEN = [
-    ([MEN], BELOW),
-    ([ADULTS], BELOW),
-    ([OLDEST], BELOW),
-    ([AT_THE_CAP], BELOW),
     ([SOON, MEN], BELOW),
-    ([FACE_TO_FACE], ACTIVITIES),
+    ([OLDEST], NEAR),
+    ([AT_THE_CAP], NEAR),
     ([FACE_TO_FACE, MEN, SOON], ACTIVITIES),
+    ([FACE_TO_FACE], ACTIVITIES),
     ([LARGE], ["Group_Sessions"]),
 ]
 

@@ -83,14 +83,34 @@ def of_group(dissemination, column, *genders):
         (ACTIVITIES, REFERRALS, seen("P1", "P2", corrected=True), True, ("", "")),
         (REFERRALS, ACTIVITIES, seen("P1", "P2", corrected=True), True, ("", "")),
         (ACTIVITIES, ACTIVITIES, seen("P1", "P2", corrected=True), True, ("", "")),
-        (ACTIVITIES, REFERRALS, seen("P1", "P2", corrected=True), True, ("12", "12")),
-        (ACTIVITIES, ACTIVITIES, seen("P1", "P2", corrected=True), True, ("12", "129")),
+        pytest.param(
+            ACTIVITIES,
+            REFERRALS,
+            seen("P1", "P2", corrected=True),
+            True,
+            ("12", "12"),
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            ACTIVITIES,
+            ACTIVITIES,
+            seen("P1", "P2", corrected=True),
+            True,
+            ("12", "129"),
+            marks=pytest.mark.long,
+        ),
         # P2 left by the records, and one is new in the file by them: nobody can be told.
         (ACTIVITIES, REFERRALS, seen("P1", "P4", corrected=True), False, ("", "")),
         (ACTIVITIES, REFERRALS, seen("P1", "P4", corrected=True), False, ("12", "12")),
-        (ACTIVITIES, ACTIVITIES, seen("P1", "P4", corrected=True), False, ("", "12")),
         # Who was chosen otherwise in the other group is not known to have left by the records.
-        (ACTIVITIES, REFERRALS, seen("P1", "P4", corrected=True), True, ("12", "1")),
+        pytest.param(
+            ACTIVITIES,
+            REFERRALS,
+            seen("P1", "P4", corrected=True),
+            True,
+            ("12", "1"),
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_file_of_one_group_is_held_against_those_of_others(

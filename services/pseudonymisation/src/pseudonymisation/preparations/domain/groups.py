@@ -60,7 +60,7 @@ class FileOf:
         for one in tables:
             group, name = split(one.measure)
             if group == self.group:
-                yield replace(one, measure=name, filters=_filters_of(group, one.filters, whole))
+                yield replace(one, measure=name, filters=filters_of(group, one.filters, whole))
 
     def known(self, names: Iterable[str]) -> tuple[str, ...]:
         """Name columns of the file as the whole knows them; the token has one name in all."""
@@ -89,7 +89,7 @@ def files_of(permit: Permit, data_set: DataSet) -> Iterator[FileOf]:
         own = tuple(field for field in permit.fields if split(field.name)[0] == name)
         if not own:
             continue
-        filters = _filters_of(name, permit.filters, data_set)
+        filters = filters_of(name, permit.filters, data_set)
         is_joined = any(split(one.column)[0] for one in filters)
         of_group = {n: cap for n, cap in hidden.items() if split(n)[0] == name}
         asked = {one.column for one in filters}
@@ -122,7 +122,7 @@ def as_known(group: str, filters: Filters) -> Filters:
     )
 
 
-def _filters_of(group: str, filters: Filters, whole: DataSet) -> Filters:
+def filters_of(group: str, filters: Filters, whole: DataSet) -> Filters:
     """Return the filters that choose rows of a group, by the names that columns have in it.
 
     Of a group that one of them cannot choose rows of, another one on the same column does: no
@@ -162,7 +162,7 @@ def _counted(permit: Permit, table: PermittedTable, whole: DataSet) -> FileOf:
         replace(
             permit,
             fields=tuple(replace(field, name=own(field.name)) for field in permit.fields),
-            filters=_filters_of(group, permit.filters, whole),
+            filters=filters_of(group, permit.filters, whole),
             caps=_caps({own(name): cap for name, cap in hidden.items()}),
             table=replace(
                 table,
