@@ -8,8 +8,8 @@ from uuid import UUID
 import typer
 
 from dsfc_cli.calling import caller_of, json_of
-from dsfc_cli.methods import does, group, lists, shows
-from dsfc_cli.printing import AsJson, print_done
+from dsfc_cli.methods import does, example_of_body, group, lists, shows
+from dsfc_cli.printing import AsJson, print_done, print_json
 from dsfc_client import Applications
 
 BODY: Final = "JSON, as the service's /docs shows it; `-`: what is piped."
@@ -84,8 +84,26 @@ does(
     applications,
     "answer",
     Applications.answer,
+    words={"body": BODY, "standard": "Its number, 1 to 20; `example` prints answers to it."},
+    has_example=False,
     example="dsfc applications --as ccg-02p-applicant answer ID 9 purposes.json",
 )
+
+
+@applications.command("example")
+def show_example(
+    context: typer.Context,
+    standard: Annotated[int, typer.Argument(metavar="STANDARD", min=1, max=20, help="Its number.")],
+) -> None:
+    """Print answers to a Standard, to begin with.
+
+    Example: dsfc applications --as ccg-02p-applicant example 9
+    """
+    with caller_of(context).connected() as dsfc:
+        asked = (dsfc.applications, Applications.answer, ["ID", standard, None])
+        print_json(example_of_body(*asked))
+
+
 shows(
     applications,
     "sections",

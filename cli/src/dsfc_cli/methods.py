@@ -21,6 +21,7 @@ from dsfc_client import Agreements, Applications, Dissemination, Pseudonymisatio
 
 Method = Callable[..., Any]
 
+Service = Agreements | Applications | Dissemination | Pseudonymisation
 SERVICES: Final[Mapping[str, type]] = {
     "agreements": Agreements,
     "applications": Applications,
@@ -139,9 +140,13 @@ def does(
     *,
     example: str,
     words: Mapping[str, str] | None = None,
+    has_example: bool = True,
 ) -> None:
-    """Give a group a command that does what a method does, and says how it stands then."""
-    _add(app, name, method, print_done, example, words or {})
+    """Give a group a command that does what a method does, and says how it stands then.
+
+    `has_example`: where it sends a body, it prints one; not where that depends on its arguments.
+    """
+    _add(app, name, method, print_done, example, words or {}, has_example=has_example)
 
 
 def writes(
@@ -170,6 +175,7 @@ def _add(
     words: Mapping[str, str],
     *,
     has_json: bool = True,
+    has_example: bool = True,
 ) -> None:
     service = next(of for of, its in SERVICES.items() if method in vars_of(its))
     asked = [
@@ -178,7 +184,7 @@ def _add(
         if parameter.name != "self"
     ]
     parameters = [CONTEXT, *(_as_typed(one, {**WORDS, **words}) for one in asked)]
-    if any(one.name == BODY for one in asked):
+    if has_example and any(one.name == BODY for one in asked):
         parameters.append(_example_of_body(service, method, asked))
 
     def called(**values: Any) -> None:
@@ -223,16 +229,22 @@ def _example_of_body(
     def told(context: typer.Context, value: bool) -> None:
         if not value:
             return
-        try:
-            method(_Noting(), *("9" for one in asked if one.kind is not KEYWORD))
-        except _Asked as route:
-            with caller_of(context).connected() as dsfc:
-                document = getattr(dsfc, service).get("/openapi.json")
-            print_json(_body_at(document, route))
+        with caller_of(context).connected() as dsfc:
+            arguments = ["ID" for one in asked if one.kind is not KEYWORD]
+            print_json(example_of_body(getattr(dsfc, service), method, arguments))
         raise typer.Exit
 
     said = typer.Option("--example", is_eager=True, callback=told, help="Print a body, and end.")
     return inspect.Parameter("example", KEYWORD, default=False, annotation=Annotated[bool, said])
+
+
+def example_of_body(service: Service, method: Method, arguments: Sequence[object]) -> Any:
+    """Return the body that a service shows for the route of a method with these arguments."""
+    try:
+        method(_Noting(), *arguments)
+    except _Asked as route:
+        return _body_at(service.get("/openapi.json"), route)
+    raise LookupError(f"{method.__name__} asks for no route.")
 
 
 def _body_at(document: Mapping[str, Any], route: _Asked) -> Any:

@@ -70,7 +70,7 @@ def print_done(found: object, *, as_json: bool) -> None:
     waits = [str(one) for name in WAITS_FOR for one in told.get(name) or ()]
     if waits:
         said.append(f"waits for {' '.join(waits)}")
-    typer.echo(" ".join(str(one) for one in said if one) or "Done.")
+    typer.echo(" ".join(one for one in said if one and isinstance(one, str)) or "Done.")
 
 
 def print_table(
