@@ -255,13 +255,13 @@ def test_who_may_send_for_whom_is_recorded_by_one_and_confirmed_by_another(playe
     loader = played.stage.actor("body-reference-data").agreements
     second = played.stage.actor("body-contracts").agreements
 
-    batch = loader.record_submission_right("R0A", "RR8", "2018-04-01", "Contract, section 4")
+    batch = loader.record_submission_right("RTG", "RXK", "2018-04-01", "Contract, section 4")
 
     assert [r.state for r in batch.rights] == ["waiting"]
     confirmed = second.confirm_submission_rights(batch.id, WHY)
     assert [r.state for r in confirmed.rights] == ["confirmed"]
     assert batch.rights[0].id in {r.id for r in loader.submission_rights(state="confirmed")}
-    asked = loader.may_submit("R0A", "2018-04-01", provider="RR8")
+    asked = loader.may_submit("RTG", "2018-04-01", provider="RXK")
     assert asked["providers"][0]["may_submit"] is True
     ended = loader.end_submission_right(batch.rights[0].id, last_day="2018-04-30")
     assert str(ended.valid_to) == "2018-04-30"
