@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -18,6 +19,7 @@ from agreements.db.seals.sealed import (
 )
 from agreements.db.seals.stored import read_as_stored
 from agreements.db.tables import AgreementVersionRow
+from agreements.records.adapters.workers import Announcer
 from agreements.records.domain.agreement import Circumstances, Renewal
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import Task, TaskKind
@@ -28,6 +30,7 @@ from agreements.records.use_cases.contracts import FactsAbout
 from agreements.records.use_cases.ports import Slice
 from common import unreadable
 from common.audit import Entry
+from common.clock import legal_day, start_of
 from common.security.roles import Role
 from services.agreements.tests.facts import END, NOW, active, drafted, line, new_id
 from services.agreements.tests.reference.seeding import SEALER
@@ -277,3 +280,30 @@ def test_a_search_takes_as_many_statements_as_the_list(engine, uow):
         every,
     )
     assert len(set(counts)) == 1
+
+
+def test_the_announcer_goes_through_all_where_facts_or_the_day_changed_and_now_and_then(ctx, clock):
+    stored = saved(ctx.uow, several(6))
+    announcer = Announcer(ctx, every_seconds=1)
+
+    def statements():
+        with counted(ctx.uow._inner.engine) as said:
+            announcer.turn()
+        return sum("agreement_line" in one for one in said)
+
+    while statements():  # what it announces are changes of facts, which it looks at once more
+        pass
+    assert [statements() for _ in range(3)] == [0, 0, 0]
+
+    with ctx.uow.writing() as tx:
+        tx.tasks.save(task(stored[0], 1), audit=ENTRY)
+    assert [statements() > 0, statements() > 0] == [True, False]
+    clock.advance(timedelta(seconds=59))
+    assert statements() == 0
+    clock.advance(timedelta(seconds=1))
+    assert [statements() > 0, statements() > 0] == [True, False]
+    clock.set(start_of(legal_day(clock.now()) + timedelta(days=1)) - timedelta(seconds=1))
+    while statements():
+        pass
+    clock.advance(timedelta(seconds=1))
+    assert statements() > 0
