@@ -186,10 +186,11 @@ def test_a_move_is_made_by_whoever_may_and_by_nobody_else(house_of, permitted, n
         assert one.state == move.to
         return
     roles = permitted[move.command]
+    is_first = move is next(m for m in LIVES[name].moves[start] if m.command == move.command)
     for role in Role:
-        if role not in roles:
+        if role not in roles and is_first:  # of several ways of one command once
             assert refused(one.send(move.command, role)) == "ROLE_NOT_PERMITTED", role
-        elif not one.makes(role):
+        elif role in roles and not one.makes(role):
             assert one.send(move.command, role).status_code in (200, 409), role
     assert one.state == start
 
