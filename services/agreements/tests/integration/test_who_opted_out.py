@@ -55,7 +55,6 @@ WEIGHTS = {"ask": 5, "release": 5, "fetch": 5, "list": 1, "land": 2}
 """How often what happens."""
 
 QUICK = {
-    8: {"bridge"},
     12: {"table", "changes", "bridge"},
     14: {"table", "changes"},
     25: {"table", "bridge"},

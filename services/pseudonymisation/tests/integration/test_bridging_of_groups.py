@@ -102,6 +102,7 @@ def test_who_is_in_a_group_is_paired_by_the_token_of_every_group(intake, dissemi
     assert told[SEXES[1]] < told[SEXES[2]], "born in 2012, and in 1950"
 
 
+@pytest.mark.long
 @pytest.mark.scenario("R13")
 def test_who_objected_is_paired_in_no_group(intake, dissemination):
     referred(intake)
@@ -121,7 +122,14 @@ def later(clock):
     return clock
 
 
-@pytest.mark.parametrize("objects", [None, BABIES["B1"], MOTHERS["M1"]])
+@pytest.mark.parametrize(
+    "objects",
+    [
+        BABIES["B1"],
+        pytest.param(None, marks=pytest.mark.long),
+        pytest.param(MOTHERS["M1"], marks=pytest.mark.long),
+    ],
+)
 def test_a_mother_is_paired_and_a_baby_is_not(intake, later, dissemination, objects):
     """Where a baby objects its own row is left out, and its mother is in other rows."""
     land(intake)

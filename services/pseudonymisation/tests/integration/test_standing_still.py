@@ -239,7 +239,7 @@ WAITS = "OPT_OUT_DIFFERENCING"
 
 
 @pytest.mark.scenario("R13")
-@pytest.mark.parametrize("objectors", [[ANN], []])
+@pytest.mark.parametrize("objectors", [[ANN], pytest.param([], marks=pytest.mark.long)])
 def test_what_would_tell_beside_what_was_fetched_is_not_made(haven, objectors):
     """Whether or not anybody objected. Guard: `preparing._beside_others`, before the engine."""
     first, _ = two_editions(haven, (ANN, BEN, CAT), (ANN, BEN, CAT, DAN), lists=((), objectors))
@@ -261,8 +261,9 @@ def test_what_would_tell_beside_what_was_fetched_is_not_made(haven, objectors):
     ("after", "of", "made_with", "month"),
     [
         ((ANN, BEN, CAT), "first", NEWER, "2018-04"),  # with the very list that it has
-        ((ANN, BEN, CAT), "another", OLDER, "2018-04"),  # of an edition that is not beside it
-        ((ANN, BEN, CAT), "first", OLDER, "2018-05"),  # of another month
+        # of an edition that is not beside it, and of another month
+        pytest.param((ANN, BEN, CAT), "another", OLDER, "2018-04", marks=pytest.mark.long),
+        pytest.param((ANN, BEN, CAT), "first", OLDER, "2018-05", marks=pytest.mark.long),
         ((ANN, BEN, DAN), "first", OLDER, "2018-04"),  # who left and who came hide the rest
     ],
 )
@@ -284,6 +285,7 @@ def test_what_waits_goes_on_with_the_next_edition(haven):
     assert haven.prepare(**UPHELD, **held(first, OLDER)).state.value == "prepared"
 
 
+@pytest.mark.long
 @pytest.mark.scenario("R13")
 def test_a_table_waits_as_records_do(haven):
     first, _ = two_editions(haven, (ANN, BEN, CAT), (ANN, BEN, CAT, DAN), lists=((), [ANN]))
@@ -293,6 +295,7 @@ def test_a_table_waits_as_records_do(haven):
     assert (waits.state.value, waits.code) == ("failed", WAITS)
 
 
+@pytest.mark.long
 def test_a_domain_that_is_not_there_yet_is_judged_too_and_not_opened(haven):
     first, _ = two_editions(haven, (ANN, BEN, CAT), (ANN, BEN, CAT, DAN))
     claims = haven.claims(haven.request(), **UPHELD)

@@ -66,7 +66,7 @@ def births(dissemination):
         # Both babies without a number are in neither file: their mothers neither came nor left.
         ("", "", True),
         # With numbers one birth left by the records, and one came: behind them the twin may hide.
-        ("9990000050", "9990000085", False),
+        pytest.param("9990000050", "9990000085", False, marks=pytest.mark.long),
     ],
 )
 def test_a_mother_whose_baby_nobody_could_ask_hides_nobody(
