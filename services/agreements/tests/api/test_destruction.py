@@ -413,6 +413,25 @@ def test_what_nobody_fetched_is_certified_as_that_and_no_longer_once_it_was(reci
     assert len(refused.json()["missing"]) == len(copies)
 
 
+@pytest.mark.scenario("X01")
+def test_what_was_fetched_while_dissemination_was_asked_is_not_accepted(recipients, monkeypatch):
+    """Guard: `Destruction.accept`, in the transaction; what was complete before may not be now."""
+    _, holding = recipients.release(fetched=False)
+    said = {"method": "never_fetched", "destroyed_on": None}
+    recipients.certify(recipients.prefilled_all(), **said)
+    known = recipients.dissemination.files
+
+    def of(_agreement):
+        assert recipients.asked.post(recipients.asked.fetch_body(holding)).json()["decision"]
+        return known
+
+    monkeypatch.setattr(recipients.dissemination, "of", of)
+    refused = recipients.accept()
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "CERTIFICATE_INCOMPLETE")
+    assert recipients.shown()["acceptances"] == []
+
+
 def test_dissemination_is_asked_before_anything_is_accepted(four):
     four.certify(four.prefilled())
     four.dissemination.away = True
