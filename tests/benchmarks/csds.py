@@ -43,7 +43,7 @@ RULES, AS_READ = catalogue.load().intake_of(DATA_SET, TODAY)
 ROWS: Final = 1_000_000 // len(DATA_SET.tables)
 ROWS_A_PERSON: Final = 2.25
 ROUNDS: Final = 3
-GROWN: Final = 4
+GROWN: Final = 10
 """So many times as much is landed for the second figure of memory."""
 
 

@@ -136,12 +136,17 @@ class _Flattening:
             if not statements:
                 raise EngineFailed
             shared = self._in_common(engine, statements)
-            if size > ONE_PASS_BYTES:
-                parts = list(self._each_written(engine, statements, shared))
-            else:
-                parts = [statement.rows(shared) for statement in statements]
-            engine.execute(sealed_copy(whole(parts), self.path, self._key_name))
+            if size <= ONE_PASS_BYTES:
+                self._write(engine, [statement.rows(shared) for statement in statements])
+                return lost, counts
+            parts = list(self._each_written(engine, statements, shared))
+        # What a session had goes back to the machine when it ends, and not before.
+        with self._session() as engine:
+            self._write(engine, parts)
         return lost, counts
+
+    def _write(self, engine: duckdb.DuckDBPyConnection, parts: Sequence[str]) -> None:
+        engine.execute(sealed_copy(whole(parts), self.path, self._key_name))
 
     def _each_written(
         self,
