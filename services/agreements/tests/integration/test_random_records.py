@@ -171,6 +171,8 @@ class World:
         more = {}
         codes = {"RELATIONSHIP_OVERLAPS"} if self.ways_blocked(asked) else {None}
         if changes is not None:
+            asked.dscro = dscro = next(d for d in DSCROS if d != changes.dscro)
+            codes = {"RELATIONSHIP_OVERLAPS"} if self.ways_blocked(asked) else {None}
             more = {"changes": changes.id, "change_kind": "CHANGE_DSCRO"}
             if not self.is_change(asked):
                 codes = {"CHANGE_NOT_OF_ITS_KIND"}
@@ -182,8 +184,9 @@ class World:
             self.relations.append(asked)
 
     def change(self):
+        active = [one for one in self.relations if one.step == "ACTIVE" and one.last is None]
         if self.relations:
-            self.ask(self.random.choice(self.relations))
+            self.ask(self.random.choice(active or self.relations))
 
     def is_change(self, asked):
         """Of one in operation, to another office, and without a day between them."""
@@ -221,6 +224,7 @@ class World:
         one.step = to
         if to == "ACTIVE" and one.changes is not None:
             one.changes.end(max(one.first, self.today) - DAY)
+            self.seen.add("gave way")
 
     def end(self):
         if not self.relations:
@@ -310,6 +314,7 @@ class World:
         elif one.last < self.today:
             if last > one.last:
                 first = self.today
+                self.seen.add("resumed")
                 one.days |= span(first, last)
         else:
             one.days = {day for day in one.days if day < one.first} | span(one.first, last)
@@ -446,20 +451,20 @@ class World:
 
 
 SHOWS = {
-    5: {
+    22: {
         *("REQUESTED", "CONTRACT_VERIFIED", "DSCRO_AGREED", "ACTIVE_UNPUBLISHED"),
-        *("ENDING", "ENDED", "succeeded"),
+        *("ENDING", "ENDED", "WITHDRAWN", "gave way", "resumed", "succeeded"),
         *(("support", True), ("support", False)),
         *(("letter", "confirmed", True), ("letter", "confirmed", False)),
         *(("letter", "waiting", False), ("letter", "taken_back", False)),
-        *(("transfer", "PROPOSED"), ("transfer", "AGREED"), ("transfer", "IN_EFFECT")),
+        *(("transfer", "PROPOSED"), ("transfer", "AGREED")),
     }
 }
 """What is seen in the one that `make test` plays."""
 
 
 @pytest.mark.parametrize(
-    "seed", [*SHOWS, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 9) if n != 5)]
+    "seed", [*SHOWS, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 9))]
 )
 def test_what_stands_beside_an_agreement_is_at_every_moment_what_the_pages_say(lived, seed):
     world = World(lived, seed)
