@@ -181,6 +181,40 @@ def test_a_run_of_no_is_an_alert_once_also_over_several_questions(landed):
     assert {one["is_as_logged"] for one in listed} == {True}
 
 
+def test_whoever_goes_on_is_seen_again_and_a_known_number_hides_no_run(landed):
+    strangers = numbers(100, 1_000)
+    found(ask(landed, strangers[:25]))
+    found(ask(landed, [THERE, *strangers[25:50]]))  # a run of its own, after one that alerted
+    found(ask(landed, strangers[50:60]))
+    found(ask(landed, strangers[60:70]))  # the fortieth in a row
+
+    headers = landed.headers(Role.INFORMATION_GOVERNANCE, "X26")
+    listed = landed.client.get("/v1/invoice-matches", headers=headers).json()["items"]
+    assert [(one["run_of_no"], one["alerts"]) for one in listed] == [
+        (25, True),
+        (25, True),
+        (35, False),
+        (45, True),
+    ]
+
+
+def test_so_many_no_of_a_day_are_an_alert_however_they_are_mixed(landed, clock):
+    """Guard: `alert_after_no_day`. A number that is known ends each run before it is one."""
+    strangers = iter(numbers(100, 1_000))
+
+    def mixed(no):
+        return [THERE if place % 20 == 19 else next(strangers) for place in range(no + no // 19)]
+
+    found(ask(landed, mixed(171)))
+    found(ask(landed, mixed(19)))
+    found(ask(landed, mixed(19)))
+    clock.advance(timedelta(days=1))
+    found(ask(landed, mixed(171)))
+
+    alerts = [leaf["action"] == "invoice-match-alert" for leaf in leaves(landed)]
+    assert alerts == [False, False, True, False]
+
+
 def test_each_question_is_logged_by_haven_token_and_no_number_is_anywhere(landed, caplog):
     ask(landed)
 

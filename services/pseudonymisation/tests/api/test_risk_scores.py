@@ -275,6 +275,9 @@ def test_the_same_call_again_takes_nothing_again(surgery):
     assert len(submissions(surgery)) == 1
     other = send(surgery, scores(tokens), key="scores-1", model="B")
     assert code(other)[1] == "IDEMPOTENCY_KEY_REUSED"
+    corrected = [scores(tokens)[0].replace(".5", ".6"), *scores(tokens)[1:]]
+    assert code(send(surgery, corrected, key="scores-1")) == (409, "IDEMPOTENCY_KEY_REUSED")
+    assert len(submissions(surgery)) == 1
 
 
 def test_what_is_sent_by_token_is_not_taken_as_a_file(surgery):

@@ -15,8 +15,12 @@ from common.db.turns import take_turns
 from common.unreadable import from_row
 from pseudonymisation.db.held.kept import INVOICE_MATCHES
 from pseudonymisation.db.people.tables import InvoiceMatchRow, MatchedPersonRow
-from pseudonymisation.people.domain.invoice_match import Invoice, InvoiceMatch, Matched
-from pseudonymisation.people.use_cases.ports import MatchedBefore
+from pseudonymisation.people.domain.invoice_match import (
+    Invoice,
+    InvoiceMatch,
+    Matched,
+    MatchedBefore,
+)
 from statements.vocabulary import LineKey
 
 TURNS: Final = 2_207_145_903_318_664_072
@@ -34,17 +38,20 @@ class SqlInvoiceMatches:
             col(InvoiceMatchRow.organisation) == organisation,
             col(InvoiceMatchRow.agreement) == agreement,
         )
-        asked = select(func.coalesce(func.sum(InvoiceMatchRow.people), 0)).where(
-            *own, col(InvoiceMatchRow.asked_at) >= since
-        )
+        asked = select(
+            func.coalesce(func.sum(InvoiceMatchRow.people), 0),
+            func.coalesce(func.sum(InvoiceMatchRow.matched), 0),
+        ).where(*own, col(InvoiceMatchRow.asked_at) >= since)
         last = (
             select(InvoiceMatchRow.run_of_no)
             .where(*own)
             .order_by(col(InvoiceMatchRow.asked_at).desc(), col(InvoiceMatchRow.id).desc())
             .limit(1)
         )
+        people, matched = self.session.exec(asked).one()
         return MatchedBefore(
-            asked_today=int(self.session.exec(asked).one()),
+            asked_today=int(people),
+            no_today=int(people) - int(matched),
             run_of_no=self.session.exec(last).first() or 0,
         )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Engine, func
+from sqlalchemy import Engine, func, or_
 from sqlmodel import Session, col, select
 
 from common import audit as audit_log
@@ -70,6 +70,18 @@ class SqlRegistrations:
         query = (
             select(RegistrationListRow)
             .where(col(RegistrationListRow.state).in_(STANDING))
+            .order_by(col(RegistrationListRow.id))
+        )
+        return [_to_list(row) for row in self.session.exec(query)]
+
+    def came_since(self, since: datetime) -> Sequence[RegistrationList]:
+        imported, decided = (
+            col(RegistrationListRow.imported_at),
+            col(RegistrationListRow.decided_at),
+        )
+        query = (
+            select(RegistrationListRow)
+            .where(or_(imported >= since, decided >= since))
             .order_by(col(RegistrationListRow.id))
         )
         return [_to_list(row) for row in self.session.exec(query)]

@@ -54,6 +54,7 @@ class _InvoiceMatching(_Dated):
     numbers_max: Annotated[int, Field(ge=1)]
     numbers_day_max: Annotated[int, Field(ge=1)]
     alert_after_no: Annotated[int, Field(ge=1)]
+    alert_after_no_day: Annotated[int, Field(ge=1)]
 
     @property
     def rule(self) -> InvoiceMatchRule:
@@ -63,6 +64,7 @@ class _InvoiceMatching(_Dated):
             numbers_max=self.numbers_max,
             numbers_day_max=self.numbers_day_max,
             alert_after_no=self.alert_after_no,
+            alert_after_no_day=self.alert_after_no_day,
         )
 
 

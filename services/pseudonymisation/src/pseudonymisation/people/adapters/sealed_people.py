@@ -288,6 +288,10 @@ class SealedScores:
         self._came = pa.table({"token": tokens, "score": scores})
         return len(tokens)
 
+    @property
+    def digest(self) -> str:
+        return self._lines.digest
+
     def known(self, domain: PseudonymDomain, *, lists: Sequence[RegistrationList]) -> KnownScores:
         haven, tokens = self._haven, whole(self._came["token"])
         foreign = sum(not is_of_domain(token, domain.id) for token in tokens.to_pylist())

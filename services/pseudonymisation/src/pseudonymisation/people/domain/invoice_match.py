@@ -35,6 +35,17 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedBefore:
+    """What an organisation asked under an agreement before."""
+
+    asked_today: int
+    """Numbers, in this legal day."""
+    no_today: int
+    """Of these, answers of "no"."""
+    run_of_no: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceMatch:
     """One question, answered, as it stays known."""
 
@@ -50,7 +61,8 @@ class InvoiceMatch:
     run_of_no: int
     """Answers of "no" in a row by now, over the organisation's questions under the agreement."""
     alerts: bool
-    """Whether by this question the run became so long that somebody is to look."""
+    """Whether by this question the run, or the "no" of the day, came to where somebody is to look:
+    at each so many more of the dated rule."""
 
     @classmethod
     def answered(
@@ -62,14 +74,19 @@ class InvoiceMatch:
         by: Principal,
         organisation: str,
         decision_id: str,
-        run_before: int,
+        before: MatchedBefore,
         rule: InvoiceMatchRule,
         at: datetime,
     ) -> Self:
-        run, longest = run_before, run_before
+        run, alerts = before.run_of_no, False
         for one in found:
             run = 0 if one.is_there else run + 1
-            longest = max(longest, run)
+            # Anew at each so many more, and in each run: whoever goes on is seen again.
+            alerts |= run > 0 and run % rule.alert_after_no == 0
+        matched = sum(one.is_there for one in found)
+        # A known number now and then ends a run, and not the "no" of a day.
+        no_today = before.no_today + len(found) - matched
+        alerts |= no_today // rule.alert_after_no_day > before.no_today // rule.alert_after_no_day
         return cls(
             id=id_,
             invoice=invoice,
@@ -79,7 +96,7 @@ class InvoiceMatch:
             asked_at=at,
             decision_id=decision_id,
             people=len(found),
-            matched=sum(one.is_there for one in found),
+            matched=matched,
             run_of_no=run,
-            alerts=run_before < rule.alert_after_no <= longest,
+            alerts=alerts,
         )

@@ -6,13 +6,13 @@ waits for a second person, somebody is a practice's patient only where both list
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, Self
 from uuid import UUID
 
 from pydantic import JsonValue
 
-from common.replacement import ReplacementStatus, State
+from common.replacement import Change, Limit, Reach, ReplacementStatus, State
 from pseudonymisation.people.domain import errors
 
 NO_LIST: Final = "none"
@@ -100,6 +100,45 @@ def in_force(lists: Iterable[RegistrationList]) -> RegistrationList | None:
     """Return the list of the newest day, then the newest import, that is in force."""
     effective = [one for one in lists if one.standing.is_effective]
     return max(effective, key=lambda o: (o.list_date, o.imported_at, o.id), default=None)
+
+
+def over_window(
+    lists: Iterable[RegistrationList], change: Change, *, limit: Limit, at: datetime
+) -> tuple[Change, ...]:
+    """Return what one more change makes of all that came into force by one person of late.
+
+    The content of former lists is destroyed, so that their changes are added up: who was moved to
+    and fro counts each time. What two people looked at ends what was before it.
+    """
+    known = tuple(lists)
+    seen = [one.standing.since for one in known if one.standing.was_confirmed]
+    start = max([at - timedelta(days=limit.window_days), *seen])
+    steps = [
+        one.standing.change
+        for one in sorted(known, key=lambda one: one.imported_at)
+        # What waited when it came was never in force by one person's word.
+        if one.imported_at >= start and limit.lets_pass(one.standing.change, Reach(rows=0, of=0))
+    ]
+    if not steps:
+        return ()
+    first, *others = (*steps, change)
+    if first.is_first:  # all whom it names were given, and it is what the others are held against
+        first = Change(
+            before=first.after, after=first.after, added=0, removed=0, changed=first.after
+        )
+    added = first.added + sum(one.added for one in others)
+    removed = first.removed + sum(one.removed for one in others)
+    # Of a list that was taken back the next one says nothing: no more goes than was there.
+    removed = min(removed, first.before + added)
+    return (
+        Change(
+            before=first.before,
+            after=first.before + added - removed,
+            added=added,
+            removed=removed,
+            changed=first.changed + sum(one.changed for one in others),
+        ),
+    )
 
 
 def asked(

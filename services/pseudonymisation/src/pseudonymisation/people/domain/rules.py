@@ -62,6 +62,9 @@ class InvoiceMatchRule:
     """Of one question."""
     numbers_day_max: int
     alert_after_no: int
+    """In a row: after each so many somebody is to look."""
+    alert_after_no_day: int
+    """In a legal day, in a row or not."""
 
     def holds_on(self, day: date) -> bool:
         return is_between(day, self.first, self.last)

@@ -71,7 +71,7 @@ def ask(invoice: Invoice, numbers: Sequence[str], *, ctx: PeopleContext) -> Answ
                 by=ctx.principal,
                 organisation=organisation,
                 decision_id=allowed.decision_id,
-                run_before=before.run_of_no,
+                before=before,
                 rule=rule,
                 at=at,
             )

@@ -11,7 +11,12 @@ from common.audit.entries import Entry as AuditEntry
 from common.idempotency import IdempotencyKeys
 from common.replacement import Change
 from common.security.principal import Principal
-from pseudonymisation.people.domain.invoice_match import Invoice, InvoiceMatch, Matched
+from pseudonymisation.people.domain.invoice_match import (
+    Invoice,
+    InvoiceMatch,
+    Matched,
+    MatchedBefore,
+)
 from pseudonymisation.people.domain.registration import RegistrationContent, RegistrationList
 from pseudonymisation.people.domain.reidentification import (
     LedBack,
@@ -96,6 +101,10 @@ class ScoresImport(Protocol):
     def finish(self) -> int:
         """Say how many there are. Raise RiskScoresInvalid, TooManyPeople."""
 
+    @property
+    def digest(self) -> str:
+        """Return the digest of what came, by which the same call is known again."""
+
     def known(self, domain: PseudonymDomain, *, lists: Sequence[RegistrationList]) -> Scores:
         """Say whose they are.
 
@@ -174,6 +183,9 @@ class Registrations(Protocol):
 
     def standing(self, *, locked: bool = False) -> Sequence[RegistrationList]:
         """Return what is in force or waits; `locked`: nobody else changes it meanwhile."""
+
+    def came_since(self, since: datetime) -> Sequence[RegistrationList]:
+        """Return what came, or was decided, since then, whatever became of it."""
 
     def to_destroy(self) -> Sequence[RegistrationList]:
         """Return what is over and still has its content."""
@@ -273,15 +285,6 @@ class LandedRows(Protocol):
             KeyUnavailable, ObjectStoreUnavailable, EngineFailed
 
         """
-
-
-@dataclass(frozen=True, slots=True)
-class MatchedBefore:
-    """What an organisation asked under an agreement before."""
-
-    asked_today: int
-    """Numbers, in this legal day."""
-    run_of_no: int
 
 
 class InvoiceMatches(Protocol):

@@ -6,7 +6,7 @@ gives many people to other practices waits for a second person.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -16,10 +16,22 @@ from common.audit.entries import entry_for
 from common.clock import legal_day
 from common.errors import EditedMeanwhile
 from common.ids import digest_of, new_id
-from common.replacement import Change, Judgement, ReplacementKind, ReplacementStatus, rules
+from common.replacement import (
+    Change,
+    Judgement,
+    Limit,
+    ReplacementKind,
+    ReplacementStatus,
+    rules,
+)
 from pseudonymisation.intake.use_cases.context import ITSELF
 from pseudonymisation.people.domain import errors
-from pseudonymisation.people.domain.registration import RegistrationList, in_force, name_of
+from pseudonymisation.people.domain.registration import (
+    RegistrationList,
+    in_force,
+    name_of,
+    over_window,
+)
 from pseudonymisation.people.use_cases.context import PeopleContext
 from pseudonymisation.people.use_cases.ports import PeopleTransaction, RegistrationImport
 
@@ -82,19 +94,23 @@ def finish_import(
         imported_at=at,
         imported_by=ctx.principal.subject,
         standing=ReplacementStatus.begun(
-            _judged(first, ctx=ctx), by=ctx.principal.subject, at=at, held_against=name_of(None)
+            _judged(first, (), ctx=ctx),
+            by=ctx.principal.subject,
+            at=at,
+            held_against=name_of(None),
         ),
     )
     for _ in range(ROUNDS):
         with ctx.uow.reading() as tx:
-            former = in_force(tx.registrations.standing())
-        judged = _held_against(former, arrived, ctx=ctx)
+            former, of_late = in_force(tx.registrations.standing()), _of_late(at, tx)
+        judged = _held_against(former, of_late, arrived, ctx=ctx)
         with ctx.uow.writing() as tx:
             repeated = tx.idempotency.find(actor=actor, key=key, fingerprint=fingerprint)
             if repeated is not None:
                 coming.abandon()
                 return tx.registrations.get(UUID(repeated))
-            if in_force(tx.registrations.standing(locked=True)) != former:
+            present = in_force(tx.registrations.standing(locked=True)), _of_late(at, tx)
+            if present != (former, of_late):
                 continue
             tx.idempotency.remember(
                 actor=actor, key=key, fingerprint=fingerprint, resource=str(list_id)
@@ -175,14 +191,31 @@ def object_keys(*, ctx: PeopleContext) -> Sequence[str]:
         return tx.registrations.object_keys()
 
 
+def _of_late(at: datetime, tx: PeopleTransaction) -> Sequence[RegistrationList]:
+    """Return what came in the window, and what two people looked at in it."""
+    days = _limit(at).window_days
+    return tx.registrations.came_since(at - timedelta(days=days))
+
+
+def _limit(at: datetime) -> Limit:
+    return rules.load().limit(ReplacementKind.REGISTRATIONS, on=legal_day(at))
+
+
 def _held_against(
-    former: RegistrationList | None, arrived: RegistrationList, *, ctx: PeopleContext
+    former: RegistrationList | None,
+    of_late: Sequence[RegistrationList],
+    arrived: RegistrationList,
+    *,
+    ctx: PeopleContext,
 ) -> RegistrationList:
-    if former is None:
-        return arrived
-    change = ctx.haven.change_of_registrations(former, arrived)
+    """Hold a list against the one in force, and against all that came in little by little."""
+    change = (
+        arrived.standing.change
+        if former is None
+        else ctx.haven.change_of_registrations(former, arrived)
+    )
     standing = ReplacementStatus.begun(
-        _judged(change, ctx=ctx),
+        _judged(change, of_late, ctx=ctx),
         by=arrived.imported_by,
         at=arrived.imported_at,
         held_against=name_of(former),
@@ -190,9 +223,16 @@ def _held_against(
     return replace(arrived, standing=standing)
 
 
-def _judged(change: Change, *, ctx: PeopleContext) -> Judgement:
-    day = legal_day(ctx.clock.now())
-    return rules.load().judge(ReplacementKind.REGISTRATIONS, change, on=day)
+def _judged(
+    change: Change, of_late: Sequence[RegistrationList], *, ctx: PeopleContext
+) -> Judgement:
+    at = ctx.clock.now()
+    return rules.load().judge(
+        ReplacementKind.REGISTRATIONS,
+        change,
+        on=legal_day(at),
+        over_window=over_window(of_late, change, limit=_limit(at), at=at),
+    )
 
 
 def _supersede_others(

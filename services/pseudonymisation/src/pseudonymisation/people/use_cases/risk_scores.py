@@ -72,7 +72,7 @@ def finish(
             declared, request_id=id_, people=people, principal=ctx.principal, token=ctx.token
         )
         scores = _known(coming, allowed.domain, ctx=ctx)
-        submission = _opened(declared, key, ctx=ctx)
+        submission = _opened(declared, coming.digest, key, ctx=ctx)
         if submission.state is not SubmissionState.OPEN:
             return ReturnedScores(submission, None)
         received = _received(submission, declared, scores, ctx=ctx)
@@ -125,7 +125,9 @@ def _known(coming: ScoresImport, domain_id: str, *, ctx: PeopleContext) -> Score
     return coming.known(domain, lists=lists)
 
 
-def _opened(declared: ScoresDeclaration, key: str | None, *, ctx: PeopleContext) -> Submission:
+def _opened(
+    declared: ScoresDeclaration, digest: str, key: str | None, *, ctx: PeopleContext
+) -> Submission:
     said: dict[str, JsonValue] = {
         "operation": "return_risk_scores",
         "agreement": declared.agreement,
@@ -133,6 +135,7 @@ def _opened(declared: ScoresDeclaration, key: str | None, *, ctx: PeopleContext)
         "as_at": declared.as_at.isoformat(),
         "model": declared.model,
         "model_version": declared.model_version,
+        "digest": digest,
     }
     return submissions.open_(
         data_set=DATA_SET,

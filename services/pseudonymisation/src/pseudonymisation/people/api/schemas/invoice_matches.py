@@ -115,7 +115,10 @@ class InvoiceMatchView(BaseModel):
     ]
     alerts: Annotated[
         bool,
-        Field(description="Whether by this question the run became so long as to be looked at."),
+        Field(
+            description="Whether by this question the run, or the answers of no of the day, became"
+            " so many, or so many more, as to be looked at."
+        ),
     ]
     decision_id: Annotated[UUID, Field(description="Agreements' decision that allowed it.")]
     is_as_logged: IsAsLogged

@@ -152,8 +152,9 @@ class SubjectAccessAnswer(BaseModel):
     releases: Annotated[
         list[ReleaseOfPerson],
         Field(
-            description="Oldest first. Records without the person's NHS number cannot be found, and"
-            " tables have no rows of anybody."
+            description="Oldest first. Records without the person's NHS number cannot be found, nor"
+            " those of a second person (a baby beside its mother) in a file without their"
+            " pseudonym; tables have no rows of anybody."
         ),
     ]
     is_as_logged: IsAsLogged
