@@ -171,9 +171,10 @@ def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def sealed_parquet(path: Path, key_name: str) -> str:
-    """Read an encrypted Parquet file, as SQL."""
-    return f"read_parquet({literal(path)}, encryption_config = {{footer_key: {literal(key_name)}}})"
+def sealed_parquet(file: Path | Sequence[Path], key_name: str) -> str:
+    """Read an encrypted Parquet file, or several of the same columns as one, as SQL."""
+    paths = literal(file) if isinstance(file, Path) else f"[{', '.join(map(literal, file))}]"
+    return f"read_parquet({paths}, encryption_config = {{footer_key: {literal(key_name)}}})"
 
 
 def literal(value: str | Path) -> str:

@@ -75,6 +75,8 @@ def extended(known: Sequence[Interval], said: Interval, *, today: date) -> tuple
 
     What was in force stays so, and what was not does not become so afterwards: what had lapsed
     and is extended later was not in force in between. What takes days away counts at once.
+    Only the very first day may be said again as an earlier one, as it could have been at first:
+    decisions are of the day on which they are asked for, and their facts are kept by epoch.
 
     Raises:
         ExtensionIsPast: it had lapsed, and the extension would be over before it was said.

@@ -154,11 +154,16 @@ class _Flattening:
         statements: Sequence[Flattened],
         shared: Mapping[Branch, str],
     ) -> Iterator[str]:
-        """Write what each group has of a table by itself, and in lots; say how it is read."""
+        """Write what each group has of a table by itself, and in lots; say how it is read.
+
+        Those of a table are read as one: of each part the engine would have a reader of its own.
+        """
         for number, statement in enumerate(statements):
+            files = []
             for lot in self._lots(statement, shared):
-                name = f"{number}.{0 if lot is None else lot.number}.part"
-                yield f"SELECT * FROM {self._between(engine, statement.rows(shared, lot), name)}"
+                files.append(self.place / f"{number}.{0 if lot is None else lot.number}.part")
+                self._copy(engine, statement.rows(shared, lot), files[-1])
+            yield f"SELECT * FROM {sealed_parquet(files, self._key_name)}"
 
     def _lots(self, statement: Flattened, shared: Mapping[Branch, str]) -> Iterator[Lot | None]:
         """Say in which lots rows are joined: by the largest of what is written for them."""
@@ -182,15 +187,14 @@ class _Flattening:
         shared: dict[Branch, str] = {}
         read = [(statement.branch, statement.columns) for statement in statements]
         for branch, columns in branches_in_common(read):
-            rows = written(branch, columns, shared)
-            shared[branch] = self._between(engine, rows, self._branch(len(shared)).name)
+            file = self._branch(len(shared))
+            self._copy(engine, written(branch, columns, shared), file)
+            shared[branch] = sealed_parquet(file, self._key_name)
         return shared
 
-    def _between(self, engine: duckdb.DuckDBPyConnection, rows: str, name: str) -> str:
-        """Write rows that are read once more; say how."""
-        file = self.place / name
+    def _copy(self, engine: duckdb.DuckDBPyConnection, rows: str, file: Path) -> None:
+        """Write rows that are read once more."""
         engine.execute(sealed_copy(rows, file, self._key_name, row_group=ROW_GROUP_BETWEEN))
-        return sealed_parquet(file, self._key_name)
 
     @property
     def _landed(self) -> dict[str, Path]:
