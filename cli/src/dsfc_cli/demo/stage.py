@@ -216,15 +216,23 @@ class Stage:
     def _rights(self, loader: Any, submitters: Iterable[str], providers: Sequence[str]) -> None:
         """Let them send the others' records: one person records it, another confirms.
 
-        The synthetic file, which one provider sends, has records of them all.
+        The synthetic file, which one provider sends, has records of them all. What is recorded
+        already is recorded once (docs/adr/0210).
         """
+        known = {(one.submitter, one.provider) for one in loader.submission_rights()}
+        wanted = {
+            (submitter, provider)
+            for submitter in submitters
+            for provider in providers
+            if provider != submitter
+        }
+        if not wanted - known:
+            return
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["submitter", "provider", "valid_from", "valid_to", "evidence"])
-        for submitter in sorted(submitters):
-            for provider in providers:
-                if provider != submitter:
-                    writer.writerow([submitter, provider, BEGUN, "", "Invented for the demo"])
+        for submitter, provider in sorted(wanted - known):
+            writer.writerow([submitter, provider, BEGUN, "", "Invented for the demo"])
         recorded = loader.upload_csv("/v1/submission-rights/imports", text.getvalue().encode())
         self.actor("body-contracts").agreements.post(
             f"/v1/submission-rights/{recorded['id']}/confirmation",
