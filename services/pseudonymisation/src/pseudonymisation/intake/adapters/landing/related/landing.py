@@ -58,10 +58,10 @@ LANES_MAX: Final = 2
 ONE_PASS_BYTES: Final = 64_000_000
 """Of tables as they lie sealed: so much is joined for all groups in one pass, each with its rows in
 memory; of more what each group has of a table is written first, and read again."""
-LOT_BYTES: Final = 16_000_000
+LOT_BYTES: Final = 6_000_000
 """Of a branch as it lies sealed: with so much of it at a time rows are joined, where there is more
 than one pass. In memory it is some ten times as much."""
-LOTS_MAX: Final = 8
+LOTS_MAX: Final = 16
 """Both files are read so many times at most: of a larger branch the engine spills."""
 LANE_BYTES_MIN: Final = 400_000_000
 """What the engine has at least of a table that is landed beside another."""
@@ -139,31 +139,30 @@ class _Flattening:
             if size <= ONE_PASS_BYTES:
                 self._write(engine, [statement.rows(shared) for statement in statements])
                 return lost, counts
-            parts = list(self._each_written(engine, statements, shared))
-        # What a session had goes back to the machine when it ends, and not before.
+        parts = [
+            self._part(number, statement, shared) for number, statement in enumerate(statements)
+        ]
         with self._session() as engine:
             self._write(engine, parts)
         return lost, counts
 
     def _write(self, engine: duckdb.DuckDBPyConnection, parts: Sequence[str]) -> None:
-        engine.execute(sealed_copy(whole(parts), self.path, self._key_name))
+        engine.execute(
+            sealed_copy(whole(parts), self.path, self._key_name, row_group=ROW_GROUP_BETWEEN)
+        )
 
-    def _each_written(
-        self,
-        engine: duckdb.DuckDBPyConnection,
-        statements: Sequence[Flattened],
-        shared: Mapping[Branch, str],
-    ) -> Iterator[str]:
-        """Write what each group has of a table by itself, and in lots; say how it is read.
+    def _part(self, number: int, statement: Flattened, shared: Mapping[Branch, str]) -> str:
+        """Write what a group has of a table by itself, in lots; say how it is read.
 
-        Those of a table are read as one: of each part the engine would have a reader of its own.
+        In a session of its own: what one had goes back to the machine when it ends, and not before.
+        Lots are read as one: of each file the engine would have a reader of its own.
         """
-        for number, statement in enumerate(statements):
-            files = []
+        files = []
+        with self._session() as engine:
             for lot in self._lots(statement, shared):
                 files.append(self.place / f"{number}.{0 if lot is None else lot.number}.part")
                 self._copy(engine, statement.rows(shared, lot), files[-1])
-            yield f"SELECT * FROM {sealed_parquet(files, self._key_name)}"
+        return f"SELECT * FROM {sealed_parquet(files, self._key_name)}"
 
     def _lots(self, statement: Flattened, shared: Mapping[Branch, str]) -> Iterator[Lot | None]:
         """Say in which lots rows are joined: by the largest of what is written for them."""
