@@ -18,7 +18,7 @@ from dsfc_cli.demo.answers import Flow, Sections, Wanted, sections_of
 from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.demo.stage import ORGANISATIONS, identity_of
 from dsfc_cli.synthetic import generate
-from dsfc_client import Refused
+from dsfc_client import Extract, Refused
 from tests.running import APRIL, CSU, DATA_SET, DAYS, DEADLINE_SECONDS, Scene, scene
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("statute"), pytest.mark.timeout(300)]
@@ -54,6 +54,10 @@ def sent(played: Scene, data_set: str, period: str, path: Path) -> None:
 
 def released(played: Scene, reference: str, wanted: Flow) -> list[dict[str, str]]:
     """Ask for all of a line, and read the file."""
+    return file_of(played, extract(played, reference, wanted))
+
+
+def extract(played: Scene, reference: str, wanted: Flow) -> Extract:
     door = played.csu.dissemination
     body = played.body(
         agreement=reference,
@@ -64,8 +68,12 @@ def released(played: Scene, reference: str, wanted: Flow) -> list[dict[str, str]
     )
     done = door.wait(door.request(body).id, timeout_seconds=DEADLINE_SECONDS)
     assert done.state.upper() == "RELEASED", done
+    return done
+
+
+def file_of(played: Scene, done: Extract) -> list[dict[str, str]]:
     target = played.state.parent / f"{done.id}.csv"
-    door.download(done.files[0].id, target)
+    played.csu.dissemination.download(done.files[0].id, target)
     return rows_of(target)
 
 
@@ -114,11 +122,20 @@ def test_a_council_has_by_statute_who_of_its_residents_died_and_nobody_else(
     stage.relate(COUNCIL, CSU)
     asked, sections = of_the_dead(played, COUNCIL)
     reference = stage.in_force(asked, "Deaths of residents", sections)
-
-    found = released(played, reference, asked.flows[0])
-
     authority = dict(zip(world.postcodes, world.areas["local_authority"], strict=True))
     residents = [row for row in rows_of(file) if authority.get(row["POSTCODE"]) == COUNCIL]
+    objectors = tmp_path / "objectors.csv"
+    objectors.write_text("".join(f"{row['NHS_NUMBER']}\n" for row in residents[:3]))
+    operator = stage.actor("dscro-operator").pseudonymisation
+    assert operator.import_opt_outs(objectors, stage.today.isoformat()).state == "accepted"
+
+    done = extract(played, reference, asked.flows[0])
+
+    found = file_of(played, done)
+    assert done.opt_outs is not None
+    assert done.opt_outs.ground is not None
+    assert (done.opt_outs.applied, done.opt_outs.ground.by) == (False, "statute")
+    assert "s42(4)" in done.opt_outs.ground.reason
     columns = [*IDENTITY, "SEX"]
     assert 0 < len(residents) < len(rows_of(file))
     assert Counter(tuple(row[name] for name in columns) for row in found) == Counter(

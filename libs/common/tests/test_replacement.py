@@ -25,7 +25,7 @@ AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 def judged(kind: ReplacementKind, before: set[int], after: set[int]) -> Judgement:
-    return rules.load().judge(kind, Change.of_sets(before, after), on=DAY)
+    return rules.load().judge(kind, Change.of_sets(before, after), on=DAY, over_window=())
 
 
 def people(first: int, last: int) -> set[int]:
@@ -63,7 +63,7 @@ def test_a_share_is_of_what_is_replaced_and_not_of_what_comes() -> None:
     swollen = Change(before=before, after=before * 10, added=before * 9 + lost, removed=lost)
 
     assert not limit.lets_pass_over_window(swollen)
-    assert rules.load().judge(ReplacementKind.OPT_OUTS, swollen, on=DAY).waits
+    assert rules.load().judge(ReplacementKind.OPT_OUTS, swollen, on=DAY, over_window=()).waits
 
 
 def test_what_replaces_nothing_is_accepted_at_once_where_no_rule_says_otherwise() -> None:
@@ -88,7 +88,11 @@ def test_a_first_list_is_held_against_who_is_landed(
     first = Change(before=0, after=size, added=size, removed=0)
 
     found = rules.load().judge(
-        ReplacementKind.OPT_OUTS, first, on=DAY, reach=Reach(rows=on_it, of=landed)
+        ReplacementKind.OPT_OUTS,
+        first,
+        on=DAY,
+        over_window=(),
+        reach=Reach(rows=on_it, of=landed),
     )
 
     assert found.waits is waits
@@ -142,7 +146,7 @@ def test_a_list_that_shrinks_a_little_every_day_is_held_against_all_of_late() ->
     over = Change(before=1000, after=sizes[-1] - 20, added=0, removed=1000 - sizes[-1] + 20)
     found = rules.load().judge(ReplacementKind.OPT_OUTS, small, on=DAY, over_window=[over])
     assert (found.waits, found.change) == (True, over)
-    assert not rules.load().judge(ReplacementKind.OPT_OUTS, small, on=DAY).waits
+    assert not rules.load().judge(ReplacementKind.OPT_OUTS, small, on=DAY, over_window=()).waits
 
 
 def test_what_only_one_list_of_the_window_tells_is_enough() -> None:
@@ -195,7 +199,7 @@ def test_a_map_waits_also_where_it_only_grows() -> None:
 
 @pytest.mark.parametrize("kind", list(ReplacementKind))
 def test_what_is_emptied_waits_but_for_small_ones(kind: ReplacementKind) -> None:
-    limit = rules.load().judge(kind, Change.of_sets(set(), set()), on=DAY).limit
+    limit = rules.load().judge(kind, Change.of_sets(set(), set()), on=DAY, over_window=()).limit
     if "removed" in limit.free:
         assert not judged(kind, people(0, 1000), set()).waits
     else:
@@ -207,7 +211,7 @@ def test_rows_that_say_something_else_count() -> None:
     after = dict.fromkeys(range(100), "other")
     change = Change.between(before, after)
 
-    assert rules.load().judge(ReplacementKind.ASSURANCE, change, on=DAY).waits
+    assert rules.load().judge(ReplacementKind.ASSURANCE, change, on=DAY, over_window=()).waits
 
 
 # The rules
@@ -225,8 +229,10 @@ def test_a_limit_holds_on_its_days() -> None:
     limits = rules.read(rows({"to": "2026-03-31"}, {"from": "2026-04-01", "share": "0.5"}))
     change = Change.of_sets(people(0, 100), people(0, 60))
 
-    assert limits.judge(ReplacementKind.EDITION, change, on=date(2026, 3, 31)).waits
-    assert not limits.judge(ReplacementKind.EDITION, change, on=date(2026, 4, 1)).waits
+    assert limits.judge(ReplacementKind.EDITION, change, on=date(2026, 3, 31), over_window=()).waits
+    assert not limits.judge(
+        ReplacementKind.EDITION, change, on=date(2026, 4, 1), over_window=()
+    ).waits
 
 
 @pytest.mark.parametrize(
@@ -259,14 +265,14 @@ def test_a_limit_that_says_something_unknown_stops_the_start(wrong: dict[str, ob
 
 def begun(*, waits: bool) -> ReplacementStatus:
     change = Change(before=100, after=1, added=0, removed=99)
-    limit = rules.load().judge(ReplacementKind.EDITION, change, on=DAY).limit
+    limit = rules.load().judge(ReplacementKind.EDITION, change, on=DAY, over_window=()).limit
     judgement = Judgement(change=change, limit=limit, waits=waits)
     return ReplacementStatus.begun(judgement, by="one", at=AT)
 
 
 def take_back(standing: ReplacementStatus, by: str, *, waits: bool) -> ReplacementStatus:
     change = Change(before=1, after=100, added=99, removed=0)
-    limit = rules.load().judge(ReplacementKind.EDITION, change, on=DAY).limit
+    limit = rules.load().judge(ReplacementKind.EDITION, change, on=DAY, over_window=()).limit
     judgement = Judgement(change=change, limit=limit, waits=waits)
     return standing.take_back(judgement, by=by, reason="sent in error", at=AT)
 

@@ -138,6 +138,17 @@ def test_one_person_is_not_two(people, who):
         order.signed_by(Custodians.read(file), SystemClock())
 
 
+def test_one_key_under_two_names_is_not_two_people(people):
+    signers, file = people
+    named = json.loads(file.read_text())["keys"]
+    file.write_text(json.dumps({"keys": [*named, named[0] | {"name": "Carol"}]}))
+    order = Order.new(Action.DESTROY_KEY, DOMAIN, "asked for")
+    order = order.signed(signers["alice"], SystemClock().now())
+
+    with pytest.raises(KeyOrderRefused, match="one key under two names"):
+        order.signed_by(Custodians.read(file), SystemClock())
+
+
 @pytest.mark.parametrize(
     "changed",
     [

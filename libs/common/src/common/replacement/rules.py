@@ -107,7 +107,7 @@ class ReplacementLimits:
         change: Change,
         *,
         on: date,
-        over_window: Iterable[Change] = (),
+        over_window: Iterable[Change],
         reach: Reach | None = None,
     ) -> Judgement:
         """Judge a change by the limit of the day.

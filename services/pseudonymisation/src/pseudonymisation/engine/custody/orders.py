@@ -15,9 +15,10 @@ from typing import Any, Final
 
 from common.clock import Clock
 from common.ids import new_id
+from common.replacement import person_of
 from common.security import keys
 from common.security.jws import NotGenuine
-from common.security.keys import KEY_ORDER, SignedVerifier, Signer
+from common.security.keys import KEY_ORDER, SignedVerifier, Signer, thumbprint
 from pseudonymisation.engine.errors import KeyOrderRefused
 
 CUSTODIANS: Final = 2
@@ -103,14 +104,20 @@ class Custodians:
         """Raise KeyOrderRefused where there is no such file, or nobody in it."""
         try:
             document = json.loads(path.read_text("utf-8")) if path is not None else {"keys": []}
-            known = [(str(jwk["name"]).strip(), jwk) for jwk in document["keys"]]
+            known = [(person_of(str(jwk["name"])), jwk) for jwk in document["keys"]]
+            holders = {(thumbprint(jwk), name) for name, jwk in known}
         except (OSError, ValueError, KeyError, TypeError):
             raise KeyOrderRefused("The file of custodians cannot be read.") from None
-        if len({name.casefold() for name, _ in known}) < CUSTODIANS:
+        if len({key for key, _ in holders}) < len(holders):
+            raise KeyOrderRefused(
+                "The file of custodians (key_custodians_file) names one key under two names, whose"
+                " signature would be that of two people. Make each a key of their own."
+            )
+        if len({name for name, _ in known}) < CUSTODIANS:
             raise KeyOrderRefused(
                 f"The file of custodians (key_custodians_file) names fewer than {CUSTODIANS}."
             )
-        return cls([(name.casefold(), jwk) for name, jwk in known])
+        return cls(known)
 
 
 def _is_signed(

@@ -266,7 +266,7 @@ def _take_back_landed(
 
 def _of_going(gone: Edition, after: Edition, at: datetime, *, ctx: IntakeContext) -> Judgement:
     change = ctx.haven.change_of_editions(gone, after.id, after.object_key, after.rows)
-    return rules.load().judge(ReplacementKind.EDITION, change, on=legal_day(at))
+    return rules.load().judge(ReplacementKind.EDITION, change, on=legal_day(at), over_window=())
 
 
 def _take_back_waiting(edition_id: UUID, reason: str, *, ctx: IntakeContext) -> Edition:

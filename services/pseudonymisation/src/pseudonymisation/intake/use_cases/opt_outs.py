@@ -259,7 +259,7 @@ def _arrived(
         object_key=object_key,
         imported_at=at,
         imported_by=by,
-        standing=ReplacementStatus.begun(_judged(first, ctx=ctx), by=by, at=at),
+        standing=ReplacementStatus.begun(_judged(first, (), ctx=ctx), by=by, at=at),
     )
     former, recent = in_force(listed), _of_late(listed, at)
     change = first if former is None else ctx.haven.change_of_lists(former, after=arrived)
@@ -289,12 +289,12 @@ def _of_going(
     """Judge what taking a list back gives; where no list is left, nothing is prepared at all."""
     if after is None:
         return None
-    return _judged(ctx.haven.change_of_lists(gone, after=after), ctx=ctx)
+    return _judged(ctx.haven.change_of_lists(gone, after=after), (), ctx=ctx)
 
 
 def _judged(
     change: Change,
-    over_window: Sequence[Change] = (),
+    over_window: Sequence[Change],
     reach: Reach | None = None,
     *,
     ctx: IntakeContext,

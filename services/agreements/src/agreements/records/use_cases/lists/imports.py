@@ -422,7 +422,9 @@ def withdraw(import_id: UUID, reason: str, *, ctx: Context) -> Import:
                 state=found.standing.state.value,
             )
         plan = kind.planned_undo(tx, found)
-        judgement = LIMITS.judge(ReplacementKind(found.kind), plan.change, on=legal_day(tx.at))
+        judgement = LIMITS.judge(
+            ReplacementKind(found.kind), plan.change, on=legal_day(tx.at), over_window=()
+        )
         standing = found.standing.take_back(
             judgement,
             by=by,

@@ -183,7 +183,7 @@ def _weighed(
 
 
 def _judged(
-    kind: MapKind, difference: Difference, tx: Transaction, *, over_window: Iterable[Change] = ()
+    kind: MapKind, difference: Difference, tx: Transaction, *, over_window: Iterable[Change]
 ) -> Judgement:
     return LIMITS.judge(
         ReplacementKind(f"{kind}_map"),
@@ -269,7 +269,7 @@ def withdraw_map(map_id: UUID, reason: str, *, ctx: Context) -> MapSnapshot:
             tx.maps.content(found.id), [] if following is None else tx.maps.content(following.id)
         )
         standing = _standing(found).take_back(
-            None if following is None else _judged(found.kind, difference, tx),
+            None if following is None else _judged(found.kind, difference, tx, over_window=()),
             by=ctx.principal.subject,
             reason=reason,
             at=tx.at,
