@@ -6,11 +6,11 @@ them pass here:
 
 1. *Count what changes.* `Change.between(before, after)` for keyed rows, `Change.of_sets` for sets,
    or `Change(...)` from counts that an engine made.
-2. *Judge it.* `rules.load().judge(kind, change, on=day, over_window=…)` holds it against the dated share and floor
-   of `rules.yaml`. What replaces nothing, and what only takes permission away (the rule's `free`
-   counts), is never delayed. Small changes in a row are held, all together, against what was in
-   force in a dated window (`of_late`, `over_window`); a list that replaces nothing against what is
-   there already (`reach`).
+2. *Judge it.* `rules.load().judge(kind, change, on=day, over_window=…)` holds it against the dated
+   share and floor of `rules.yaml`. What replaces nothing, and what only takes permission away (the
+   rule's `free` counts), is never delayed. Small changes in a row are held, all together, against
+   what was in force in a dated window (`of_late`, `over_window`); a list that replaces nothing
+   against what is there already (`reach`).
 3. *Keep how it stands.* `ReplacementStatus.begun(judgement, by=…, at=…)` is `accepted`, or
    `waiting` until a second person says why. It is a frozen part of the thing itself;
    `common.db.replacement` has its columns, `common.web.replacement` its view, bodies and the
