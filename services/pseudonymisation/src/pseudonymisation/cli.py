@@ -207,11 +207,23 @@ def carry_out(
 
 
 @keys_app.command()
-def backup() -> None:
+def backup(
+    *,
+    preview: Annotated[
+        bool,
+        typer.Option(help="Say what would be backed up and destroyed, and do neither."),
+    ] = False,
+) -> None:
     """Back up all keys under the key of the newest period, and destroy periods that are due."""
     with _refusals(), closing(Parts(SERVICE.configured())) as parts:
         if missing := parts.keys.missing():
             raise KeyLost(f"{len(missing)} keys are missing, so the backup would lack them.")
+        if preview:
+            period, count = parts.key_backups.current(), sum(1 for _ in parts.keys.export())
+            typer.echo(f"{count} keys would be backed up under the key of {period}.")
+            for due in parts.key_backups.due(legal_day(SystemClock().now())):
+                typer.echo(f"Backups of {due} would be destroyed: nobody could open them then.")
+            return
         made = parts.key_backups.make(parts.keys, SystemClock().now())
         typer.echo(
             f"{made.path}: {len(made.names)} keys; destroyed on {made.destroy_on.isoformat()}."

@@ -310,6 +310,9 @@ def test_after_its_day_a_backup_is_opened_by_nobody(backed_up, tmp_path):
 
     assert place.backups.destroy_due(DESTROY_ON - timedelta(days=1)) == []
     assert place.backups.open(made.path, parts)
+    assert place.backups.due(DESTROY_ON - timedelta(days=1)) == []
+    assert place.backups.due(DESTROY_ON) == ["2026-11"]
+    assert place.backups.open(made.path, parts), "to be told that it is due destroys nothing"
     assert place.backups.destroy_due(DESTROY_ON) == ["2026-11"]
     assert place.backups.destroy_due(DESTROY_ON) == []
 
@@ -585,6 +588,10 @@ def test_a_store_that_is_lost_is_not_ready_says_why_and_comes_back_by_the_comman
     assert code == 2, "it would not know where the parts go"
     code, told = operated.run("carry-out", file, "--parts-to", operated.root)
     assert code == 0, told
+    code, told = operated.run("backup", "--preview")
+    assert code == 0, told
+    assert f"{len(haven_keys())} keys would be backed up under the key of {month}." in told
+    assert list(operated.apart.glob(f"{month}/*.backup")) == []
     code, told = operated.run("backup")
     assert code == 0, told
     (backup,) = operated.apart.glob(f"{month}/*.backup")

@@ -206,16 +206,24 @@ class Backups:
         kept: Mapping[str, Sequence[str]] = json.loads(clear)
         return {name: Kept(_bytes(key), state) for name, (key, state) in kept.items()}
 
+    def due(self, today: date) -> Sequence[str]:
+        """Return the periods whose backups are to be destroyed by now, the oldest first."""
+        with _there(self._directory):
+            found = sorted(self._directory.glob(f"*/{KEY_FILE}"))
+            return [
+                path.parent.name
+                for path in found
+                if today >= date.fromisoformat(str(_json(path)["destroy_on"]))
+            ]
+
     def destroy_due(self, today: date) -> Sequence[str]:
         """Destroy the periods whose day has come: the key's part first, then what it sealed."""
-        destroyed = []
+        destroyed = self.due(today)
         with _there(self._directory):
-            for path in sorted(self._directory.glob(f"*/{KEY_FILE}")):
-                if today < date.fromisoformat(str(_json(path)["destroy_on"])):
-                    continue
-                (path.parent / GONE).write_text(today.isoformat(), encoding="ascii")
-                _overwrite(path)
-                destroyed.append(path.parent.name)
+            for period in destroyed:
+                folder = self._folder(period)
+                (folder / GONE).write_text(today.isoformat(), encoding="ascii")
+                _overwrite(folder / KEY_FILE)
             for gone in self._directory.glob(f"*/{GONE}"):
                 for path in (*gone.parent.glob(KEY_FILE), *gone.parent.glob(f"*{ENDING}")):
                     _overwrite(path)
