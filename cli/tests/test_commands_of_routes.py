@@ -302,8 +302,8 @@ def _called(typed: tuple[str, ...], example: str | None, of: Any = None) -> Call
         assert shown.exit_code == 0, (example, shown.output, shown.exception)
         Path(next(word for word in words if word.endswith(".json"))).write_text(shown.output)
     done = CliRunner().invoke(top_level(words[0]), words[1:])
-    told = f"{done.output}{done.exception!r}" if done.exit_code else ""
-    return Called(typed, example, done.exit_code, told)
+    why = repr(done.exception) if done.exit_code else ""
+    return Called(typed, example, done.exit_code, f"{done.output}{why}")
 
 
 def test_every_command_that_asks_services_has_an_example_of_itself(walked: Any) -> None:
@@ -321,6 +321,16 @@ def test_every_example_works_as_the_contracts_have_it(walked: Any) -> None:
     failed = [one for one in called if one.exit_code and not _is_expected(one)]
     assert {one.example: one.output for one in failed} == {}
     assert contracts.refused == []
+
+
+@pytest.mark.parametrize("command", ["inbox", "lapses"])
+def test_a_list_that_is_not_whole_says_so(walked: Any, command: str) -> None:
+    """What is made of the contracts has a row of which something cannot be read."""
+    _, called = walked
+
+    (told,) = (one.output for one in called if one.typed[-1] == command)
+
+    assert "not all of it is shown: " in told
 
 
 def _is_expected(one: Called) -> bool:

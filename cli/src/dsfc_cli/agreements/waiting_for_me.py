@@ -8,7 +8,7 @@ import typer
 
 from dsfc_cli.calling import Caller, calls
 from dsfc_cli.printing import AsJson, print_json, print_list, print_table
-from dsfc_client import Lapse
+from dsfc_client import Lapse, LapseCalendar
 
 
 @calls("agreements")
@@ -58,12 +58,16 @@ def lapses(
 
     Example: dsfc lapses --as body-contracts --last 2018-12-31
     """
+    calendar: LapseCalendar | None = None
     with caller.connected() as dsfc:
-        found: Sequence[Lapse] = (
-            list(dsfc.agreements.lapse_warnings())
-            if is_warned
-            else dsfc.agreements.lapses(first=first, last=last)
-        )
+        if is_warned:
+            found: Sequence[Lapse] = list(dsfc.agreements.lapse_warnings())
+        else:
+            calendar = dsfc.agreements.lapses(first=first, last=last)
+            found = calendar.items
+    if as_json and calendar is not None:
+        print_json(calendar)
+        return
     print_list(
         found,
         {"ends on": "ends_on", "what": "kind", "reference": "reference", "of": "organisations"},
@@ -71,3 +75,5 @@ def lapses(
         whole=("ends on", "reference"),
         none="Nothing ends in that time.",
     )
+    for kind in () if calendar is None else calendar.incomplete:
+        typer.echo(f"not all of it is shown: a {kind} cannot be read", err=True)

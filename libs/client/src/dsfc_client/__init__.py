@@ -36,7 +36,7 @@ from dsfc_client._errors import (
 )
 from dsfc_client._http import Wire
 from dsfc_client._local_flows import LocalFlow
-from dsfc_client._oversight import Audit, Lapse
+from dsfc_client._oversight import Audit, Lapse, LapseCalendar
 from dsfc_client._people import OfWhom
 from dsfc_client._profile import Profile, ProfileClient, ProfileInvalid
 from dsfc_client._tokens import Credentials, TokenSource
@@ -208,6 +208,7 @@ __all__ = [
     "Hold",
     "LandingLine",
     "Lapse",
+    "LapseCalendar",
     "Linkage",
     "LocalFlow",
     "Manifest",

@@ -1,6 +1,6 @@
 """What has to be kept in date: staff in DSCRO roles, audits, warnings before anything lapses."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -102,6 +102,16 @@ class Lapse(Wire):
     ends_on: date
 
 
+class LapseCalendar(Wire):
+    """What ends between two days."""
+
+    first: date
+    last: date
+    items: tuple[Lapse, ...]
+    incomplete: tuple[str, ...] = ()
+    """Kinds of which something cannot be read: not all that ends of them is among `items`."""
+
+
 class LapseWarning(Lapse):
     """A warning that was given: so many days before, or fewer."""
 
@@ -160,10 +170,9 @@ class Oversight(Service):
         """List the audits."""
         return self.pages("/v1/audits", Audit, organisation=organisation)
 
-    def lapses(self, *, first: str | None = None, last: str | None = None) -> Sequence[Lapse]:
+    def lapses(self, *, first: str | None = None, last: str | None = None) -> LapseCalendar:
         """Return what of one's own affairs ends between two days; by default in 90 days."""
-        found = self.get("/v1/lapses", first=first, last=last)["items"]
-        return [Lapse.model_validate(one) for one in found]
+        return LapseCalendar.model_validate(self.get("/v1/lapses", first=first, last=last))
 
     def lapse_warnings(self) -> Iterator[LapseWarning]:
         """List the warnings that were given: 90, 30 and 7 days before, once each."""
