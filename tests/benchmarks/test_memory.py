@@ -11,7 +11,7 @@ from tests.benchmarks.plane import LIMITS
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
-SMALL, LARGE = 200_000, 800_000
+SMALL, LARGE = 400_000, 1_200_000
 REFUSED = " refused"
 REFUSED_ROWS = 1_000_000
 AT_MOST = {"": 1.25, " suspects": 1.25, REFUSED: 1.1}

@@ -37,8 +37,19 @@ def cases(draw, spoiled_at_most=4, questions=QUESTIONS, first=()):
     for spoil in draw(st.lists(st.sampled_from(SPOILING), max_size=spoiled_at_most)):
         spoil(draw, world, question)
     only_the_named_sign(world)
+    one_line_a_key(world)
     now = draw(st.just(plain.NOON) | INSTANTS)
     return world, question, now
+
+
+def one_line_a_key(world):
+    """Take out lines that came to be of the same key: no document is drafted with two of one."""
+    for version in (world["agreement"] or {}).get("versions", ()):
+        lines = version["snapshot"]["lines"]
+        of_key = {}
+        for line in lines:
+            of_key.setdefault((line["purpose"], line["data_set"], line["classification"]), line)
+        lines[:] = [line for line in lines if any(line is one for one in of_key.values())]
 
 
 def decided(world, question, now):
