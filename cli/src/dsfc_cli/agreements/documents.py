@@ -1,5 +1,6 @@
 """`dsfc agreements`, `framework-contracts` and `instructions`: what is signed, and by whom."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -59,25 +60,34 @@ lists(
 )
 
 
-@agreements.command("sign")
-def sign(
-    context: typer.Context,
-    reference: Reference,
-    party: Party,
-    name_of_role: RoleName,
-    document_hash: Hash,
-    as_json: AsJson = False,
-) -> None:
-    """Sign the document with this hash, for a party; all have to sign the same one.
+def _signs(app: typer.Typer, method: Callable[..., object], said: str) -> None:
+    """Give a group a command that signs the document with a hash."""
 
-    Example: dsfc agreements --as csu-0df-contact sign DARS-NIC-123456-A1B2C --party 0DF
-    --as-role SIRO --hash sha256:0000000000000000000000000000000000000000000000000000000000000000
-    """
-    body = {"party": party, "name_of_role": name_of_role, "document_hash": document_hash}
-    with caller_of(context).connected() as dsfc:
-        print_done(dsfc.agreements.sign(reference, body), as_json=as_json)
+    def sign(
+        context: typer.Context,
+        reference: Reference,
+        party: Party,
+        name_of_role: RoleName,
+        document_hash: Hash,
+        as_json: AsJson = False,
+    ) -> None:
+        body = {"party": party, "name_of_role": name_of_role, "document_hash": document_hash}
+        with caller_of(context).connected() as dsfc:
+            print_done(method(dsfc.agreements, reference, body), as_json=as_json)
+
+    sign.__doc__ = (
+        f"{said} --as-role SIRO"
+        "\n--hash sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    )
+    app.command("sign")(sign)
 
 
+_signs(
+    agreements,
+    Agreements.sign,
+    "Sign the document with this hash, for a party; all have to sign the same one."
+    "\n\nExample: dsfc agreements --as csu-0df-contact sign DARS-NIC-123456-A1B2C --party 0DF",
+)
 shows(
     agreements,
     "sign-many",
@@ -166,25 +176,12 @@ does(
 )
 
 
-@framework_contracts.command("sign")
-def sign_contract(
-    context: typer.Context,
-    reference: Reference,
-    party: Party,
-    name_of_role: RoleName,
-    document_hash: Hash,
-    as_json: AsJson = False,
-) -> None:
-    """Sign the contract with this hash, for the organisation or for the Body.
-
-    Example: dsfc framework-contracts sign DSFC-02P-0001 --party X26 --as-role SIRO
-    --hash sha256:0000000000000000000000000000000000000000000000000000000000000000
-    """
-    body = {"party": party, "name_of_role": name_of_role, "document_hash": document_hash}
-    with caller_of(context).connected() as dsfc:
-        print_done(dsfc.agreements.sign_contract(reference, body), as_json=as_json)
-
-
+_signs(
+    framework_contracts,
+    Agreements.sign_contract,
+    "Sign the contract with this hash, for the organisation or for the Body."
+    "\n\nExample: dsfc framework-contracts sign DSFC-02P-0001 --party X26",
+)
 does(
     framework_contracts,
     "terminate",

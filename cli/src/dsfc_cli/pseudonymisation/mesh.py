@@ -22,6 +22,7 @@ import requests
 import yaml
 from mesh_client import MeshClient, MeshError, Message
 
+from common.files import write_private
 from dsfc_client import OptOutCheck, Problem, Pseudonymisation
 
 HERE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -189,10 +190,7 @@ class Journal:
             yield UUID(file.stem), json.loads(file.read_text("utf-8"))["message"]
 
     def _write(self, check: UUID, message: str | None) -> None:
-        file = self.directory / f"{check}.json"
-        beside = file.with_suffix(".new")
-        beside.write_text(json.dumps({"message": message}), "utf-8")
-        beside.replace(file)
+        write_private(self.directory / f"{check}.json", json.dumps({"message": message}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """Agreements in a relational database: versions, signatures, holds and renewals as one."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -46,7 +45,6 @@ from common.audit import Entry
 from common.db import reading
 from common.errors import AgreementNotFound
 
-Columns = Mapping[str, Any]
 NOTHING = "There is no such agreement."
 READ_AT_ONCE = 200
 """Agreements whose parts are read together."""

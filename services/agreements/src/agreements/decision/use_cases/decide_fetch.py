@@ -1,6 +1,7 @@
 """Decides whether bytes of a released file may leave now. Yes is a lease."""
 
 from agreements.decision.domain.bridging import Side, decide_both, seen_from_the_other
+from agreements.decision.domain.case import key_of
 from agreements.decision.domain.decide import (
     NOT_FOUND,
     Decision,
@@ -10,13 +11,11 @@ from agreements.decision.domain.decide import (
 )
 from agreements.decision.domain.errors import EvidenceRefused
 from agreements.decision.domain.facts import AgreementFacts, Present
-from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.question import Action, Asker, Fetch, Holding
 from agreements.decision.use_cases.asking import Answer, AskFetch
 from agreements.decision.use_cases.decision_batch import DecisionBatch
 from agreements.decision.use_cases.ports import DecisionLog, Fate, LoggedDecision
 from common.ids import new_id
-from statements.vocabulary import Classification
 
 DECISIONS = "decision"
 """What is named where a decision that is to be renewed is not the one that was logged."""
@@ -47,8 +46,13 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
         if fate is None
         else ()
     )
-    elsewhere = _elsewhere(holding, batch) if fate is None else ()
     question = Fetch(asker=who, holding=holding)
+    months = holding.file.periods
+    elsewhere = (
+        batch.elsewhere(holding.environment_id, key_of(question), months, locked=True)
+        if fate is None
+        else ()
+    )
     if isinstance(other := seen_from_the_other(question), Fetch):
         theirs = tx.facts(other.holding.agreement)
         present = batch.present(held=held, is_void=fate is Fate.VOID)
@@ -68,14 +72,6 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
     return _logged(
         ask, decision, who, batch, agreement=holding.agreement, file_id=holding.file.file_id
     )
-
-
-def _elsewhere(holding: Holding, batch: DecisionBatch) -> tuple[HeldFile, ...]:
-    """Return what other environments have that names people, if this file does."""
-    line, months = holding.file.line, holding.file.periods
-    if line.classification != Classification.IDENTIFIABLE:
-        return ()
-    return batch.elsewhere(holding.environment_id, line.data_set, months, locked=True)
 
 
 def _of_one(

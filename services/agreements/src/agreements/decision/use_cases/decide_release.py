@@ -19,7 +19,6 @@ from statements.attestation import Attestation
 from statements.decision import RegisterTerms
 from statements.document import Terms, terms_of
 from statements.line import AgreementVersion
-from statements.vocabulary import Classification
 
 
 def decide_release(ask: AskRelease, batch: DecisionBatch, tx: DecisionLog) -> Answer:
@@ -47,9 +46,9 @@ def decide_release(ask: AskRelease, batch: DecisionBatch, tx: DecisionLog) -> An
         present, decision = _of_both(question, other, facts, batch, tx)
     else:
         elsewhere = (
-            batch.elsewhere(permit.environment_id, data_set, periods, locked=True)
-            if permit is not None and permit.key.classification == Classification.IDENTIFIABLE
-            else ()
+            ()
+            if permit is None
+            else batch.elsewhere(permit.environment_id, permit.key, periods, locked=True)
         )
         present = batch.present(reserved=reserved, held=held, elsewhere=elsewhere)
         decision = decide(question, facts, present)

@@ -21,7 +21,6 @@ from agreements.decision.use_cases.ports import DecisionLog
 from common.ids import digest, digest_of, new_id
 from statements.document import Terms
 from statements.request import ExtractRequest
-from statements.vocabulary import Classification
 
 REQUESTS_KEPT_MAX = 256
 
@@ -46,11 +45,7 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
         present, decision = _of_both(question, other, facts, batch, tx)
     else:
         held = _held_before(question, facts, batch)
-        elsewhere = (
-            batch.elsewhere(None, request.data_set, request.periods, locked=False)
-            if request.classification == Classification.IDENTIFIABLE
-            else ()
-        )
+        elsewhere = batch.elsewhere(None, question.key, request.periods, locked=False)
         present = batch.present(reserved=reserved, held=held, elsewhere=elsewhere)
         asked = (question, frozenset(present.reserved.items()), present.held, present.elsewhere)
         remembered = batch.remembered(asked, present)

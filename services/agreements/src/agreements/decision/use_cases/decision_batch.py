@@ -43,6 +43,7 @@ from common.ids import canonical
 from statements.attestation import Attestation
 from statements.decision import GivenMatch
 from statements.document import terms_of
+from statements.vocabulary import Classification, LineKey
 
 BEHIND_MAX = timedelta(seconds=1)
 """Replicas read one clock at slightly different moments. A decision that comes less than this
@@ -200,16 +201,20 @@ class DecisionBatch:
     def elsewhere(
         self,
         environment_id: UUID | None,
-        data_set: str,
+        key: LineKey,
         months: Sequence[str],
         *,
         locked: bool,
-        but: UUID | None = None,
     ) -> tuple[HeldFile, ...]:
-        """Return files that name people which other environments were given, with who has them."""
-        there = {*self.tx.naming_people(data_set, locked=locked)}
+        """Return files that name people which other environments were given, with who has them.
+
+        None where a file of the line names nobody itself.
+        """
+        if key.classification != Classification.IDENTIFIABLE:
+            return ()
+        there = {*self.tx.naming_people(key.data_set, locked=locked)}
         there |= {r.holding.environment_id for r in self.written.released}
-        held = self.held(there - {environment_id}, data_set, months, locked=locked, but=but)
+        held = self.held(there - {environment_id}, key.data_set, months, locked=locked)
         return tuple(
             replace(h, party=self.tx.facts(h.agreement).party(h.environment_id, self.at))
             for h in held

@@ -14,9 +14,9 @@ from pseudonymisation.engine.session import literal
 
 ROW_GROUP: Final = 61_440
 """Rows. Twice as many took a gigabyte with 150 columns and two threads, and were no faster."""
-ROW_GROUP_BETWEEN: Final = ROW_GROUP // 3
-"""Of files that are joined and written beside one another and read once more: their rows are held
-while the joined tables are."""
+ROW_GROUP_JOINED: Final = ROW_GROUP // 3
+"""Of what is joined, and of the one file of all groups: rows are held while the joined tables are,
+and the one file has the columns of all (docs/performance.md)."""
 DICTIONARY_MAX: Final = 2_048
 """Different values of a column that the engine keeps in mind while it writes a row group, for each
 column and thread: a fifth of the rows, which it takes by itself, were 150 MB (docs/adr/0080)."""

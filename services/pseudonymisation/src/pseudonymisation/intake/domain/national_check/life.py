@@ -133,7 +133,7 @@ NATIONAL_CHECK = Life(
             _TOO_OLD,
         ),
         _S.ASKED: (
-            Move(to=_S.ASKED, why="its request is fetched again", command=_C.FETCH),
+            _AGAIN,
             Move(to=_S.OVERDUE, why="the time for an answer is over"),
             *_REPLIED,
         ),

@@ -45,7 +45,7 @@ from pseudonymisation.intake.adapters.landing.related.joining import (
     written_in,
 )
 from pseudonymisation.intake.adapters.landing.related.relating import Lost, Related
-from pseudonymisation.intake.adapters.landing.writing import ROW_GROUP_BETWEEN, sealed_copy
+from pseudonymisation.intake.adapters.landing.writing import ROW_GROUP_JOINED, sealed_copy
 from pseudonymisation.intake.adapters.uploads.header import columns_of
 from pseudonymisation.intake.adapters.uploads.reading import csv_of
 from pseudonymisation.intake.domain.quality import CountsOfRows, LandingOutcome
@@ -137,19 +137,15 @@ class _Flattening:
                 raise EngineFailed
             shared = self._in_common(engine, statements)
             if size <= ONE_PASS_BYTES:
-                self._write(engine, [statement.rows(shared) for statement in statements])
+                rows = whole(statement.rows(shared) for statement in statements)
+                self._copy(engine, rows, self.path)
                 return lost, counts
         parts = [
             self._part(number, statement, shared) for number, statement in enumerate(statements)
         ]
         with self._session() as engine:
-            self._write(engine, parts)
+            self._copy(engine, whole(parts), self.path)
         return lost, counts
-
-    def _write(self, engine: duckdb.DuckDBPyConnection, parts: Sequence[str]) -> None:
-        engine.execute(
-            sealed_copy(whole(parts), self.path, self._key_name, row_group=ROW_GROUP_BETWEEN)
-        )
 
     def _part(self, number: int, statement: Flattened, shared: Mapping[Branch, str]) -> str:
         """Write what a group has of a table by itself, in lots; say how it is read.
@@ -192,8 +188,8 @@ class _Flattening:
         return shared
 
     def _copy(self, engine: duckdb.DuckDBPyConnection, rows: str, file: Path) -> None:
-        """Write rows that are read once more."""
-        engine.execute(sealed_copy(rows, file, self._key_name, row_group=ROW_GROUP_BETWEEN))
+        """Write rows under the key of the edition, in row groups of many columns."""
+        engine.execute(sealed_copy(rows, file, self._key_name, row_group=ROW_GROUP_JOINED))
 
     @property
     def _landed(self) -> dict[str, Path]:
