@@ -23,7 +23,7 @@ from typing import IO, Any
 
 import yaml
 
-from dsfc_cli.suite import READY_SECONDS_MAX, Suite, is_ready
+from dsfc_cli.house.suite import READY_SECONDS_MAX, Suite, is_ready
 from dsfc_testing import ports
 
 LINUX_CAPABILITY_VERSION_3 = 0x20080522

@@ -28,7 +28,7 @@ from common.ids import new_id
 from dsfc_cli.demo.answers import Flow, Wanted
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
-from dsfc_cli.suite import SERVICES, Suite
+from dsfc_cli.house.suite import SERVICES, Suite
 from dsfc_cli.synthetic import World, generate
 from dsfc_client import ConnectionLost, Dsfc, Extract, Problem, Submission
 from dsfc_testing.postgresql import Server

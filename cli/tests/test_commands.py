@@ -24,14 +24,14 @@ from common.clock import SystemClock
 from common.db import engine as engines
 from common.db.tables import metadata
 from common.security import keys
-from dsfc_cli import calling
 from dsfc_cli.agreements.linking import rows_of
 from dsfc_cli.dissemination import extracting
 from dsfc_cli.dissemination.downloading import opt_outs_in, what_one_is
 from dsfc_cli.dissemination.tabulating import dimension_of, filter_of
-from dsfc_cli.identities import Identities
+from dsfc_cli.house.identities import Identities
+from dsfc_cli.house.suite import SERVICES, DidNotStart, Suite
 from dsfc_cli.main import app
-from dsfc_cli.suite import SERVICES, DidNotStart, Suite
+from dsfc_cli.shell import calling
 from dsfc_client import Extract, Linkage, Profile, Tabulation
 from dsfc_testing.certificates import RENEWED_DAYS, Authority
 

@@ -25,9 +25,9 @@ from referencing.jsonschema import DRAFT202012
 
 from catalogue.flows import example
 from common.security.roles import Role
-from dsfc_cli import main
-from dsfc_cli.identities import Identities
-from dsfc_cli.lazy import LazyGroup, loaded
+from dsfc_cli.commands import LAZY
+from dsfc_cli.house.identities import Identities
+from dsfc_cli.shell.lazy import LazyGroup, loaded
 from dsfc_cli.waiting import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -235,7 +235,7 @@ class Called:
 def commands() -> Iterator[tuple[tuple[str, ...], typer.core.TyperCommand, bool]]:
     """Every command, what is typed for it, and whether it or its group asks services."""
     waiting: list[tuple[tuple[str, ...], Any, bool]] = [
-        ((name,), top_level(name), False) for name in main.LAZY
+        ((name,), top_level(name), False) for name in LAZY
     ]
     while waiting:
         typed, found, asks = waiting.pop(0)
@@ -254,7 +254,7 @@ def example_of(command: typer.core.TyperCommand) -> str | None:
 
 @cache
 def top_level(name: str) -> Any:
-    return loaded(name, main.LAZY[name])
+    return loaded(name, LAZY[name])
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +267,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Contracts
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
         patched.setattr(httpx, "Client", partial(httpx.Client, transport=transport))
-        patched.setattr("dsfc_cli.calling.Caller._client", _nobody(urls, known))
+        patched.setattr("dsfc_cli.shell.calling.Caller._client", _nobody(urls, known))
         called = [_called(typed, example_of(of), of) for typed, of, asks in commands() if asks]
         yield contracts, [*called, *(_called(("dsfc",), one) for one in FURTHER)]
 

@@ -13,7 +13,7 @@ from common.audit.entries import Entry
 from common.db import engine as engines
 from common.db.tables import metadata
 from common.ids import digest
-from dsfc_cli.decisions import judge
+from dsfc_cli.audit_logs.decisions import judge
 from dsfc_cli.main import app
 
 

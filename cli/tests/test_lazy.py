@@ -8,8 +8,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dsfc_cli import catalogued, main
-from dsfc_cli.lazy import Lazy, LazyGroup, loaded
+from dsfc_cli import main
+from dsfc_cli.commands import PARTS
+from dsfc_cli.input import catalogued
+from dsfc_cli.shell.lazy import Lazy, LazyGroup, loaded
 
 HEAVY = (
     "agreements", "applications", "catalogue", "dissemination", "disclosure", "dsfc_client",
@@ -72,3 +74,13 @@ def test_a_lazy_command_is_called_with_its_arguments_and_its_mistakes_are_said()
 def test_what_is_not_there_is_an_error_where_it_is_called() -> None:
     with pytest.raises(ModuleNotFoundError):
         loaded("gone", Lazy("dsfc_cli.gone:command", "Gone."))
+
+
+def test_every_command_stands_under_a_heading_of_the_list() -> None:
+    shown = CliRunner().invoke(main.app, ["--help"], env={"COLUMNS": "100"}).stdout
+
+    assert all(it.part for it in main.LAZY.values())
+    assert " Commands " not in shown
+    for part in PARTS:
+        assert f" {part} " in shown
+    assert sum(map(len, PARTS.values())) == len(main.LAZY), "a command stands under two headings"

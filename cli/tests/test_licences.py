@@ -4,8 +4,8 @@ from email.message import Message
 
 import pytest
 
-from dsfc_cli import licences
-from dsfc_cli.licences import LicenceRefused, Rules, licensed
+from dsfc_cli.generated import licences
+from dsfc_cli.generated.licences import LicenceRefused, Rules, licensed
 
 RULES = Rules(
     allowed={"MIT": "…", "Apache-2.0": "…", "MPL-2.0": "…"},

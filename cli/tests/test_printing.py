@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dsfc_cli.printing import print_done, print_list, print_one, text_of_value
+from dsfc_cli.shell.printing import print_done, print_list, print_one, text_of_value
 from dsfc_client import Agreement, Hold
 
 AGREEMENT = Agreement(

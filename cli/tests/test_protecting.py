@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dsfc_cli import protecting
+from dsfc_cli.input import protecting
 from dsfc_cli.main import app
 
 run = CliRunner().invoke

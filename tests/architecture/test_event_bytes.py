@@ -8,7 +8,7 @@ import pytest
 from common.events import EVENT_TYPES
 from common.ids import new_id
 from common.messaging import schemas
-from dsfc_cli import contracts
+from dsfc_cli.generated import contracts
 from tests.repository import ROOT, text_of
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")

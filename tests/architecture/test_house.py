@@ -11,7 +11,7 @@ from hypothesis import settings
 from typer.testing import CliRunner
 
 from common.web.auth import Permission, route_permissions
-from dsfc_cli import contracts
+from dsfc_cli.generated import contracts
 from dsfc_cli.main import app as cli
 from tests.repository import ROOT, text_of, tracked
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 import pytest
 
 from common.lives import DateState
-from dsfc_cli.states import PACKAGES
+from dsfc_cli.generated.states import PACKAGES
 from dsfc_testing.lives import declared
 
 WITHOUT = {

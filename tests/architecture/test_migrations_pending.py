@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from common.db import migrate
 from common.security import keys
-from dsfc_cli.contracts import SERVICES, apps_of
+from dsfc_cli.generated.contracts import SERVICES, apps_of
 
 REGISTERS = {"agreements": "/v1/registers/contracts", "dissemination": "/v1/register"}
 """What anybody may read, out of the database."""

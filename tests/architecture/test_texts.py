@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from common.texts import MARK
-from dsfc_cli import contracts
+from dsfc_cli.generated import contracts
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 NUMBER = "9990000018"

@@ -26,7 +26,7 @@ from common.web.server import in_background
 from dsfc_cli.demo.answers import Flow, Wanted
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
-from dsfc_cli.suite import Suite
+from dsfc_cli.house.suite import Suite
 from dsfc_cli.synthetic import World
 from dsfc_testing.postgresql import Server
 from pseudonymisation.engine import scan

@@ -14,7 +14,7 @@ from dsfc_cli.demo import sandbox
 from dsfc_cli.demo.answers import Flow, Wanted
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
-from dsfc_cli.elsewhere import Elsewhere
+from dsfc_cli.shell.elsewhere import Elsewhere
 from dsfc_client import Dsfc, Extract
 from tests.containers.stack import PROFILE, SERVICES, container, python, run
 from tests.running import PATIENCE_SECONDS_MAX, patiently

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dsfc_cli.suite import Suite
+from dsfc_cli.house.suite import Suite
 
 CHAPTERS = {str(number) for number in range(1, 9)}
 OUTSIDE = CHAPTERS - {"1", "8"}

@@ -22,8 +22,8 @@ from catalogue.flows import example, read_flow
 from common.security.principal import BODY
 from dsfc_cli.demo.answers import Flow
 from dsfc_cli.demo.material import COMMISSIONER
+from dsfc_cli.house.suite import SERVICES
 from dsfc_cli.main import app
-from dsfc_cli.suite import SERVICES
 from dsfc_cli.synthetic import generate
 from dsfc_client import Problem, Refused
 from tests.running import CSU, DEADLINE_SECONDS, PROVIDER, Scene, scene, until

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from common.ids import digest
-from dsfc_cli.suite import SERVICES
+from dsfc_cli.house.suite import SERVICES
 from dsfc_client import ConnectionLost, Dsfc, Problem
 from dsfc_testing.certificates import Authority
 from tests.forking import ForkingSuite

@@ -17,7 +17,7 @@ import pytest
 from common.audit import verify
 from common.audit.checkpoints import path_of
 from common.ids import digest
-from dsfc_cli.suite import SERVICES
+from dsfc_cli.house.suite import SERVICES
 from dsfc_client import ExtractFile, Failed, Problem
 from dsfc_testing.postgresql import Server
 from pseudonymisation.engine.keystore import generate_key_encryption_key

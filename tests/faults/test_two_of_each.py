@@ -22,7 +22,7 @@ from common.audit import verify
 from common.audit.checkpoints import path_of
 from common.db import engine as engines
 from common.ids import new_id
-from dsfc_cli.suite import SERVICES
+from dsfc_cli.house.suite import SERVICES
 from dsfc_cli.synthetic import generate
 from dsfc_client import Extract
 from dsfc_testing import ports

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import caller_of, json_of
-from dsfc_cli.methods import does, example_of_body, group, lists, shows
-from dsfc_cli.printing import AsJson, print_done, print_json
+from dsfc_cli.shell.calling import caller_of, json_of
+from dsfc_cli.shell.methods import does, example_of_body, group, lists, shows
+from dsfc_cli.shell.printing import AsJson, print_done, print_json
 from dsfc_client import Applications
 
 BODY: Final = "JSON, as the service's /docs shows it; `-`: what is piped."

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, caller_of, calls, failed
-from dsfc_cli.printing import AsJson, print_json, print_list
+from dsfc_cli.shell.calling import Caller, caller_of, calls, failed
+from dsfc_cli.shell.printing import AsJson, print_json, print_list
 from dsfc_client import (
     Agreements,
     Dsfc,

@@ -1,6 +1,6 @@
 """`dsfc breaches` and `holds`: told of, judged, closed; and what keeps lines shut."""
 
-from dsfc_cli.methods import does, group, lists, shows
+from dsfc_cli.shell.methods import does, group, lists, shows
 from dsfc_client import Agreements
 
 breaches = group(

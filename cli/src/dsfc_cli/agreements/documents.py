@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from common.ids import digest
-from dsfc_cli.calling import caller_of
-from dsfc_cli.methods import does, group, lists, shows, writes
-from dsfc_cli.printing import AsJson, print_done
+from dsfc_cli.shell.calling import caller_of
+from dsfc_cli.shell.methods import does, group, lists, shows, writes
+from dsfc_cli.shell.printing import AsJson, print_done
 from dsfc_client import Agreements
 
 Reference = Annotated[str, typer.Argument(metavar="REFERENCE", help="Of what is signed.")]

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import Caller, caller_of, calls, failed
-from dsfc_cli.methods import shows
-from dsfc_cli.printing import AsJson, print_json, print_list
+from dsfc_cli.shell.calling import Caller, caller_of, calls, failed
+from dsfc_cli.shell.methods import shows
+from dsfc_cli.shell.printing import AsJson, print_json, print_list
 from dsfc_client import Agreements, DomainTransfer
 
 app = typer.Typer(no_args_is_help=True)

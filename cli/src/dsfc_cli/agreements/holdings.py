@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from dsfc_cli.calling import Caller, caller_of, calls, json_of
-from dsfc_cli.printing import AsJson, print_json, print_table
+from dsfc_cli.shell.calling import Caller, caller_of, calls, json_of
+from dsfc_cli.shell.printing import AsJson, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import Caller, calls
+from dsfc_cli.shell.calling import Caller, calls
 from dsfc_client import Linkage
 
 HEADER = ("line", "purpose", "data_set", "classification", "linked", "by", "refused")

@@ -8,8 +8,8 @@ import typer
 from catalogue import InvalidDataSet
 from catalogue.flows import example, flow_rules, read_flow
 from catalogue.store import placed
-from dsfc_cli.calling import Caller, caller_of, calls
-from dsfc_cli.printing import AsJson, print_list
+from dsfc_cli.shell.calling import Caller, caller_of, calls
+from dsfc_cli.shell.printing import AsJson, print_list
 from dsfc_client import LocalFlow
 
 app = typer.Typer(no_args_is_help=True)

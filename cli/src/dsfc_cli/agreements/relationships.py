@@ -1,6 +1,6 @@
 """`dsfc relationships`, `environments` and `successions`: who supports whom, where data land."""
 
-from dsfc_cli.methods import does, group, lists, shows
+from dsfc_cli.shell.methods import does, group, lists, shows
 from dsfc_client import Agreements
 
 relationships = group(

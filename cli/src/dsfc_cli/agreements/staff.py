@@ -5,8 +5,8 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, caller_of, calls
-from dsfc_cli.printing import AsJson, print_json, print_list
+from dsfc_cli.shell.calling import Caller, caller_of, calls
+from dsfc_cli.shell.printing import AsJson, print_json, print_list
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, caller_of, calls, json_of
-from dsfc_cli.methods import shows
-from dsfc_cli.printing import AsJson, print_json, print_list, print_table
+from dsfc_cli.shell.calling import Caller, caller_of, calls, json_of
+from dsfc_cli.shell.methods import shows
+from dsfc_cli.shell.printing import AsJson, print_json, print_list, print_table
 from dsfc_client import Agreements
 
 app = typer.Typer(no_args_is_help=True)

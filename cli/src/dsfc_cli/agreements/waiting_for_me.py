@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import Caller, calls
-from dsfc_cli.printing import AsJson, print_json, print_list, print_table
+from dsfc_cli.shell.calling import Caller, calls
+from dsfc_cli.shell.printing import AsJson, print_json, print_list, print_table
 from dsfc_client import Lapse, LapseCalendar
 
 

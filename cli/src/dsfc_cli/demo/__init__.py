@@ -24,8 +24,8 @@ from dsfc_cli.demo.material import (
 )
 from dsfc_cli.demo.release import NotPlayed
 from dsfc_cli.demo.story import Story
-from dsfc_cli.elsewhere import Elsewhere, Reachable
-from dsfc_cli.suite import DidNotStart, Suite
+from dsfc_cli.house.suite import DidNotStart, Suite
+from dsfc_cli.shell.elsewhere import Elsewhere, Reachable
 from dsfc_cli.synthetic import World
 from dsfc_client import DsfcError
 

@@ -17,7 +17,7 @@ from dsfc_cli.demo.answers import Wanted, sections_of
 from dsfc_cli.demo.journey import Journey
 from dsfc_cli.demo.material import COMMISSIONER, Material
 from dsfc_cli.demo.stage import EVENT_SECONDS_MAX, ORGANISATIONS, SUBMITTERS, Stage
-from dsfc_cli.elsewhere import Reachable
+from dsfc_cli.shell.elsewhere import Reachable
 from dsfc_client import Extract, Failed, RegisterLine, wait_for
 
 CSU, OTHER_CSU, OTHER_COMMISSIONER = "0DF", "0CX", "00L"

@@ -18,8 +18,8 @@ from dsfc_cli.demo import material
 from dsfc_cli.demo.answers import Wanted
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS, MONTH, PEOPLE, SEED
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
-from dsfc_cli.elsewhere import Reachable
-from dsfc_cli.suite import SERVICES, Suite
+from dsfc_cli.house.suite import SERVICES, Suite
+from dsfc_cli.shell.elsewhere import Reachable
 from dsfc_cli.synthetic import World
 
 ROWS: Final = 6_000

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from dsfc_cli.demo.answers import Sections, Wanted, sections_of, toolkit
-from dsfc_cli.elsewhere import Reachable
+from dsfc_cli.shell.elsewhere import Reachable
 from dsfc_cli.synthetic.world import PROVIDERS
 from dsfc_client import Dsfc, Wire, wait_for
 

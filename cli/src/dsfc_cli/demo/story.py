@@ -29,7 +29,7 @@ from dsfc_cli.demo.release import (
 )
 from dsfc_cli.demo.stage import ORGANISATIONS, Stage
 from dsfc_cli.demo.stream import Cut, read_slowly
-from dsfc_cli.suite import SERVICES, Suite
+from dsfc_cli.house.suite import SERVICES, Suite
 from dsfc_client import Dsfc, Problem
 
 

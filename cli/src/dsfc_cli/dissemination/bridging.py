@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import Caller, calls
 from dsfc_cli.dissemination.downloading import Timeout, To, fetched_when_ready
+from dsfc_cli.shell.calling import Caller, calls
 from dsfc_client.services import WAIT_SECONDS_MAX
 
 

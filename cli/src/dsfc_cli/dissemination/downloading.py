@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, bytes_moved, calls, failed
+from dsfc_cli.shell.calling import Caller, bytes_moved, calls, failed
 from dsfc_client import Dissemination, Dsfc, Extract, NotFound, Tabulation
 
 Asked = TypeVar("Asked", bound=Extract)

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import KEYWORD, Caller, caller_of, calls, declared
 from dsfc_cli.dissemination.tabulating import filter_of
-from dsfc_cli.methods import does, lists, shows
-from dsfc_cli.printing import AsJson, print_json, print_list, print_table
+from dsfc_cli.shell.calling import KEYWORD, Caller, caller_of, calls, declared
+from dsfc_cli.shell.methods import does, lists, shows
+from dsfc_cli.shell.printing import AsJson, print_json, print_list, print_table
 from dsfc_client import Dissemination, ExtractPreview
 
 app = typer.Typer(no_args_is_help=True)

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, caller_of, calls
 from dsfc_cli.dissemination.tabulating import filter_of
-from dsfc_cli.printing import AsJson, print_json, print_list, print_table
+from dsfc_cli.shell.calling import Caller, caller_of, calls
+from dsfc_cli.shell.printing import AsJson, print_json, print_list, print_table
 from dsfc_client import StandingOrder
 
 app = typer.Typer(no_args_is_help=True)

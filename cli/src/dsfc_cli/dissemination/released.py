@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from dsfc_cli.methods import does, group, lists, shows
-from dsfc_cli.printing import Column
+from dsfc_cli.shell.methods import does, group, lists, shows
+from dsfc_cli.shell.printing import Column
 from dsfc_client import Dissemination
 
 ASKED_FOR: Final[Mapping[str, Column]] = {

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from dsfc_cli.calling import Caller, calls, failed
 from dsfc_cli.dissemination.downloading import Timeout, To, fetched_when_ready
+from dsfc_cli.shell.calling import Caller, calls, failed
 from dsfc_client.services import WAIT_SECONDS_MAX
 
 SUPPRESSED, BY_RIGHT = "AGGREGATE_SUPPRESSED", "AGGREGATE_SMALL_NUMBERS_NOT_SUPPRESSED"

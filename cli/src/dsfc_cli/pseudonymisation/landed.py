@@ -7,9 +7,9 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import caller_of
-from dsfc_cli.methods import does, group, lists, shows, writes
-from dsfc_cli.printing import AsJson, print_list
+from dsfc_cli.shell.calling import caller_of
+from dsfc_cli.shell.methods import does, group, lists, shows, writes
+from dsfc_cli.shell.printing import AsJson, print_list
 from dsfc_client import Pseudonymisation
 
 submissions = group(

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import Caller, calls
 from dsfc_cli.pseudonymisation.subject_access import numbers_of
+from dsfc_cli.shell.calling import Caller, calls
 
 
 @calls(

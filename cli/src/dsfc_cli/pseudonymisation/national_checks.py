@@ -7,9 +7,6 @@ from uuid import UUID
 import typer
 
 from common.clock import SystemClock, legal_day
-from dsfc_cli.calling import Caller, caller_of, calls, failed
-from dsfc_cli.methods import does, shows
-from dsfc_cli.printing import AsJson, print_json, print_list
 from dsfc_cli.pseudonymisation.mesh import (
     NEEDS_A_PERSON,
     UNREACHABLE,
@@ -18,6 +15,9 @@ from dsfc_cli.pseudonymisation.mesh import (
     Mailbox,
     national_service,
 )
+from dsfc_cli.shell.calling import Caller, caller_of, calls, failed
+from dsfc_cli.shell.methods import does, shows
+from dsfc_cli.shell.printing import AsJson, print_json, print_list
 from dsfc_client import OptOutCheck, Pseudonymisation
 
 app = typer.Typer(

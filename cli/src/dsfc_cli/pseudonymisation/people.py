@@ -6,11 +6,11 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import caller_of
-from dsfc_cli.methods import does, group, lists, shows
-from dsfc_cli.printing import AsJson, print_list
 from dsfc_cli.pseudonymisation.reidentifying import print_people
 from dsfc_cli.pseudonymisation.subject_access import numbers_of
+from dsfc_cli.shell.calling import caller_of
+from dsfc_cli.shell.methods import does, group, lists, shows
+from dsfc_cli.shell.printing import AsJson, print_list
 from dsfc_client import OfWhom, Pseudonymisation
 
 DECIDED = {

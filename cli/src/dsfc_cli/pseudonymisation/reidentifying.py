@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import Caller, calls, err, failed, text_of
+from dsfc_cli.shell.calling import Caller, calls, err, failed, text_of
 from dsfc_client.people_models import ReidentifiedPerson
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dsfc_cli.calling import caller_of, err
-from dsfc_cli.methods import group, shows
+from dsfc_cli.shell.calling import caller_of, err
+from dsfc_cli.shell.methods import group, shows
 from dsfc_client import Pseudonymisation
 
 app = group(

@@ -12,8 +12,8 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, calls, err, text_of
-from dsfc_cli.printing import AsJson, print_list, print_one
+from dsfc_cli.shell.calling import Caller, calls, err, text_of
+from dsfc_cli.shell.printing import AsJson, print_list, print_one
 
 app = typer.Typer(no_args_is_help=True, help="In which releases a person was (UK GDPR article 15).")
 

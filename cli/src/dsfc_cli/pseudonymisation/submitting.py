@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from dsfc_cli.calling import Caller, bytes_moved, calls, rows_done
-from dsfc_cli.printing import AsJson, print_json
-from dsfc_cli.validating import TAB
+from dsfc_cli.input.validating import TAB
+from dsfc_cli.shell.calling import Caller, bytes_moved, calls, rows_done
+from dsfc_cli.shell.printing import AsJson, print_json
 from dsfc_client import Failed, Pseudonymisation, Submission, media_type_of
 
 err = Console(stderr=True)

@@ -1,6 +1,6 @@
 """`dsfc organisations`, `assurance`, `maps`, `publications` and more: what decisions look up."""
 
-from dsfc_cli.methods import does, group, lists, shows, writes
+from dsfc_cli.shell.methods import does, group, lists, shows, writes
 from dsfc_client import Agreements
 
 LOADER = "body-reference-data"

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from common.security.roles import Role
 from common.web.server import in_background
-from dsfc_cli.calling import Caller
 from dsfc_cli.pseudonymisation.mesh import (
     NEEDS_A_PERSON,
     SAID,
@@ -28,6 +27,7 @@ from dsfc_cli.pseudonymisation.mesh import (
     national_service,
 )
 from dsfc_cli.pseudonymisation.national_checks import app
+from dsfc_cli.shell.calling import Caller
 from dsfc_client import ConnectionLost, Pseudonymisation
 from dsfc_testing.mesh import SHARED_KEY, Mailboxes, create_mesh_app
 from pseudonymisation import main

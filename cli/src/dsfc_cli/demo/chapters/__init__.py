@@ -25,7 +25,7 @@ from dsfc_cli.demo.chapters import (
 from dsfc_cli.demo.chapters.scene import Scene
 from dsfc_cli.demo.journey import Journey
 from dsfc_cli.demo.sandbox import Sandbox
-from dsfc_cli.suite import Suite
+from dsfc_cli.house.suite import Suite
 
 ALL: Final = "all"
 JOURNEY: Final = "journey.json"

@@ -12,7 +12,7 @@ from typing import Any
 from dsfc_cli.demo.journey import Journey
 from dsfc_cli.demo.sandbox import INPUT, Sandbox, body_of
 from dsfc_cli.demo.stage import Stage
-from dsfc_cli.suite import Suite
+from dsfc_cli.house.suite import Suite
 from dsfc_client import Dsfc, Extract
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import Caller, calls, rows_done
+from dsfc_cli.shell.calling import Caller, calls, rows_done
 from dsfc_client import Dsfc, Extract, Progress, Submission
 from dsfc_client.services import WAIT_SECONDS_MAX
 

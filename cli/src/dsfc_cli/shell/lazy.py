@@ -17,6 +17,8 @@ class Lazy:
     """`module:name` of a function, or of a Typer that has commands of its own."""
     summary: str
     """What the list of commands says of it."""
+    part: str | None = None
+    """Under which heading the list has it; None: with those that have none."""
 
 
 class LazyGroup(TyperGroup):
@@ -29,7 +31,10 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        listed = {name: TyperCommand(name, help=it.summary) for name, it in self.lazy.items()}
+        listed = {
+            name: TyperCommand(name, help=it.summary, rich_help_panel=it.part)
+            for name, it in self.lazy.items()
+        }
         self.commands = {**listed, **self.commands}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:

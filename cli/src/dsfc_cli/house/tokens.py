@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dsfc_cli.calling import BASE_PORT, SUITE, Caller, ProfileFile
-from dsfc_cli.identities import Identities
+from dsfc_cli.house.identities import Identities
+from dsfc_cli.shell.calling import BASE_PORT, SUITE, Caller, ProfileFile
 from dsfc_client import URLS, ConnectionLost, Dsfc, DsfcError
 
 err = Console(stderr=True)

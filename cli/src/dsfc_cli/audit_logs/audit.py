@@ -22,8 +22,8 @@ from common.errors import AppError
 from common.ids import DIGEST
 from common.security import keys
 from common.security.jws import claimed
-from dsfc_cli.decisions import NotAsWritten, entries, judge, rows
-from dsfc_cli.printing import print_json, print_table
+from dsfc_cli.audit_logs.decisions import NotAsWritten, entries, judge, rows
+from dsfc_cli.shell.printing import print_json, print_table
 
 SERVICES = ("applications", "agreements", "pseudonymisation", "dissemination")
 MANIFESTS_LOG = "dissemination"

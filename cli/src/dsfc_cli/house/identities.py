@@ -24,7 +24,7 @@ class Identities:
     def create(cls, directory: Path) -> "Identities":
         """Read the list; make the keys that are not there yet (mode 0600)."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        listed = yaml.safe_load((files("dsfc_cli") / "identities.yaml").read_text("utf-8"))
+        listed = yaml.safe_load((files("dsfc_cli.house") / "identities.yaml").read_text("utf-8"))
         return cls(directory, tuple(_identity(directory, entry) for entry in listed["identities"]))
 
     def key_file(self, client_id: str) -> Path:

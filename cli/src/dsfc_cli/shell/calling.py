@@ -22,7 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from dsfc_cli.identities import Identities
+from dsfc_cli.house.identities import Identities
 from dsfc_client import URLS, ConnectionLost, Credentials, Dsfc, DsfcError, Profile
 
 ProfileFile = Annotated[

@@ -16,8 +16,8 @@ from common import files
 from common.security import keys
 from common.security.keys import AUDIENCES, audience_scope
 from common.security.roles import Role
-from dsfc_cli.identities import Identities
-from dsfc_cli.suite import SERVICES
+from dsfc_cli.house.identities import Identities
+from dsfc_cli.house.suite import SERVICES
 from dsfc_client import URLS, Profile
 from dsfc_testing.certificates import Authority
 from dsfc_testing.issuer import Identity

@@ -23,7 +23,7 @@ import uvicorn
 from common import files, http
 from common.clock import SystemClock
 from common.security import keys
-from dsfc_cli.identities import Identities
+from dsfc_cli.house.identities import Identities
 from dsfc_client import Dsfc, Profile
 from dsfc_testing import ports
 from dsfc_testing.issuer import create_issuer_app

@@ -8,13 +8,13 @@ import typer
 import catalogue
 from catalogue import describing
 from common.clock import SystemClock, legal_day
-from dsfc_cli import data_sets, landing_rules
-from dsfc_cli.lazy import Lazy, group
-from dsfc_cli.printing import AsJson, print_json, print_list
+from dsfc_cli.generated import data_sets, landing_rules
+from dsfc_cli.shell.lazy import Lazy, group
+from dsfc_cli.shell.printing import AsJson, print_json, print_list
 
 LAZY = {
     "validate": Lazy(
-        "dsfc_cli.validating:command",
+        "dsfc_cli.input.validating:command",
         "Check a file before it is sent, and print the report that the intake would write.",
     )
 }

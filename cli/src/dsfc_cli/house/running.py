@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 
 from common.workers import when_told_to_end
-from dsfc_cli.calling import BASE_PORT, SUITE
 from dsfc_cli.demo import sandbox
-from dsfc_cli.printing import print_table
-from dsfc_cli.suite import DidNotStart, Suite
+from dsfc_cli.house.suite import DidNotStart, Suite
+from dsfc_cli.shell.calling import BASE_PORT, SUITE
+from dsfc_cli.shell.printing import print_table
 from dsfc_client import DsfcError
 
 out = Console()

@@ -15,8 +15,8 @@ from uuid import UUID
 
 import typer
 
-from dsfc_cli.calling import KEYWORD, Caller, caller_of, calls, declared, json_of
-from dsfc_cli.printing import AsJson, Column, print_done, print_json, print_list, print_one
+from dsfc_cli.shell.calling import KEYWORD, Caller, caller_of, calls, declared, json_of
+from dsfc_cli.shell.printing import AsJson, Column, print_done, print_json, print_list, print_one
 from dsfc_client import Agreements, Applications, Dissemination, Pseudonymisation
 
 Method = Callable[..., Any]

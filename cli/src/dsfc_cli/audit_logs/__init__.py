@@ -1,0 +1,1 @@
+"""The audit logs, exported and checked, and decisions made again from them."""

@@ -1,0 +1,1 @@
+"""What is generated from the code: contracts/ and the tables in docs/."""

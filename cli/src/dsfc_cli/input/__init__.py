@@ -1,0 +1,1 @@
+"""Files before they are sent: what a data set asks for, made, checked and protected."""

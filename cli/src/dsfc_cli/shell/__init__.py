@@ -1,0 +1,1 @@
+"""What every command stands on: how it calls, prints, waits and is found."""
