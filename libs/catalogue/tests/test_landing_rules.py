@@ -164,6 +164,35 @@ def test_the_rule_of_a_column_is_that_of_its_name_before_one_of_many(tmp_path: P
     assert found.otherwise is Effect.WARN
 
 
+def test_a_copy_of_rules_is_asked_for_its_own(tmp_path: Path) -> None:
+    """Also where the rules that were copied had been asked before."""
+    rules = loaded(tmp_path, MINIMAL).rules_of("TINY", date(2020, 1, 1))
+    assert rules is not None
+    assert rules.rule_of("DIAG_1") is not None
+
+    copied = rules.model_copy(update={"fields": ()})
+
+    assert copied.rule_of("DIAG_1") is None
+    assert copied.form != rules.form
+
+
+def test_the_rule_of_a_column_is_the_first_of_those_that_name_most_of_it() -> None:
+    """Of every published rule and column, held against all patterns one by one."""
+    known = catalogue.load()
+    columns = {name for data_set in known.data_sets for name in data_set.by_name}
+    for rules in known.landing_rules:
+        for name in columns:
+            best = None
+            for rule in rules.fields:
+                for pattern in rule.names:
+                    start, star, _ = pattern.partition("*")
+                    fits = name.startswith(start) if star else name == pattern
+                    rank = (not star, len(start))
+                    if fits and (best is None or rank > best[0]):
+                        best = (rank, rule)
+            assert rules.rule_of(name) is (best and best[1]), (rules.name, name)
+
+
 def test_included_parts_are_in_the_digest() -> None:
     common = {"common-1": {"void": {"words": ["NONE"], "source": "a", "dated": "2018-04-01"}}}
     text = MINIMAL + "includes: [common-1]\n"

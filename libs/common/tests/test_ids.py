@@ -7,6 +7,8 @@ import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Column, MetaData, String, Table
+from sqlalchemy.sql import quoted_name
 
 from common import ids, texts
 
@@ -65,6 +67,24 @@ def test_published_references_are_recognised(published):
 def test_canonical_json_is_rfc_8785s(value):
     """The quick way never differs from the library's."""
     assert ids.canonical(value) == rfc8785.dumps(value)
+
+
+@given(TEXT, st.dictionaries(TEXT, WHOLE | TEXT))
+def test_text_of_a_class_of_its_own_is_written_as_text(text, beside):
+    named = quoted_name(text, None)
+    value = [named, {**beside, "name": named}]
+
+    assert ids.canonical(value) == rfc8785.dumps(value)
+    assert ids.canonical(named) == rfc8785.dumps(text)
+
+
+def test_the_row_of_a_table_takes_the_quick_way(monkeypatch):
+    """Of every row that is shown the digest is asked; the name of a table is no plain `str`."""
+    monkeypatch.setattr(ids.rfc8785, "dumps", None)
+    table = Table("thing", MetaData(), Column("id", String))
+
+    assert type(table.name) is not str
+    assert ids.canonical([table.name, {"id": "1"}]) == b'["thing",{"id":"1"}]'
 
 
 @pytest.mark.parametrize("depth", [1, 100, 199, 200, 201, 202, 203, 255, 300])

@@ -46,6 +46,25 @@ def test_variables_are_read_with_the_services_prefix(monkeypatch):
     assert settings.service_urls["agreements"] == "http://agreements.test"
 
 
+def test_no_file_of_variables_is_read(monkeypatch, tmp_path):
+    """Neither beside a variable of ours, nor where none is there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("EXAMPLE_BATCH_ROWS=30\nBATCH_ROWS=30\n")
+    assert ExampleSettings(environment="development").batch_rows == 10
+
+    monkeypatch.setenv("example_log_level", "DEBUG")
+    settings = ExampleSettings(environment="development", _env_file=tmp_path / ".env")
+    assert (settings.batch_rows, settings.log_level) == (10, "DEBUG")
+
+
+def test_what_is_given_goes_before_the_environment(monkeypatch):
+    monkeypatch.setenv("EXAMPLE_BATCH_ROWS", "20")
+    monkeypatch.setenv("PORT", "8500")
+
+    assert ExampleSettings(environment="development", batch_rows=30).batch_rows == 30
+    assert ServiceSettings(environment="development").port == 8500  # it has no prefix
+
+
 def test_an_unknown_variable_with_the_prefix_stops_the_start(monkeypatch):
     monkeypatch.setenv("EXAMPLE_BACTH_ROWS", "20")
 

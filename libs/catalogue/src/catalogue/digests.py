@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-import rfc8785
+from common import ids
 
 
 def digest_of(content: Mapping[str, object]) -> str:
@@ -19,4 +19,4 @@ def canonical(content: Mapping[str, object]) -> bytes:
     digest of what was published before.
     """
     plain = json.loads(json.dumps(content, default=str))  # YAML's dates become ISO 8601
-    return rfc8785.dumps(plain)
+    return ids.canonical(plain)

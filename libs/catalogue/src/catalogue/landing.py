@@ -7,7 +7,7 @@ set at once, and go before what its published file says.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Self
@@ -125,17 +125,31 @@ class LandingRules(Strict):
         said = self.model_dump_json(include={"formats", "void", "fields", "record"})
         return "sha256:" + hashlib.sha256(said.encode()).hexdigest()
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy without what was worked out of these rules: the copy says something else."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
+
     # --- what they say of a data set --------------------------------------------------------------
 
     def rule_of(self, name: str) -> FieldRule | None:
         """The rule of a column: by its name, or else by the longest beginning of it."""
-        found = [
-            (len(pattern.removesuffix("*")), not pattern.endswith("*"), rule)
-            for rule in self.fields
-            for pattern in rule.names
-            if matches(pattern, name)
-        ]
-        return max(found, key=lambda item: (item[1], item[0]))[2] if found else None
+        if (own := self._rules_by_name.get(name)) is not None:
+            return own
+        found = [item for item in self._rules_by_beginning if name.startswith(item[0])]
+        return max(found, key=lambda item: len(item[0]))[1] if found else None
+
+    @cached_property
+    def _rules_by_name(self) -> Mapping[str, FieldRule]:
+        """The first that names a column in full."""
+        named = [(name, rule) for rule in self.fields for name in rule.names]
+        return {name: rule for name, rule in reversed(named) if not name.endswith("*")}
+
+    @cached_property
+    def _rules_by_beginning(self) -> Sequence[tuple[str, FieldRule]]:
+        return [(n[:-1], rule) for rule in self.fields for n in rule.names if n.endswith("*")]
 
     def format_of(self, name: str) -> Format | None:
         rule = self.rule_of(name)
@@ -259,7 +273,7 @@ class LandingRules(Strict):
         known = set(data_set.by_name) | self.controls
         derived = {made.name for made in data_set.derived}
         for where, name in self._references():
-            if not any(matches(name, column) for column in known):
+            if not _names_one(name, known):
                 yield f"{where} names {name}, which is not a field of version {data_set.version}"
         if taken := sorted(self.controls & (set(data_set.by_name) | derived)):
             yield f"control names {', '.join(taken)}, which are fields already"
@@ -284,7 +298,7 @@ class LandingRules(Strict):
             yield "protocols: several tables are sent as a whole period"
         known = {name for table in data_set.by_table.values() for name in table.by_name}
         for where, name in self._references():
-            if not any(matches(name, column) for column in known | self.controls):
+            if not _names_one(name, known | self.controls):
                 yield f"{where} names {name}, which no table of version {data_set.version} has"
         for valid in self.validity:
             if not any({*_columns_of(valid)} <= {*t.by_name} for t in data_set.by_table.values()):
@@ -305,6 +319,8 @@ class LandingRules(Strict):
                 yield f"ahead names {name}, which is no date"
 
     def _of_formats(self, rule: FieldRule, data_set: DataSet) -> Iterator[str]:
+        if rule.format is None and rule.otherwise is not Effect.EMPTY:
+            return
         for field in data_set.fields:
             fits = any(matches(pattern, field.name) for pattern in rule.names)
             if fits and rule.format is not None and field.type is not ColumnType.TEXT:
@@ -391,6 +407,13 @@ def _columns_of(valid: Validity) -> tuple[str, ...]:
             return valid.column, name
         case _:
             return (valid.column,)
+
+
+def _names_one(pattern: str, names: Collection[str]) -> bool:
+    """Say whether it is one of the names, or the beginning of one."""
+    return pattern in names or (
+        pattern.endswith("*") and any(matches(pattern, name) for name in names)
+    )
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -5,6 +5,7 @@ import re
 import secrets
 import string
 from collections.abc import Collection
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -86,7 +87,8 @@ def _is_plain(value: object, depth: int = 0) -> bool:
     """Say whether the fast encoder writes exactly what RFC 8785 says.
 
     It does but for fractions and for the order of keys outside ASCII; whole numbers beyond 2^53
-    it refuses itself. Decisions and audit entries, thousands a second, have none of these.
+    it refuses itself. Decisions and audit entries, thousands a second, have none of these. Text of
+    a class of its own is text: the name of a table is SQLAlchemy's `quoted_name`.
     """
     kind = type(value)
     if isinstance(value, dict) and kind is dict:
@@ -96,7 +98,7 @@ def _is_plain(value: object, depth: int = 0) -> bool:
     elif isinstance(value, list | tuple) and kind in _SEVERAL:
         inner = value
     else:
-        return kind in _SIMPLE
+        return kind in _SIMPLE or (issubclass(kind, str) and not issubclass(kind, Enum))
     if _SIMPLE.issuperset(map(type, inner)):
         return True
     for one in inner:

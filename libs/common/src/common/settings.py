@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.tls.development import of_development
 
@@ -125,6 +125,24 @@ class ServiceSettings(BaseSettings):
     def own_audience(self) -> str:
         """Return what access tokens for this service name as `aud`."""
         return self.audience or self.client_id
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - it is left out
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Look into no file of variables, and into the environment where it has one of ours.
+
+        To look for each setting, nested ones too, takes most of the time of making settings.
+        """
+        prefix = (settings_cls.model_config.get("env_prefix") or "").upper()
+        if not any(name.upper().startswith(prefix) for name in os.environ):
+            return init_settings, file_secret_settings
+        return init_settings, env_settings, file_secret_settings
 
     @model_validator(mode="after")
     def _knows_every_variable(self) -> Self:

@@ -1,6 +1,7 @@
 """What the OpenAPI document of every service says alike, and what can be learnt from it."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any
@@ -41,10 +42,12 @@ def amend(app: FastAPI, change: Callable[[dict[str, Any]], None]) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
 
+@cache
 def examples_of(package: str) -> Mapping[str, Any]:
     """Read a service's examples of bodies, by operation: `POST /v1/extracts`.
 
-    They are beside its reference data; a package that is none of a service has none.
+    They are beside its reference data; a package that is none of a service has none. Read once,
+    for all apps of a process: nobody changes what is returned.
     """
     if find_spec(package) is None:
         return {}
