@@ -5,6 +5,7 @@ from dataclasses import replace
 import duckdb
 import pytest
 
+from pseudonymisation.engine.session import identifier
 from pseudonymisation.intake.adapters.landing import organisations
 from pseudonymisation.intake.adapters.landing.organisations import Organisations
 from pseudonymisation.intake.domain.right import (
@@ -108,6 +109,19 @@ def test_default_codes_are_counted_by_what_they_mean(engine):
         ("c", "private_or_overseas_liable"): 2,
         ("d", "provider_outside_uk"): 4,
     }
+
+
+def test_default_codes_are_counted_whatever_their_columns_are_called(engine):
+    """Those of the map and of the statement itself among them, and one that is named twice."""
+    connection, path = engine
+    Organisations.load(connection, path, frozenset({"RR8"}))
+    names = ["code", "meaning", "found", "name", "times", 'of "it"', "code"]
+    columns = ", ".join(f"'VPP00' AS {identifier(n)}" for n in dict.fromkeys(names))
+
+    found = organisations.counted(connection, names, f"(SELECT {columns} FROM range(3))")
+
+    assert found == {(n, "private_or_overseas_liable"): 3 for n in names}
+    assert organisations.counted(connection, [], f"(SELECT {columns})") == {}
 
 
 @pytest.mark.parametrize("standing", ["closed", "unknown"])

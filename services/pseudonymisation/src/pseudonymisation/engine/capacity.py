@@ -8,6 +8,7 @@ counted (how many letters, digits and others a value has at most), and never too
 import re
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from catalogue import MOMENTS, CatalogueField, ColumnType
@@ -62,9 +63,8 @@ def is_looked_through(field: CatalogueField) -> bool:
         return True
     longest, room = field.length_max, Capacity(ENDLESS, ENDLESS, ENDLESS)
     if field.pattern is not None and field.separator is None:
-        # The parser is the standard library's own; it is what `re.compile` begins with.
-        parsed = re._parser.parse(field.pattern)  # type: ignore[attr-defined]  # noqa: SLF001
-        longest, room = min(longest, parsed.getwidth()[1]), _room(parsed)
+        width, room = _of_pattern(field.pattern)
+        longest = min(longest, width)
     return longest >= SHORTEST and _holds_something(room)
 
 
@@ -73,6 +73,14 @@ def _holds_something(room: Capacity) -> bool:
     is_postcode = room.letters >= WORD_MIN and room.digits >= 1
     is_date = room.digits >= DATE_MIN or (room.digits >= PARTED_MIN and room.others > 1)
     return is_number or is_postcode or is_date
+
+
+@lru_cache(maxsize=4096)
+def _of_pattern(pattern: str) -> tuple[int, Capacity]:
+    """Return how long a value of a pattern is at most, and of what; asked for at each file."""
+    # The parser is the standard library's own; it is what `re.compile` begins with.
+    parsed = re._parser.parse(pattern)  # type: ignore[attr-defined]  # noqa: SLF001
+    return parsed.getwidth()[1], _room(parsed)
 
 
 def _room(parsed: Iterable[tuple[Any, Any]]) -> Capacity:

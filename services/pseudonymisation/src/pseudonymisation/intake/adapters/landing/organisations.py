@@ -122,12 +122,20 @@ def join(field: str) -> str:
 def counted(
     connection: duckdb.DuckDBPyConnection, columns: Sequence[str], source: str
 ) -> dict[tuple[str, str], int]:
-    """Count the default codes of each column by what they mean."""
-    found: dict[tuple[str, str], int] = {}
-    for column in columns:
-        rows = connection.execute(
-            f"SELECT meaning, count(*) FROM {source} JOIN organisations"
-            f" ON {identifier(column)} = code WHERE meaning <> '' GROUP BY 1 ORDER BY 1"
-        ).fetchall()
-        found |= {(column, meaning): count for meaning, count in rows}
-    return found
+    """Count the default codes of each column by what they mean, in one look at the rows."""
+    if not columns:
+        return {}
+    columns = list(dict.fromkeys(columns))
+    names = [identifier(column) for column in columns]
+
+    def of_its_own(said: Sequence[str]) -> str:
+        whens = zip(names, said, strict=True)
+        return f"CASE {' '.join(f'WHEN GROUPING({n}) = 0 THEN {s}' for n, s in whens)} END"
+
+    rows = connection.execute(
+        f"SELECT name, meaning, sum(times)::BIGINT FROM (SELECT {of_its_own(names)} AS found,"
+        f" {of_its_own([*map(literal, columns)])} AS name, count(*) AS times FROM {source}"
+        f" GROUP BY GROUPING SETS ({', '.join(f'({name})' for name in names)}))"
+        " JOIN organisations ON found = code WHERE meaning <> '' GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    return {(name, meaning): count for name, meaning, count in rows}
