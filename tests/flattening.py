@@ -17,7 +17,7 @@ from uuid import UUID
 import duckdb
 
 from catalogue import Catalogue, DataSet, Treatment
-from catalogue.relations import Group, Part, Table, split
+from catalogue.relations import Group, Part, Table, qualified, split
 from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_client import Extract
 from pseudonymisation.engine.keystore import FileWrapping, KeyStore
@@ -114,12 +114,15 @@ class ExpectedOfGroup(Expected):
         found = [*joined(data_set, group, sent)]
         self._beside = [beside for _, beside in found]
         self._other = group.other
-        self._table_of = {
-            made.name: table.table
+        self._made_of = {
+            made.name: [qualified(table.table, name) for name in (made.source, made.at) if name]
             for table in data_set.tables
             for made in table.derived
             if made.name in group.columns.get(table.table, ())
         }
+        self._across = {made.name: [] for made in group.derived}
+        for made in group.derived:
+            self._across[made.name].append((made.source, made.at))
         text = io.StringIO()
         labels = [field.label for field in self.data_set.fields]
         writer = csv.DictWriter(text, labels, lineterminator="\n")
@@ -148,11 +151,14 @@ class ExpectedOfGroup(Expected):
         return token(self.haven, kinds[1], sealer.encrypt(known.encode(), None)[:16], self.asked)
 
     def derived(self, made, value, every):
-        own = self._own.get(self._table_of[made.name])
-        if own is None:
-            return None
-        told = {name: own[name] or None for name in (made.source, made.at) if name}
-        return super().derived(made, {**value, **told}, every)
+        """Make a form of one row's own columns, or of two rows' that stand side by side."""
+        of = [self._made_of[made.name]] if made.name in self._made_of else self._across[made.name]
+        for names in of:
+            rows = [(self._own.get(split(one)[0]), split(one)[1]) for one in names]
+            if all(row is not None for row, _ in rows):
+                told = {name: row.get(name) or None for row, name in rows if row is not None}
+                return super().derived(made, {**value, **told}, every)
+        return None
 
 
 def joined(

@@ -22,6 +22,7 @@ from tests.flattening import Tables
 
 __all__ = ["place"]
 
+AT = {"class": "QI", "type": "date", "mandatory": True, "treatments": ["as_is"]}
 DAY = {"name": "DAY", "class": "QI", "type": "date", "mandatory": True, "treatments": ["month"]}
 
 
@@ -41,6 +42,9 @@ def born(name: str) -> dict[str, Any]:
 
 HOME = {"name": "HOME", "class": "DI", "identifier": "postcode", "check": "postcode"}
 AGE = {"name": "AGE", "derivation": "age_band", "from": "BORN", "at": "DAY", "class": "QI"}
+AGED = {"derivation": "age_years", "from": "PEOPLE.BORN", "class": "QI", "type": "integer"}
+"""Made across tables: of whom rows are about, at a day of what belongs to them."""
+WAIT = {"derivation": "days", "from": "EVENTS.ASKED", "class": "CLIN", "type": "integer"}
 SECTOR = {"name": "SECTOR", "derivation": "postcode_sector", "from": "HOME", "class": "QI"}
 
 
@@ -90,7 +94,12 @@ def invented(
                 "key": ["EVENT"],
                 "parents": [{"table": "PEOPLE", "by": ["WHO"]}],
                 "person": {"local_id": "WHO"},
-                "fields": [DAY, local("WHO", "local_patient"), local("EVENT", "local")]
+                "fields": [
+                    DAY,
+                    local("WHO", "local_patient"),
+                    local("EVENT", "local"),
+                    {"name": "ASKED", **AT},
+                ]
                 + own["EVENTS"],
             },
             {
@@ -110,6 +119,7 @@ def invented(
                     local("OTHER", "local_patient"),
                     number("OTHER_NUM", "pseudonym"),
                     born("OTHER_BORN"),
+                    {"name": "CAME", **AT},
                 ]
                 + own["OTHERS"],
             },
@@ -127,6 +137,15 @@ def invented(
                 "links": {"People": ["WHO"]},
                 "from": [{"table": "EVENTS", "joins": ["PEOPLE"]}],
                 "columns": {"EVENTS": ["WHO", "EVENT", *names["EVENTS"]], "PEOPLE": ["AGE"]},
+                "derived": [
+                    {"name": "AGE_ASKED", **AGED, "at": "EVENTS.ASKED"},
+                    {
+                        "name": "BAND_ASKED",
+                        "derivation": "age_band",
+                        "from": "PEOPLE.BORN",
+                        "at": "EVENTS.ASKED",
+                    },
+                ],
             },
             {
                 "group": "Both",
@@ -138,6 +157,10 @@ def invented(
                     "OTHERS": ["OTHER_NUM", "EVENT", *names["OTHERS"]],
                     "EVENTS": names["EVENTS"],
                 },
+                "derived": [
+                    {"name": "AGE_CAME", **AGED, "at": "OTHERS.CAME"},
+                    {"name": "WAITED", **WAIT, "at": "OTHERS.CAME"},
+                ],
             },
         ],
     }

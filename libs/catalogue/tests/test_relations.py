@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from catalogue import (
+    Cap,
     DataSet,
     Filterable,
     InvalidDataSet,
     Treatment,
+    caps,
     filterable,
     not_chosen,
     read,
@@ -495,6 +497,147 @@ def test_a_row_of_several_is_joined_where_it_is_said_which() -> None:
     assert "MINUTES" in made(said).by_group["Referrals"].by_name
 
 
+AGED = {"name": "AGE_SEEN", "from": "PEOPLE.BORN", "at": "VISITS.SEEN", "derivation": "age_band"}
+WAITED = {
+    "name": "WAITED",
+    "class": "CLIN",
+    "type": "integer",
+    "from": "REFERRALS.ASKED",
+    "at": "VISITS.SEEN",
+    "derivation": "days",
+}
+
+
+def seen() -> dict[str, Any]:
+    """Visits with their days, and what is made of these beside referral and person."""
+    said = copy.deepcopy(visits())
+    for of, name in (("REFERRALS", "ASKED"), ("VISITS", "SEEN")):
+        day = {"name": name, "class": "QI", "type": "date", "treatments": ["as_is", "month"]}
+        table(said, of)["fields"].append(day)
+    group(said, "Referrals")["columns"]["REFERRALS"].append("ASKED")
+    group(said, "Visits")["columns"]["VISITS"].append("SEEN")
+    group(said, "Visits")["derived"] = [dict(AGED), dict(WAITED)]
+    return said
+
+
+def test_an_age_at_an_event_of_another_table_is_made_where_both_stand_side_by_side() -> None:
+    whole = made(seen())
+    view = whole.by_group["Visits"]
+
+    jsonschema.validate(seen(), schema())
+    assert whole.releasable("Visits.AGE_SEEN").treatments == (Treatment.DERIVED,)
+    assert whole.forms["Visits.AGE_SEEN"].is_age
+    assert whole.forms["Visits.AGE_SEEN"].source == whole.forms["Referrals.AGE"].source
+    assert (view.forms["AGE_SEEN"].source, view.forms["AGE_SEEN"].at) == ("BORN", "SEEN")
+    assert not view.by_name["BORN"].treatments
+    assert not view.by_name["ASKED"].treatments
+    assert "BORN" not in {name for name, one in whole.releasables.items() if one.treatments}
+
+
+def test_a_version_that_makes_more_serves_what_the_one_before_had_and_not_the_other_way() -> None:
+    older = seen()
+    group(older, "Visits")["derived"] = []
+    before, now = made(older), made(seen() | {"version": "1.1"})
+
+    assert before.serves(now, ["Visits.SEEN", "Visits.AGE"])
+    assert not before.serves(now, ["Visits.SEEN", "Visits.AGE_SEEN"])
+    assert now.serves(before, ["Visits.SEEN", "Visits.AGE"])
+
+
+def test_caps_know_a_date_that_another_group_shows() -> None:
+    """Else days up to an exact date told a date exactly of which the line has the month."""
+    whole = made(seen())
+    as_is, month, derived = Treatment.AS_IS, Treatment.MONTH, Treatment.DERIVED
+    line = {"Visits.SEEN": as_is, "Visits.WAITED": derived}
+
+    assert caps().on_line(whole, line | {"Referrals.ASKED": month}) == {
+        "Visits.WAITED": Cap.WITHHELD
+    }
+    assert caps().on_line(whole, line | {"Referrals.ASKED": as_is}) == {}
+    ages = caps().on_line(whole, {"Visits.AGE_SEEN": derived, "Referrals.AGE": derived})
+    assert set(ages.values()) == {Cap.CAPPED_TOGETHER}
+
+
+ACROSS: dict[str, tuple[Change, str]] = {
+    "of one table": (
+        lambda s: group(s, "Visits")["derived"][0].update(at="PEOPLE.DAY"),
+        "AGE_SEEN is made of one table, which makes it itself",
+    ),
+    "not side by side": (
+        lambda s: group(s, "Referrals").update(derived=[AGED]),
+        "AGE_SEEN is made of PEOPLE and VISITS, which do not stand side by side",
+    ),
+    "no such column": (
+        lambda s: group(s, "Visits")["derived"][0].update(at="VISITS.NO"),
+        "AGE_SEEN is made of VISITS.NO, which is not a column",
+    ),
+    "a name that two tables have": (
+        lambda s: group(s, "Visits")["derived"][0].update(at="VISITS.DAY"),
+        "AGE_SEEN is made of VISITS.DAY, and REFERRALS, PEOPLE has a column of that name too",
+    ),
+    "at a day that identifies": (
+        lambda s: group(s, "Visits")["derived"][1].update(at="PEOPLE.BORN"),
+        "`at` must name a date that identifies nobody, not PEOPLE.BORN",
+    ),
+    "at what is no day": (
+        lambda s: group(s, "Visits")["derived"][0].update(at="VISITS.MINUTES"),
+        "`at` must name a date that identifies nobody, not VISITS.MINUTES",
+    ),
+    "an age of no birth": (
+        lambda s: group(s, "Visits")["derived"][0].update({"from": "REFERRALS.ASKED"}),
+        "AGE_SEEN is an age of whom rows are about: made `from` their birth date",
+    ),
+    "days of a birth": (
+        lambda s: group(s, "Visits")["derived"][1].update({"from": "PEOPLE.BORN"}),
+        "WAITED counts days between dates that leave as they are",
+    ),
+    "days of what leaves as its month alone": (
+        lambda s: table(s, "REFERRALS")["fields"][-1].update(treatments=["month"]),
+        "WAITED counts days between dates that leave as they are",
+    ),
+    "a name that a column has": (
+        lambda s: group(s, "Visits")["derived"][0].update(name="MINUTES"),
+        "rows of VISITS have minutes twice",
+    ),
+    "made twice": (
+        lambda s: group(s, "Visits")["derived"].append(AGED),
+        "rows of VISITS have age_seen twice",
+    ),
+    "of another type elsewhere": (
+        lambda s: group(s, "Visits")["derived"][1].update(name="SIZE"),
+        "SIZE is of another type than in Visits",
+    ),
+    "a form that is none of two rows": (
+        lambda s: group(s, "Visits")["derived"][0].update(derivation="year"),
+        "Input should be",
+    ),
+    "an integer that is a text": (
+        lambda s: group(s, "Visits")["derived"][1].pop("type"),
+        "days is a integer",
+    ),
+    "SQL": (
+        lambda s: group(s, "Visits")["derived"][0].update(at="VISITS.SEEN); DROP TABLE x"),
+        "should match pattern",
+    ),
+    "a name that is too long": (
+        lambda s: group(s, "Visits")["derived"][0].update(name="A" * 60),
+        "is longer than 64 characters",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ACROSS)
+def test_what_is_wrong_with_a_form_of_two_tables_is_said(what: str) -> None:
+    change, detail = ACROSS[what]
+    said = seen()
+    change(said)
+
+    with pytest.raises(InvalidDataSet) as refused:
+        made(said)
+
+    assert any(detail in str(one) for one in refused.value.problems), refused.value.problems
+
+
 RULES = {"data_set": "VISITS", "version": 1, "valid_from": "2018-04-01", "sources": ["nobody"]}
 
 
@@ -553,7 +696,7 @@ def test_rules_that_fit_no_table_are_said(more: dict[str, Any], detail: str) -> 
     assert any(detail in one for one in rules.problems_with(made(visits())))
 
 
-@pytest.mark.parametrize("word", ["part", "other", "names_two", "below", "digest"])
+@pytest.mark.parametrize("word", ["part", "other", "names_two", "below", "unseen", "digest"])
 def test_what_is_computed_is_not_given(word: str) -> None:
     """A flat file that said it is a group would be counted and landed as one."""
     with pytest.raises(InvalidDataSet) as refused:

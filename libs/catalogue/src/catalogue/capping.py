@@ -57,7 +57,8 @@ class Shown:
     data_set: str
     name: str
     source: str
-    """The column of the provider's file that it is made of; its own name where it is that."""
+    """The column of the provider's file that it is made of; its own name where it is that. Of
+    several tables it is named by its table, so that it is the same in every group that has it."""
     form: Form | None
     """None where it is neither a form of a date nor of a postcode."""
     identifier: Identifier | None = None
@@ -255,6 +256,7 @@ def form_of(type_: ColumnType, treatment: str) -> Form | None:
 def shown(data_set: DataSet, columns: Mapping[str, Treatment]) -> tuple[Shown, ...]:
     """Describe a line's columns; one that the data set does not have tells nothing."""
     fields = {f.name: f for f in data_set.fields}
+    origin = data_set.origin
     found = []
     for name, treatment in columns.items():
         form, field = data_set.forms.get(name), fields.get(name)
@@ -264,10 +266,10 @@ def shown(data_set: DataSet, columns: Mapping[str, Treatment]) -> tuple[Shown, .
                 Shown(
                     data_set=data_set.data_set,
                     name=name,
-                    source=form.source,
+                    source=origin(form.source),
                     form=EXACT_DATE if is_a_day else form.derivation,
                     identifier=form.identifier,
-                    until=form.at if form.derivation is Derivation.DAYS else None,
+                    until=origin(form.at or "") if form.derivation is Derivation.DAYS else None,
                 )
             )
         elif field is not None:
@@ -275,7 +277,7 @@ def shown(data_set: DataSet, columns: Mapping[str, Treatment]) -> tuple[Shown, .
                 Shown(
                     data_set=data_set.data_set,
                     name=name,
-                    source=name,
+                    source=origin(name),
                     form=form_of(field.type, treatment),
                     identifier=field.identifier,
                 )

@@ -18,7 +18,7 @@ from catalogue.model import DataSet
 from catalogue.parts import Confidentiality, FileFormat, Lookup, Person, Reason
 from catalogue.periods import Availability, Periods, Snapshots
 from catalogue.relations.compiling import COMPUTED
-from catalogue.relations.words import Group, Join, Parent, Part, Table
+from catalogue.relations.words import Group, Join, MadeAcross, Parent, Part, Table
 from catalogue.words import ColumnType
 
 COLUMNS: Final = (
@@ -226,6 +226,7 @@ DESCRIBED: Final = (
     Table,
     Parent,
     Group,
+    MadeAcross,
     Part,
     Join,
 )

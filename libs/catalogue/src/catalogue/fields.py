@@ -242,6 +242,12 @@ class CatalogueField(Strict):
         return self.model_copy(update={"codes": codes})
 
     @property
+    def is_told_as_a_day(self) -> bool:
+        """Whether it is a date that identifies nobody and may leave as it is."""
+        is_event = self.type in DAYS and self.identifier is None
+        return is_event and Treatment.AS_IS in self.treatments
+
+    @property
     def limit(self) -> int | None:
         """Above which a number is kept as this: an age also where nothing is said of it."""
         if self.tells is Derivation.AGE_YEARS and self.cap is None:

@@ -129,6 +129,8 @@ class DataSet(Strict):
     """Whether each row of a group names a second person, and none may lack one."""
     below: Annotated[tuple[str, ...], Field(exclude=True)] = ()
     """Groups of which several rows may belong to one row of this one."""
+    unseen: Annotated[frozenset[str], Field(exclude=True)] = frozenset()
+    """Columns of its tables that rows of a group rest on, and that are not of it."""
     _by_table: Mapping[str, "DataSet"] = PrivateAttr(default_factory=dict)
     _by_group: Mapping[str, "DataSet"] = PrivateAttr(default_factory=dict)
     _as_sent: "DataSet | None" = PrivateAttr(default=None)
@@ -158,6 +160,10 @@ class DataSet(Strict):
     def relations(self) -> Relations:
         """How tables and groups hang together. Raise ValueError where there are none."""
         return Relations(tables=self.tables, groups=self.groups)
+
+    def origin(self, name: str) -> str:
+        """Name a column of several tables by the table that it comes from."""
+        return self.relations.origin(name) if self.groups else name
 
     @property
     def is_about_nobody(self) -> bool:
@@ -284,14 +290,9 @@ class DataSet(Strict):
             yield f"derived.{derived.name}: {form} is a {wanted}"
 
     def _of_days(self, derived: DerivedField) -> Iterator[str]:
-        """Check that both dates could be told themselves: each follows from the other."""
+        """Check that both dates could be told themselves; of unseen ones tables are asked."""
         for name in (derived.source, derived.at or ""):
-            field = self.by_name[name]
-            if (
-                field.type not in DAYS
-                or field.identifier
-                or Treatment.AS_IS not in field.treatments
-            ):
+            if name not in self.unseen and not self.by_name[name].is_told_as_a_day:
                 yield f"derived.{derived.name} counts days between dates that leave as they are"
 
     @staticmethod

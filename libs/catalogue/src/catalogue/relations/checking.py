@@ -3,8 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from catalogue.fields import CatalogueField
-from catalogue.relations.words import OF, Group, Join, Parent, Part, Relations, Table
-from catalogue.words import Treatment
+from catalogue.relations.words import (
+    OF,
+    Group,
+    Join,
+    MadeAcross,
+    Parent,
+    Part,
+    Relations,
+    Table,
+    split,
+)
+from catalogue.words import AGES, DAYS, Treatment
 
 NAME_MAX = 64
 """Characters of a column with its group."""
@@ -116,7 +126,67 @@ def _of_group(group: Group, said: Relations) -> Iterator[str]:
             elif len(group.group) + 1 + len(name) > NAME_MAX:
                 yield f"{group.group}{OF}{name} is longer than {NAME_MAX} characters"
     yield from _of_same_names(group, said)
+    yield from _of_made(group, said)
     yield from _of_links(group, said)
+
+
+def _of_made(group: Group, said: Relations) -> Iterator[str]:
+    """Check what a group makes of columns of two tables."""
+    for made in group.derived:
+        if len(group.group) + 1 + len(made.name) > NAME_MAX:
+            yield f"{group.group}{OF}{made.name} is longer than {NAME_MAX} characters"
+        parts = [part for part in group.parts if made in group.made_of(part)]
+        if len(made.tables) < 2:
+            yield f"{made.name} is made of one table, which makes it itself: say it there"
+        elif not parts:
+            yield (
+                f"{made.name} is made of {' and '.join(sorted(made.tables))}, which do not stand"
+                " side by side in any of its parts"
+            )
+        else:
+            for part in parts:
+                yield from _of_one_made(made, group, part, said)
+    for part in group.parts:
+        names = [name for name, _ in group.names(part)] + [m.name for m in group.made_of(part)]
+        across = {made.name.casefold() for made in group.made_of(part)}
+        if twice := sorted(across & set(_twice(names))):
+            yield f"rows of {part.table} have {', '.join(twice)} twice"
+    alike: dict[str, tuple[object, ...]] = {}
+    for made in group.derived:
+        inside = made.inside
+        what = (inside.type, inside.class_, inside.source, inside.at, inside.derivation)
+        if alike.setdefault(made.name, what) != what:
+            yield f"{made.name} is made otherwise in another part: give it another name"
+
+
+def _of_one_made(made: MadeAcross, group: Group, part: Part, said: Relations) -> Iterator[str]:
+    """Check that both columns are there, that nothing else has their names, and what they are.
+
+    A table of a part has one row at most beside each, which `_of_part` holds.
+    """
+    fields = []
+    for table, name in map(split, (made.source, made.at)):
+        field = said.by_name[table].by_name.get(name)
+        if field is None:
+            yield f"{made.name} is made of {table}{OF}{name}, which is not a column"
+            return
+        others = [n for n in part.tables if n != table and name in said.by_name[n].by_name]
+        if others:
+            yield (
+                f"{made.name} is made of {table}{OF}{name}, and {', '.join(others)} has a column of"
+                " that name too: give one of them another"
+            )
+        fields.append(field)
+    first, last = fields
+    if last.type not in DAYS or last.identifier is not None:
+        yield f"{made.name}: `at` must name a date that identifies nobody, not {made.at}"
+    if made.derivation in AGES:
+        about = said.person_of(group, part)
+        born = None if about is None else about.person.date_of_birth
+        if about is None or split(made.source) != (about.table, born):
+            yield f"{made.name} is an age of whom rows are about: made `from` their birth date"
+    elif not (first.is_told_as_a_day and last.is_told_as_a_day):
+        yield f"{made.name} counts days between dates that leave as they are"
 
 
 def _of_part(group: Group, part: Part, said: Relations) -> Iterator[str]:
@@ -249,6 +319,11 @@ def _of_landed(
             first, before = landed.setdefault(name, (group.group, what))
             if before != what:
                 yield f"{name} is of another type than in {first}: give it another name"
+    for across in group.derived:
+        what = (across.derivation, None)
+        first, before = landed.setdefault(across.name, (group.group, what))
+        if before != what:
+            yield f"{across.name} is of another type than in {first}: give it another name"
 
 
 def _of_links(group: Group, said: Relations) -> Iterator[str]:

@@ -12,7 +12,7 @@ from catalogue.fields import CatalogueField, DerivedField
 from catalogue.model import DataSet
 from catalogue.parts import Person, Reason
 from catalogue.periods import Periods
-from catalogue.relations.words import Group, Relations, Table, qualified
+from catalogue.relations.words import Group, Relations, Table, qualified, split
 from catalogue.words import Treatment
 
 COMPUTED: Final = ("digest", *(n for n, said in DataSet.model_fields.items() if said.exclude))
@@ -73,6 +73,10 @@ def _of_group(group: Group, said: Relations, dated: str) -> dict[str, Any]:
             population |= {k: v for k, v in table.population.items() if k not in population}
             for name in _needed(table, group):
                 hidden.setdefault(name, table.by_name[name])
+        for made in group.made_of(part):
+            derived[made.name] = made.inside
+            for of_table, name in map(split, (made.source, made.at)):
+                hidden.setdefault(name, said.by_name[of_table].by_name[name])
         hidden.setdefault(dated, said.by_name[part.table].by_name[dated])
     about = said.person_of(group, group.parts[0])
     unseen = [
@@ -87,6 +91,7 @@ def _of_group(group: Group, said: Relations, dated: str) -> dict[str, Any]:
         "other": said.by_name[group.other].person if group.other else Person(),
         "names_two": all(part.table == group.other for part in group.parts),
         "below": tuple(one.group for one in said.below(group.group)),
+        "unseen": frozenset(field.name for field in unseen),
         "population": population,
         "fields": (*fields.values(), *unseen),
         "derived": tuple(derived.values()),
@@ -138,6 +143,7 @@ def _together(shared: Mapping[str, Any], parts: Mapping[str, DataSet], **own: An
             "person": Person.model_construct(None, **whole),
             "population": population,
             "fields": tuple(fields),
+            "unseen": frozenset(qualified(n, name) for n, p in parts.items() for name in p.unseen),
             "derived": tuple(d for n, p in parts.items() for d in _derived(n, p, whole)),
         }
         | own

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from catalogue.fields import CatalogueField, DerivedField
 from catalogue.parts import Person, Reason
-from catalogue.words import Name, Strict, Text
+from catalogue.words import Derivation, Name, Strict, Text
 
 TABLE: Final = r"^[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
 """How tables and groups are called."""
@@ -22,6 +22,10 @@ OF: Final = "."
 """Between a group, or a table, and a column of it: `Care_Activities.Contact_Date`."""
 
 TableName = Annotated[str, Field(pattern=TABLE, max_length=31)]
+ColumnOfTable = Annotated[
+    str, Field(pattern=r"^[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\.[A-Za-z0-9_]{1,64}$", max_length=96)
+]
+"""A column with its table: `MHS001MPI.PersonBirthDate`."""
 
 
 class Parent(Strict):
@@ -94,6 +98,27 @@ class Part(Strict):
         return (self.table, *(join.table for join in self.joins))
 
 
+class MadeAcross(DerivedField):
+    """A safe form that is made of columns of two tables, whose rows stand side by side."""
+
+    source: Annotated[ColumnOfTable, Field(alias="from")]
+    at: ColumnOfTable
+    """The date at which an age is taken, or at which a number of days ends."""
+    derivation: Literal[Derivation.AGE_YEARS, Derivation.AGE_BAND, Derivation.DAYS]
+
+    @property
+    def tables(self) -> frozenset[str]:
+        return frozenset(split(name)[0] for name in (self.source, self.at))
+
+    @property
+    def inside(self) -> DerivedField:
+        """Give it by the names that its columns have in the group."""
+        said = {name: getattr(self, name) for name in DerivedField.model_fields}
+        return DerivedField.model_construct(
+            **(said | {"source": plain(self.source), "at": plain(self.at)})
+        )
+
+
 class Group(Strict):
     """What is supplied: one file."""
 
@@ -112,7 +137,13 @@ class Group(Strict):
     """One behind the other."""
     columns: Annotated[Mapping[TableName, tuple[Name, ...]], Field(min_length=1)]
     """Of each table, those that the group has."""
+    derived: tuple[MadeAcross, ...] = ()
+    """What is made of two tables; of several parts each says it of its own tables."""
     source: str = ""
+
+    def made_of(self, part: Part) -> Iterator[MadeAcross]:
+        """Give what is made of the tables that stand beside rows of a part."""
+        yield from (made for made in self.derived if made.tables <= {*part.tables})
 
     def names(self, part: Part) -> Iterator[tuple[str, str]]:
         """Give the columns that rows of a part have, each with its table."""
@@ -189,13 +220,34 @@ class Relations(Strict):
         }
 
     def origin(self, name: str) -> str:
-        """Name a group's column by the table that it comes from: two groups may have the same."""
-        group, column = split(name)
-        said = self.of_group(group)
-        tables = {
-            table for part in said.parts for found, table in said.names(part) if found == column
-        }
-        return qualified(min(tables), column) if tables else name
+        """Name a group's column by the table that it comes from: two groups may have the same.
+
+        Also one that rows of the group rest on without showing it. What is made across tables comes
+        from none.
+        """
+        return self._origins.get(name, name)
+
+    @cached_property
+    def _origins(self) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for group in self.groups:
+            for part in group.parts:
+                for name, table in group.names(part):
+                    said = qualified(group.group, name)
+                    found[said] = min(found.get(said, f"{table}{OF}{name}"), f"{table}{OF}{name}")
+            for part in group.parts:
+                for name, table in self._rests_on(group, part):
+                    found.setdefault(qualified(group.group, name), qualified(table, name))
+        return found
+
+    def _rests_on(self, group: Group, part: Part) -> Iterator[tuple[str, str]]:
+        """Give of what a part's safe forms are made, each with its table."""
+        for made in group.made_of(part):
+            yield from ((plain(name), split(name)[0]) for name in (made.source, made.at))
+        for name, table in group.names(part):
+            form = self.by_name[table].made.get(name)
+            if form is not None:
+                yield from ((one, table) for one in (form.source, form.at) if one is not None)
 
     def below(self, name: str) -> tuple["Beside", ...]:
         """Give the groups of which several rows may belong to one row of this one, by its key."""

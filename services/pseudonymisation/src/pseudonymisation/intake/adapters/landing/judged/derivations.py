@@ -252,7 +252,24 @@ def day_number(field: str) -> str:
 
 def as_day_number(field: str) -> str:
     """SQL of that number."""
-    return f"TRY_CAST(strftime({identifier(date_of(field))}, '%Y%m%d') AS INTEGER)"
+    return _number_of(identifier(date_of(field)))
+
+
+def across(form: Derivation, first: str, last: str) -> str:
+    """SQL of what is made of two days that stand in rows of two tables."""
+    match form:
+        case Derivation.DAYS:
+            return _days_between(first, last)
+        case Derivation.AGE_YEARS | Derivation.AGE_BAND:
+            born, then = (_number_of(day) for day in (first, last))
+            age = _completed(first, last, born, then)
+            return _band(age) if form is Derivation.AGE_BAND else f"({age})::SMALLINT"
+        case _:
+            raise LookupError(form)
+
+
+def _number_of(day: str) -> str:
+    return f"TRY_CAST(strftime({day}, '%Y%m%d') AS INTEGER)"
 
 
 def _date(derived: DerivedField) -> str:
@@ -260,13 +277,18 @@ def _date(derived: DerivedField) -> str:
 
 
 def _age(derived: DerivedField) -> str:
-    """Completed years, up to the oldest: born on 29 February is a year older on 1 March.
-
-    Null for a birth after the event. (`least` passes over nulls, so it stands inside.)
-    """
     birth, event = _date(derived), identifier(date_of(derived.at or ""))
     born, then = day_number(derived.source), day_number(derived.at or "")
-    years = f"({identifier(then)} - {identifier(born)}) // 10000"
+    return _completed(birth, event, identifier(born), identifier(then))
+
+
+def _completed(birth: str, event: str, born: str, then: str) -> str:
+    """Completed years, up to the oldest: born on 29 February is a year older on 1 March.
+
+    Null for a birth after the event. (`least` passes over nulls, so it stands inside.) Both days
+    are given as such and as the number YYYYMMDD.
+    """
+    years = f"({then} - {born}) // 10000"
     return f"CASE WHEN {birth} <= {event} THEN least({years}, {OLDEST}) END"
 
 
@@ -279,8 +301,11 @@ def _month(field: str) -> str:
 
 
 def _days(derived: DerivedField) -> str:
-    """Days from one date to the other; null where the other is before it."""
-    first, last = _date(derived), identifier(date_of(derived.at or ""))
+    return _days_between(_date(derived), identifier(date_of(derived.at or "")))
+
+
+def _days_between(first: str, last: str) -> str:
+    """Write the days from one date to the other; null where the other is before it."""
     return f"CASE WHEN {first} <= {last} THEN ({last} - {first})::INTEGER END"
 
 

@@ -231,6 +231,7 @@ FORMS: Final[Mapping[Derivation, Callable[[DerivedField, Sources], pa.Array]]] =
     Derivation.MONTH_OF_YEAR: _month_of_year,
     Derivation.MONTH: lambda made, sources: month(sources.dates[made.source]),
     Derivation.FINANCIAL_YEAR: _financial_year,
+    Derivation.DATE: lambda made, sources: sources.dates[made.source].values,
     Derivation.WEEKDAY: _weekday,
     Derivation.HOUR: lambda made, sources: sources.numbers[made.source].cast(pa.int16()),
     Derivation.BAND: _banded,

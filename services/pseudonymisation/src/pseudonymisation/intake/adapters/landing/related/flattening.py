@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from catalogue import DataSet
-from catalogue.relations import Group, Join, Part, Table
+from catalogue.relations import Group, Join, Part, Table, split
 from pseudonymisation.engine.sealing import is_sealed, may_be_long
 from pseudonymisation.engine.session import identifier, literal
-from pseudonymisation.intake.adapters.landing.judged.derivations import LETTERS, UPPER_REASON
+from pseudonymisation.intake.adapters.landing.judged.derivations import (
+    LETTERS,
+    UPPER_REASON,
+    across,
+)
 from pseudonymisation.intake.adapters.landing.judged.reading import FINDINGS, WITHHELD
 from pseudonymisation.intake.adapters.landing.layout import GROUP, kind_of_other
 from pseudonymisation.intake.adapters.landing.related.joining import (
@@ -21,6 +25,7 @@ from pseudonymisation.intake.adapters.landing.related.joining import (
     Lot,
     source,
 )
+from pseudonymisation.intake.adapters.landing.related.passing import day_of
 from pseudonymisation.intake.adapters.landing.related.relating import Related
 
 PART_BITS: Final = 48
@@ -162,6 +167,19 @@ class Flattened:
             yield from self._there(table, names)
         for made in self._view.derived:
             yield from self._there(self._from.get(made.name), [made.name])
+        yield from self._across()
+
+    def _across(self) -> Iterator[tuple[str, str]]:
+        """Make what is made of two tables, where both came."""
+        tables = self._related.relations.by_name
+        for made in self._group.made_of(self._part):
+            days = []
+            for table, name in map(split, (made.source, made.at)):
+                landed = day_of(tables[table].by_name[name])
+                if table in self._joined and landed in self._related.columns[table]:
+                    days.append(f"{self._of(table, landed)}::DATE")
+            if len(days) == len(made.tables):
+                yield made.name, across(made.derivation, *days)
 
     def _of_other(self, name: str) -> Iterator[tuple[str, str]]:
         """Give the words of the second person of a row, by the name of the number."""

@@ -44,6 +44,7 @@ from pseudonymisation.intake.adapters.landing.related.joining import (
     written,
     written_in,
 )
+from pseudonymisation.intake.adapters.landing.related.passing import with_days
 from pseudonymisation.intake.adapters.landing.related.relating import Lost, Related
 from pseudonymisation.intake.adapters.landing.writing import ROW_GROUP_JOINED, sealed_copy
 from pseudonymisation.intake.adapters.uploads.header import columns_of
@@ -221,7 +222,12 @@ def _each(task: TablesTask, resources: LandingResources, place: Path) -> dict[st
     def landed(table: str) -> LandingOutcome:
         one = task.tables[table]
         return landing.land(
-            replace(one, attempt=f"{one.attempt}.{table}", into=place / f"{table}.parquet"),
+            replace(
+                one,
+                data_set=with_days(one.data_set, task.data_set.relations),
+                attempt=f"{one.attempt}.{table}",
+                into=place / f"{table}.parquet",
+            ),
             replace(
                 resources,
                 limits=limits,
