@@ -243,6 +243,9 @@ def lines_of(place: Place, edition: Path) -> tuple[int, int]:
     key_name = f"e{EDITION.hex}"
     with duckdb.connect() as connection:
         add_keys(connection, {key_name: place.haven.key(f"edition/{EDITION}")})
+        rows = connection.sql(f"FROM {sealed_parquet(edition, key_name)}")
+        # Of a birth an edition has ages and sealed words alone: guard of `passing.with_days`.
+        assert not [name for name in rows.columns if name.endswith("__day")]
         found = connection.sql(
             f"SELECT count(*) - count(DISTINCT line), count(DISTINCT {GROUP})"
             f" FROM {sealed_parquet(edition, key_name)}"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.errors import NoEdition
 from services.pseudonymisation.tests.haven import CATALOGUE, SUS, world
 from services.pseudonymisation.tests.landed import day
 
@@ -89,6 +90,20 @@ def test_a_month_that_was_landed_before_serves_the_columns(
     haven.data_set = SUS
 
     assert told(haven) == {1: (2, 2), 2: (2, 1)}
+
+
+def test_what_a_month_was_landed_without_is_named(tmp_path, make_engine, sqlite_url, clock):
+    """Else whoever asks for a column of a newer version hears that there is no month."""
+    haven = world(tmp_path / "haven", make_engine(sqlite_url), clock, data_set=FORMER)
+    haven.land([episode(1, "SP1", "2018-04-09")])
+    haven.data_set = SUS
+    forms = {"Sex": "as_is", "Der_Length_Of_Stay": "derived"}
+    fields = [{"name": name, "treatment": form} for name, form in forms.items()]
+
+    with pytest.raises(NoEdition, match="has no Der_Length_Of_Stay. Ask without") as refused:
+        haven.prepare(request=haven.request(fields=[*forms]), fields=fields)
+
+    assert refused.value.members == {"periods": ["2018-04"], "columns": ["Der_Length_Of_Stay"]}
 
 
 def test_a_version_in_which_the_spell_is_something_else_does_not_serve_them():

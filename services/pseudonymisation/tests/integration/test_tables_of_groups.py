@@ -339,6 +339,16 @@ def test_mothers_babies_and_pairs_are_each_counted_once(later, intake, dissemina
         period=BIRTHS,
     )
     assert by["A", "RR8"] == 3
+    # By her age at the booking, which is made of her row and of the booking's (docs/adr/0241).
+    aged = counts(
+        dissemination,
+        "Babies.records",
+        "Bookings.AgeBandAtBookingMother",
+        "Bookings.AgeAtBookingMother",
+        data_set=MSDS,
+        period=BIRTHS,
+    )
+    assert aged["25-29", "28"] == 3
     # All four in one table, each protected against the others.
     made = ask(
         dissemination,

@@ -1,6 +1,7 @@
 """Accepting a permit, and telling how its preparation stands. What works on it: `preparing`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -290,11 +291,8 @@ def _editions(
     ]
     missing = [m for m in permit.periods if not any(e.covers(m) for e in wanted)]
     if missing:
-        raise NoEdition(
-            f"No edition is in force for {', '.join(missing)}. Ask for other periods, or again"
-            " later.",
-            periods=[*missing],
-        )
+        there = [e for e in landed if any(e.covers(month) for month in missing)]
+        raise _no_edition(missing, _lacking(there, permit, data_set, ctx=ctx))
     untold = {area for e in wanted for area in e.areas_untold} & asked_areas(permit, data_set)
     if untold:
         raise AreasUntold(
@@ -323,11 +321,47 @@ def _editions(
 
 def asked_areas(permit: Permit, data_set: DataSet) -> frozenset[str]:
     """Return what of the directory the permitted columns, filters and reasons rest on."""
-    fields = {*(f.name for f in permit.fields), *(f.column for f in permit.filters)}
+    fields = {*_asked(permit)}
     found = {d.derivation.value for d in data_set.derived if d.name in fields}
     if "L" in permit.population.reasons and "L" in data_set.population:
         found |= {Derivation.LOCAL_AUTHORITY.value, Derivation.UPPER_LOCAL_AUTHORITY.value}
     return frozenset(found)
+
+
+def _no_edition(missing: Sequence[str], lacking: Sequence[str]) -> NoEdition:
+    """Say of which months nothing is there; or which columns what is there was landed without."""
+    if lacking:
+        return NoEdition(
+            f"What was landed for {', '.join(missing)} was read by a version of the data set that"
+            f" has no {', '.join(lacking)}. Ask without these columns, or have the month submitted"
+            " again.",
+            periods=[*missing],
+            columns=[*lacking],
+        )
+    return NoEdition(
+        f"No edition is in force for {', '.join(missing)}. Ask for other periods, or again later.",
+        periods=[*missing],
+    )
+
+
+def _lacking(
+    editions: Sequence[PinnedEdition],
+    permit: Permit,
+    data_set: DataSet,
+    *,
+    ctx: PreparationContext,
+) -> list[str]:
+    """Name the columns that are asked for and that editions were landed without."""
+    found: set[str] = set()
+    for digest in {edition.catalogue_digest for edition in editions}:
+        with suppress(UnknownDataSet):
+            landed = ctx.catalogue.by_digest(digest)
+            found |= {name for name in _asked(permit) if not landed.serves(data_set, [name])}
+    return sorted(found)
+
+
+def _asked(permit: Permit) -> tuple[str, ...]:
+    return (*(f.name for f in permit.fields), *(f.column for f in permit.filters))
 
 
 def _serves(
@@ -339,8 +373,7 @@ def _serves(
         landed = ctx.catalogue.by_digest(edition.catalogue_digest)
     except UnknownDataSet:
         return False
-    columns = (*(f.name for f in permit.fields), *(f.column for f in permit.filters))
-    return landed.serves(data_set, columns)
+    return landed.serves(data_set, _asked(permit))
 
 
 def _open_domain(permit: Permit, *, ctx: PreparationContext, tx: PreparationTransaction) -> None:

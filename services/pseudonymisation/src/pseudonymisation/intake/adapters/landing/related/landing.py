@@ -224,7 +224,7 @@ def _each(task: TablesTask, resources: LandingResources, place: Path) -> dict[st
         return landing.land(
             replace(
                 one,
-                data_set=with_days(one.data_set, task.data_set.relations),
+                data_set=with_days(table, one.data_set, task.data_set.relations),
                 attempt=f"{one.attempt}.{table}",
                 into=place / f"{table}.parquet",
             ),

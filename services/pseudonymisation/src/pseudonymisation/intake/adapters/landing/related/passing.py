@@ -9,8 +9,8 @@ from catalogue import CatalogueField, ColumnType, DataSet, Derivation, DerivedFi
 from catalogue.relations import Relations, split
 
 
-def with_days(table: DataSet, relations: Relations) -> DataSet:
-    """Give a table as it is landed: with the days of which groups make something."""
+def with_days(name: str, table: DataSet, relations: Relations) -> DataSet:
+    """Give a table as it is landed: with the days of birth of which groups make something."""
     named = {made.source for group in relations.groups for made in group.derived}
     passed = tuple(
         DerivedField.model_construct(
@@ -20,10 +20,10 @@ def with_days(table: DataSet, relations: Relations) -> DataSet:
             derivation=Derivation.DATE,
             type=ColumnType.DATE,
         )
-        for of, name in sorted(map(split, named))
-        if of == table.part and (field := table.by_name[name]).identifier is not None
+        for of, column in sorted(map(split, named))
+        if of == name and (field := table.by_name[column]).identifier is not None
     )
-    said = {name: getattr(table, name) for name in DataSet.model_fields}
+    said = {word: getattr(table, word) for word in DataSet.model_fields}
     return DataSet.model_construct(**(said | {"derived": (*table.derived, *passed)}))
 
 
