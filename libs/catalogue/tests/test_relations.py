@@ -293,6 +293,34 @@ WRONG: dict[str, tuple[Change, str]] = {
         ),
         "a circle: PEOPLE, REFERRALS",
     ),
+    "a parent to itself": (
+        lambda s: table(s, "PEOPLE").update(
+            parents=[{"table": "PEOPLE", "by": ["WHO"], "needed": False}]
+        ),
+        "a circle: PEOPLE, REFERRALS, VISITS",
+    ),
+    "a table that differs by case alone": (
+        lambda s: s["tables"].append(table(s, "SESSIONS") | {"table": "Sessions"}),
+        "named twice: sessions",
+    ),
+    "more tables than a machine compares": (
+        lambda s: s["tables"].extend(
+            table(s, "SESSIONS") | {"table": f"T{n}"} for n in range(300)
+        ),
+        "at most 200 items",
+    ),
+    "more groups than lines have numbers for": (
+        lambda s: s["groups"].extend(
+            group(s, "Sessions") | {"group": f"G{n}"} for n in range(300)
+        ),
+        "at most 100 items",
+    ),
+    "tables that are no list": (lambda s: s.update(tables=5), "tables: is a list"),
+    "groups that are no list": (lambda s: s.update(groups={"a": 1}), "groups: is a list"),
+    "a name that looks like another": (
+        lambda s: s["tables"].append(table(s, "SESSIONS") | {"table": "\u0420EOPLE"}),
+        "should match pattern",
+    ),
     "made of several records": (
         lambda s: table(s, "VISITS").update(
             derived=[{"name": "N", "type": "integer", "from": "REFERRAL", "derivation": "records"}]

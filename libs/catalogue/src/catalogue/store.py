@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from catalogue.digests import digest_of
@@ -25,9 +24,8 @@ from catalogue.protocols import Protocol
 from catalogue.relations.checking import problems as problems_of
 from catalogue.relations.compiling import COMPUTED, compiled
 from catalogue.relations.words import Relations
+from catalogue.written import Unreadable, loaded
 
-Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one written in C where there is one: ten times as fast."""
 RULES = "landing_rules"
 COMMON = "common-"
 """How files begin that are parts of landing rules, and none themselves."""
@@ -332,8 +330,13 @@ def of_content(content: Mapping[str, Any], *, name: str, text: str = "") -> Data
 def _read_tables(content: Mapping[str, Any], text: str, *, name: str) -> DataSet:
     """Read a data set of several tables. Raises InvalidDataSet with every problem found."""
     found = [Problem(word, TABLES_HAVE_IT) for word in sorted(OF_A_TABLE & set(content))]
+    for word in ("tables", "groups"):
+        if not isinstance(content.get(word), list):
+            found.append(Problem(word, "is a list, where a data set has several tables"))
+    if found:
+        raise InvalidDataSet(name, placed(text, found))
     tables: list[object] = []
-    for at, table in enumerate(content.get("tables") or ()):
+    for at, table in enumerate(content["tables"]):
         if not (isinstance(table, dict) and isinstance(table.get("fields"), list)):
             tables.append(table)
             continue
@@ -343,7 +346,7 @@ def _read_tables(content: Mapping[str, Any], text: str, *, name: str) -> DataSet
     if found:
         raise InvalidDataSet(name, placed(text, found))
     try:
-        said = Relations.model_validate({"tables": tables, "groups": content.get("groups") or ()})
+        said = Relations.model_validate({"tables": tables, "groups": content["groups"]})
         periods = Periods.model_validate(content.get("periods"))
         wrong = [Problem(place, detail) for place, detail in problems_of(said, periods.field)]
         if wrong:
@@ -359,9 +362,9 @@ TABLES_HAVE_IT: Final = "each table says it of itself, where there are tables"
 
 def _mapping(text: str, *, name: str) -> dict[str, Any]:
     try:
-        content = yaml.load(text, Loader)  # noqa: S506 - the safe one, whichever it is
-    except yaml.YAMLError as error:
-        raise InvalidDataSet(name, [Problem("", f"is not YAML: {error}")]) from error
+        content = loaded(text)
+    except Unreadable as error:
+        raise InvalidDataSet(name, [Problem("", error.detail, error.line)]) from error
     if not isinstance(content, dict):
         raise InvalidDataSet(name, [Problem("", "is not a mapping")])
     if given := [Problem(word, "is computed, not given") for word in COMPUTED if word in content]:

@@ -20,7 +20,8 @@ from catalogue.digests import canonical
 from catalogue.flows.ceilings import exceeded
 from catalogue.flows.rules import Bounds, flow_rules
 from catalogue.model import DataSet
-from catalogue.store import InvalidDataSet, Loader, Problem, of_content
+from catalogue.store import InvalidDataSet, Problem, of_content
+from catalogue.written import Loader
 
 HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Categories of characters that nobody sees, or that break a line or turn its direction."""

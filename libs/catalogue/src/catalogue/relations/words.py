@@ -21,6 +21,11 @@ TABLE: Final = r"^[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
 OF: Final = "."
 """Between a group, or a table, and a column of it: `Care_Activities.Contact_Date`."""
 
+TABLES_MAX: Final = 200
+"""MHSDS has some fifty, CSDS 37."""
+GROUPS_MAX: Final = 100
+"""A line of an edition has the number of its group, which is below 256."""
+
 TableName = Annotated[str, Field(pattern=TABLE, max_length=31)]
 ColumnOfTable = Annotated[
     str, Field(pattern=r"^[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*\.[A-Za-z0-9_]{1,64}$", max_length=96)
@@ -133,7 +138,7 @@ class Group(Strict):
     other: TableName | None = None
     """Of two people in a row the table that says who the second is: a mother's baby. The row's
     token is that of the first; the second's number leaves as a token of a kind of its own."""
-    parts: Annotated[tuple[Part, ...], Field(alias="from", min_length=1)]
+    parts: Annotated[tuple[Part, ...], Field(alias="from", min_length=1, max_length=TABLES_MAX)]
     """One behind the other."""
     columns: Annotated[Mapping[TableName, tuple[Name, ...]], Field(min_length=1)]
     """Of each table, those that the group has."""
@@ -163,8 +168,8 @@ class Beside(NamedTuple):
 class Relations(Strict):
     """Tables and groups of one data set."""
 
-    tables: Annotated[tuple[Table, ...], Field(min_length=1)]
-    groups: Annotated[tuple[Group, ...], Field(min_length=1)]
+    tables: Annotated[tuple[Table, ...], Field(min_length=1, max_length=TABLES_MAX)]
+    groups: Annotated[tuple[Group, ...], Field(min_length=1, max_length=GROUPS_MAX)]
 
     @cached_property
     def by_name(self) -> Mapping[str, Table]:
