@@ -12,6 +12,7 @@ import pytest
 
 import catalogue
 from catalogue import Catalogue, DataSet, Treatment
+from catalogue.flows import example, read_flow
 from catalogue.periods import added
 from catalogue.relations import split
 from catalogue.relations.counting import countable
@@ -315,6 +316,16 @@ def test_each_group_is_what_an_oracle_makes_of_its_tables(few: Place, name: str)
 
     assert all(0 < count < ROWS * 3 for count in counts.values()), counts
     assert all(pairs[one] >= PAIRS or one in ONE_A_PERSON for one in pairs), pairs
+
+
+def test_a_local_flow_of_tables_goes_from_files_to_extracts(place: Place) -> None:
+    """The layout to begin with, which no service has built in."""
+    flow = read_flow(example(of_tables=True)).data_set
+    known = Catalogue((*KNOWN.data_sets, flow), KNOWN.landing_rules)
+
+    counts = goes_through(place, flow, known, FIRST)
+
+    assert set(counts) == {"Mothers", "Visits", "Babies"}
 
 
 def test_a_second_persons_token_is_a_persons_where_data_sets_are_linked(place: Place) -> None:

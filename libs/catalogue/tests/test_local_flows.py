@@ -124,7 +124,7 @@ def test_what_is_not_plain_is_refused_before_it_is_read(text: str, told: str) ->
         ("name: Destination_Site", "name: 'Site; DROP TABLE x'", "should match pattern"),
         ("name: Destination_Site", "name: NHS_No, header: nhs-number", "that is DI (nhs_number)"),
         ("name: Destination_Site", "name: Provider__Code", "reserved for the landing"),
-        ("fields:", "tables: []\nfields:", "one table"),
+        ("fields:", "tables: []\nfields:", "each table says it of itself"),
         ("{unit: month,", "{unit: month, sql: 'SELECT 1',", "Extra inputs"),
         ("S: {source: submitter}", "S: {source: 'SELECT 1'}", "Input should be"),
         ("grain: conveyance", "file: {file_bytes_max: 99000000000000}\ngrain: c", "is at most"),
@@ -148,6 +148,98 @@ def test_a_text_that_leaves_is_shaped_or_looked_through() -> None:
 
     assert "has codes or a pattern, or is a `scan`" in refused(free)
     assert read_flow(free.replace("treatments: [as_is]}", "scan: true, treatments: [as_is]}", 1))
+
+
+TABLES = example(of_tables=True)
+
+
+def test_a_flow_may_have_several_tables_and_two_people_in_a_row() -> None:
+    flow = read_flow(TABLES)
+
+    assert [*flow.data_set.by_group] == ["Mothers", "Visits", "Babies"]
+    assert flow.data_set.by_group["Babies"].names_two
+    assert flow.data_set.forms["Visits.Age_At_Visit"].is_age
+    assert of_canonical(flow.content, flow.data_set.digest) == flow.data_set
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "told"),
+    [
+        # What holds for a flow of one table holds for each of several.
+        ("name: First_Child,", "name: First_Child, header: nhs number,", "that is DI (nhs_number)"),
+        ("name: Outcome", "name: 'Outcome; DROP TABLE x'", "should match pattern"),
+        ("length_max: 10}", "length_max: 10, treatments: [identified]}", "no legal route"),
+        ("codes: [Y, N]", "length_max: 20", "has codes or a pattern, or is a `scan`"),
+        ("      H: {source: postcode, field: Postcode}\n", "", None),
+        (
+            "    population:\n      S: {source: submitter}\n"
+            "      H: {source: postcode, field: Postcode}\n",
+            "",
+            "Mothers: no table of it says for which commissioners a record is",
+        ),
+        ("    from: [{table: MOTHERS}]", "    subjects: nobody\n    from: [{table: MOTHERS}]", "is"),
+        # What a join can do wrong.
+        ("joins: [VISITS, MOTHERS]", "joins: [VISITS]", "lose their person"),
+        ("{table: VISITS, joins: [MOTHERS]}", "{table: VISITS}", "lose their person"),
+        (
+            "from: [{table: MOTHERS}]",
+            "from: [{table: MOTHERS, joins: [VISITS]}]",
+            "which would repeat rows (fan-out)",
+        ),
+        ("from: MOTHERS.Date_Of_Birth", "from: BABIES.Baby_Number", "do not stand side by side"),
+        ("    other: BABIES\n", "", "have the people of BABIES, MOTHERS"),
+    ],
+)
+def test_a_flow_of_tables_says_nothing_that_one_of_one_table_may_not(
+    was: str, becomes: str, told: str | None
+) -> None:
+    assert was in TABLES
+    changed = TABLES.replace(was, becomes)
+    if told is None:
+        assert read_flow(changed)
+    else:
+        assert told in refused(changed)
+
+
+def test_a_group_of_nobody_has_no_number_of_anybody() -> None:
+    """A table that only names whose its rows are is no table of people to the loader."""
+    of_nobody = TABLES.replace(
+        "  - group: Visits\n",
+        "  - group: Rounds\n    grain: visit\n    subjects: nobody\n"
+        "    from: [{table: VISITS}]\n    columns: {VISITS: [Visit_Minutes]}\n  - group: Visits\n",
+    )
+
+    told = refused(of_nobody)
+
+    assert "Rounds: subjects is patients, whom Mother_Number would identify" in told
+
+
+@pytest.mark.parametrize(
+    ("word", "entry", "told"),
+    [
+        ("tables", {"table": "T{n}", "grain": "x", "fields": []}, "are more than 20"),
+        ("groups", {"group": "G{n}", "grain": "x"}, "are more than 20"),
+    ],
+)
+def test_more_tables_or_groups_than_a_flow_may_have_are_refused_unread(word, entry, told) -> None:
+    content = json.loads(read_flow(TABLES).content)
+    content[word] += [
+        {k: v.format(n=n) if isinstance(v, str) else v for k, v in entry.items()}
+        for n in range(30)
+    ]
+
+    assert f"{word}: {told}" in refused(json.dumps(content))
+
+
+def test_columns_of_all_tables_are_counted_together() -> None:
+    content = json.loads(read_flow(TABLES).content)
+    for table in content["tables"]:
+        table["fields"].append({"name": "W{n}", "repeat": [0, 199], "class": "ADM"})
+    assert "more than 500 columns" in refused(json.dumps(content))
+
+    content = json.loads(read_flow(TABLES).content)
+    content["groups"][0]["columns"]["MOTHERS"] = ["First_Child"] * 600
+    assert "more than 500 columns" in refused(json.dumps(content))
 
 
 def test_a_number_that_is_another_kind_when_it_is_read_again_is_refused() -> None:

@@ -38,13 +38,18 @@ def local_flows(
 
 
 @app.command("example")
-def show_example() -> None:
+def show_example(
+    *,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Of several tables, with two people in a row.")
+    ] = False,
+) -> None:
     """Print a layout to begin with, and the categories that there are.
 
-    Example: dsfc local-flows example > LPF_MINE-1.0.yaml
+    Example: dsfc local-flows example --tables > LPF_MINE-1.0.yaml
     """
     named = ", ".join(flow_rules().categories)
-    typer.echo(f"# A category is one of {named}.\n{example()}", nl=False)
+    typer.echo(f"# A category is one of {named}.\n{example(of_tables=tables)}", nl=False)
 
 
 @app.command("check")

@@ -5,13 +5,14 @@ local flow has what the published data sets have, and no more: a column that the
 same name is what it is there, and no class leaves in a form in which it leaves nowhere.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final
 
 from catalogue.fields import CatalogueField
 from catalogue.flows.rules import flow_rules
 from catalogue.model import DataSet
+from catalogue.relations.words import Group
 from catalogue.store import Problem, load
 from catalogue.words import ColumnType, FieldClass, Identifier, Treatment
 
@@ -28,9 +29,37 @@ OF_A_PERSON: Final = frozenset(
 def exceeded(data_set: DataSet) -> Iterator[Problem]:
     """What a file says beyond what a local flow may."""
     yield from _of_the_file(data_set)
-    yield from _of_people(data_set)
-    for at, field in enumerate(data_set.fields):
-        yield from (Problem(f"fields/{at}", said) for said in _of_a_column(field))
+    if not data_set.tables:
+        yield from _of_people(data_set)
+        yield from _of_columns(data_set.fields)
+        return
+    for at, table in enumerate(data_set.tables):
+        yield from _of_columns(table.fields, f"tables/{at}/")
+    for at, group in enumerate(data_set.groups):
+        yield from (Problem(f"groups/{at}", said) for said in _of_a_group(group, data_set))
+
+
+def _of_columns(fields: Iterable[CatalogueField], place: str = "") -> Iterator[Problem]:
+    for at, field in enumerate(fields):
+        yield from (Problem(f"{place}fields/{at}", said) for said in _of_a_column(field))
+
+
+def _of_a_group(group: Group, data_set: DataSet) -> Iterator[str]:
+    """Hold each group to what a flow of one table is held to; the loader holds the joins."""
+    if not data_set.by_group[group.group].population:
+        yield f"{group.group}: no table of it says for which commissioners a record is"
+    if group.subjects == "patients":
+        return
+    tables = {name for part in group.parts for name in part.tables}
+    named = {
+        field.name
+        for name in tables
+        for field in data_set.by_table[name].fields
+        if field.identifier in OF_A_PERSON
+    }
+    if named:
+        told = ", ".join(sorted(named))
+        yield f"{group.group}: subjects is patients, whom {told} would identify"
 
 
 def _of_the_file(data_set: DataSet) -> Iterator[Problem]:
@@ -44,7 +73,7 @@ def _of_the_file(data_set: DataSet) -> Iterator[Problem]:
         yield Problem("disclosure_rule", f"tables of local flows are shown by {named}")
     if data_set.identified_by:
         yield Problem("identified_by", "no local flow has a legal route to people's identity")
-    if not data_set.population:
+    if not (data_set.tables or data_set.population):
         yield Problem("population", "says for which commissioners a record is")
     if data_set.file.file_bytes_max > rules.bounds.file_bytes:
         yield Problem("file/file_bytes_max", f"is at most {rules.bounds.file_bytes} bytes")

@@ -29,7 +29,6 @@ PLAIN_TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{word}"
     for word in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
 )
-ONE_TABLE: Final = "a local flow is one table, with `fields`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +179,45 @@ def _of_texts(content: object, bounds: Bounds, at: str = "", depth: int = 0) -> 
 
 def _of_the_shape(content: Mapping[str, Any], bounds: Bounds) -> Iterator[Problem]:
     """Hold the file to what is bounded before anything is written out that it repeats."""
-    yield from (Problem(word, ONE_TABLE) for word in ("tables", "groups") if word in content)
-    fields = content.get("fields")
-    if not isinstance(fields, list):
-        return
-    derived = content.get("derived")
-    columns = sum(map(_columns_of, fields)) + (len(derived) if isinstance(derived, list) else 0)
-    if columns > bounds.columns:
-        yield Problem("fields", f"has more than {bounds.columns} columns")
-    for at, field in enumerate(fields):
-        pattern = field.get("pattern") if isinstance(field, dict) else None
-        if isinstance(pattern, str) and len(pattern) > bounds.pattern_characters:
-            detail = f"has more than {bounds.pattern_characters} characters"
-            yield Problem(f"fields/{at}/pattern", detail)
+    for word, most in (("tables", bounds.tables), ("groups", bounds.groups)):
+        if len(_listed(content, word)) > most:
+            yield Problem(word, f"are more than {most}")
+            return
+    parts = [("", content)] + [
+        (f"tables/{at}/", table) for at, table in enumerate(_listed(content, "tables"))
+    ]
+    columns = [
+        (sum(map(_columns_of, _listed(part, "fields"))) + len(_listed(part, "derived")))
+        for _, part in parts
+    ]
+    if sum(columns) > bounds.columns:
+        yield Problem("tables" if sum(columns[1:]) else "fields", _too_many(bounds))
+    if sum(map(_columns_of_a_group, _listed(content, "groups"))) > bounds.columns:
+        yield Problem("groups", _too_many(bounds))
+    for place, part in parts:
+        for at, field in enumerate(_listed(part, "fields")):
+            pattern = field.get("pattern") if isinstance(field, dict) else None
+            if isinstance(pattern, str) and len(pattern) > bounds.pattern_characters:
+                detail = f"has more than {bounds.pattern_characters} characters"
+                yield Problem(f"{place}fields/{at}/pattern", detail)
+
+
+def _listed(part: object, word: str) -> list[Any]:
+    """Give what is a list under a word; what is none is refused when it is read."""
+    found = part.get(word) if isinstance(part, Mapping) else None
+    return found if isinstance(found, list) else []
+
+
+def _too_many(bounds: Bounds) -> str:
+    return f"has more than {bounds.columns} columns"
+
+
+def _columns_of_a_group(group: object) -> int:
+    columns = group.get("columns") if isinstance(group, Mapping) else None
+    named = columns.values() if isinstance(columns, Mapping) else ()
+    return len(_listed(group, "derived")) + sum(
+        len(names) for names in named if isinstance(names, list)
+    )
 
 
 def _columns_of(entry: object) -> int:

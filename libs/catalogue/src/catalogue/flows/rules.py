@@ -23,7 +23,9 @@ class Bounds(Strict):
     entries: Bound
     """Values and keys in all."""
     columns: Bound
-    """What is repeated counts as often as it is repeated."""
+    """Of all tables, and of all groups; what is repeated counts as often as it is repeated."""
+    tables: Bound = 1
+    groups: Bound = 1
     text_characters: Bound
     pattern_characters: Bound
     file_bytes: Bound
@@ -56,6 +58,7 @@ def is_local_flow(name: str) -> bool:
     return name.startswith(flow_rules().name_begins_with)
 
 
-def example() -> str:
-    """Return a file to begin with, which is one that could be registered."""
-    return (files("catalogue") / "flows" / "example.yaml").read_text("utf-8")
+def example(*, of_tables: bool = False) -> str:
+    """Return a file to begin with, of one table or of several, which could be registered."""
+    name = "example_tables.yaml" if of_tables else "example.yaml"
+    return (files("catalogue") / "flows" / name).read_text("utf-8")
