@@ -151,6 +151,9 @@ def test_a_text_that_leaves_is_shaped_or_looked_through() -> None:
 
 
 TABLES = example(of_tables=True)
+POPULATION = (
+    "    population:\n      S: {source: submitter}\n      H: {source: postcode, field: Postcode}\n"
+)
 
 
 def test_a_flow_may_have_several_tables_and_two_people_in_a_row() -> None:
@@ -172,12 +175,15 @@ def test_a_flow_may_have_several_tables_and_two_people_in_a_row() -> None:
         ("codes: [Y, N]", "length_max: 20", "has codes or a pattern, or is a `scan`"),
         ("      H: {source: postcode, field: Postcode}\n", "", None),
         (
-            "    population:\n      S: {source: submitter}\n"
-            "      H: {source: postcode, field: Postcode}\n",
+            POPULATION,
             "",
             "Mothers: no table of it says for which commissioners a record is",
         ),
-        ("    from: [{table: MOTHERS}]", "    subjects: nobody\n    from: [{table: MOTHERS}]", "is"),
+        (
+            "    from: [{table: MOTHERS}]",
+            "    subjects: nobody\n    from: [{table: MOTHERS}]",
+            "is",
+        ),
         # What a join can do wrong.
         ("joins: [VISITS, MOTHERS]", "joins: [VISITS]", "lose their person"),
         ("{table: VISITS, joins: [MOTHERS]}", "{table: VISITS}", "lose their person"),
@@ -224,8 +230,7 @@ def test_a_group_of_nobody_has_no_number_of_anybody() -> None:
 def test_more_tables_or_groups_than_a_flow_may_have_are_refused_unread(word, entry, told) -> None:
     content = json.loads(read_flow(TABLES).content)
     content[word] += [
-        {k: v.format(n=n) if isinstance(v, str) else v for k, v in entry.items()}
-        for n in range(30)
+        {k: v.format(n=n) if isinstance(v, str) else v for k, v in entry.items()} for n in range(30)
     ]
 
     assert f"{word}: {told}" in refused(json.dumps(content))

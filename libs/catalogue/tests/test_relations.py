@@ -304,15 +304,11 @@ WRONG: dict[str, tuple[Change, str]] = {
         "named twice: sessions",
     ),
     "more tables than a machine compares": (
-        lambda s: s["tables"].extend(
-            table(s, "SESSIONS") | {"table": f"T{n}"} for n in range(300)
-        ),
+        lambda s: s["tables"].extend(table(s, "SESSIONS") | {"table": f"T{n}"} for n in range(300)),
         "at most 200 items",
     ),
     "more groups than lines have numbers for": (
-        lambda s: s["groups"].extend(
-            group(s, "Sessions") | {"group": f"G{n}"} for n in range(300)
-        ),
+        lambda s: s["groups"].extend(group(s, "Sessions") | {"group": f"G{n}"} for n in range(300)),
         "at most 100 items",
     ),
     "tables that are no list": (lambda s: s.update(tables=5), "tables: is a list"),

@@ -330,9 +330,11 @@ def of_content(content: Mapping[str, Any], *, name: str, text: str = "") -> Data
 def _read_tables(content: Mapping[str, Any], text: str, *, name: str) -> DataSet:
     """Read a data set of several tables. Raises InvalidDataSet with every problem found."""
     found = [Problem(word, TABLES_HAVE_IT) for word in sorted(OF_A_TABLE & set(content))]
-    for word in ("tables", "groups"):
-        if not isinstance(content.get(word), list):
-            found.append(Problem(word, "is a list, where a data set has several tables"))
+    found += [
+        Problem(word, "is a list, where a data set has several tables")
+        for word in ("tables", "groups")
+        if not isinstance(content.get(word), list)
+    ]
     if found:
         raise InvalidDataSet(name, placed(text, found))
     tables: list[object] = []

@@ -353,9 +353,9 @@ def _lacking(
 ) -> list[str]:
     """Name the columns that are asked for and that editions were landed without."""
     found: set[str] = set()
-    for digest in {edition.catalogue_digest for edition in editions}:
+    for version in {edition.catalogue_digest for edition in editions}:
         with suppress(UnknownDataSet):
-            landed = ctx.catalogue.by_digest(digest)
+            landed = ctx.catalogue.by_digest(version)
             found |= {name for name in _asked(permit) if not landed.serves(data_set, [name])}
     return sorted(found)
 

@@ -38,7 +38,7 @@ class RegisterLocalFlow(Incoming):
         Field(
             min_length=1,
             max_length=flow_rules().bounds.bytes,
-            description="The file in YAML: a data set of the catalogue with one table, a"
+            description="The file in YAML: a data set of the catalogue of one table or several, a"
             f" `category`, and a name that begins with {flow_rules().name_begins_with}. At most"
             f" {flow_rules().bounds.bytes} bytes; no aliases and no tags. Comments are not kept.",
         ),
