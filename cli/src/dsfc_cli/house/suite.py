@@ -168,8 +168,13 @@ class Suite:
         for service in services or self.services:
             while not self._is_ready(service):
                 process = self._processes[service]
-                if process.poll() is not None or time.monotonic() > until:
-                    raise DidNotStart(f"{service} is not up.\n{self._last_lines(service)}")
+                if process.poll() is not None:
+                    raise DidNotStart(f"{service} ended.\n{self._last_lines(service)}")
+                if time.monotonic() > until:
+                    raise DidNotStart(
+                        f"{service} did not answer within {READY_SECONDS_MAX:.0f} seconds. Where the"
+                        f" machine is busy, start it again later.\n{self._last_lines(service)}"
+                    )
                 time.sleep(0.05)
 
     def stop(self) -> None:

@@ -478,14 +478,27 @@ def test_months_before_and_after_those_that_are_ordered_are_left_alone(house, un
     assert [one["month"] for one in done["periods"]] == ["2018-04"]
 
 
-def test_a_year_is_twelve_decisions_and_twelve_releases_and_a_few_at_a_time(house, until):
-    """Guard: `UNDER_WAY_MAX`. Each month is asked of agreements once, and released once."""
+def test_three_years_are_caught_up_in_their_order_after_a_hold_and_a_few_at_a_time(house, until):
+    """Guard: `UNDER_WAY_MAX`. Each month is decided on anew after the hold, and released once."""
     house.haven.prepares = False
-    year = [f"2017-{month:02}" for month in range(1, 13)]
-    house.haven.landed = [*year]
+    years = [f"{year}-{month:02}" for year in (2015, 2016, 2017) for month in range(1, 13)]
     releases, lines = len(house.rows(ReleaseRow.file_id)), len(house.rows(RegisterLineRow.id))
     before = len(house.agreements.questions("request"))
-    order = place(house, **{"from": "2017-01", "until": "2017-12", "formats": ["csv", "parquet"]})
+    order = place(house, **{"from": "2015-01", "until": "2017-12", "formats": ["csv", "parquet"]})
+    house.agreements.refuse("request", "BREACH_OPEN")
+    land(house, *years)
+    until(lambda: shown(house, order)["counts"]["skipped"] == len(years))
+    rests(house, until)
+    placed, *held = [
+        one.resource["properties"]["periods"] for one in house.agreements.questions("request")
+    ][before:]
+    assert placed == ["2015-01", "2017-12"]
+    assert held == [[month] for month in years]
+    assert len(house.rows(ReleaseRow.file_id)) == releases
+    before += 1 + len(held)
+    house.agreements.refusals.clear()
+    house.clock.advance(timedelta(seconds=1))
+    hear(house, until, told(house, "resumed", "ACTIVE"))
 
     until(lambda: shown(house, order)["counts"]["asked"] == 4)
     look(house, order)
@@ -495,15 +508,14 @@ def test_a_year_is_twelve_decisions_and_twelve_releases_and_a_few_at_a_time(hous
     for permit_id in list(house.haven.jobs):
         house.haven.prepare(permit_id)
     done = until(lambda: (o := shown(house, order))["state"] == "ended" and o)
-    assert done["counts"]["released"] == 12
-    assert [one["month"] for one in done["periods"]] == year
+    assert done["counts"]["released"] == len(years)
+    assert [one["month"] for one in done["periods"]] == years
+    assert {one["attempts"] for one in done["periods"]} == {2}
     asked = house.agreements.questions("request")[before:]
-    placed, *months = [one.resource["properties"]["periods"] for one in asked]
-    assert placed == ["2017-01", "2017-12"]
-    assert sorted(months) == [[month] for month in year]
+    assert [one.resource["properties"]["periods"] for one in asked] == [[m] for m in years]
     extracts = [house.extract(one["extract_id"]) for one in done["periods"]]
-    assert [one["periods"] for one in extracts] == [[month] for month in year]
-    assert len({one["decision_id"] for one in extracts}) == 12
+    assert [one["periods"] for one in extracts] == [[month] for month in years]
+    assert len({one["decision_id"] for one in extracts}) == len(years)
     assert {tuple(one["formats"]) for one in extracts} == {("csv", "parquet")}
     files = len({file["id"] for one in extracts for file in one["files"]})
     assert len(house.rows(ReleaseRow.file_id)) == releases + files
