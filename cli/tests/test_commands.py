@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import catalogue
 import dsfc_cli
 from catalogue import store
+from catalogue.flows import example
 from common import audit
 from common.audit.entries import Entry
 from common.clock import SystemClock
@@ -269,13 +270,36 @@ def test_generate_writes_input_maps_and_what_was_planted(tmp_path: Path) -> None
         ["--data-set", "GPW", "--period", "2018-04"],
         ["--data-set", "SHMI", "--period", "2018-04", "--first", "2018-04-01"],
         ["--data-set", "CSDS", "--bad-rows", "3"],
+        [],
+        ["--layout", "LAYOUT", "--data-set", "DIDS"],
+        ["--layout", "LAYOUT", "--period", "2018-W15"],
     ],
 )
 def test_generate_says_what_it_cannot_do(wrong: list[str], tmp_path: Path) -> None:
-    told = run(app, ["generate", *wrong, "--rows", "100", "--output", str(tmp_path)])
+    layout = tmp_path / "flow.yaml"
+    layout.write_text(example(of_tables=True), "utf-8")
+    named = [str(layout) if word == "LAYOUT" else word for word in wrong]
+
+    told = run(app, ["generate", *named, "--rows", "100", "--output", str(tmp_path)])
 
     assert told.exit_code == 2
     assert "Traceback" not in told.output
+
+
+def test_generate_makes_files_of_a_layout_of_ones_own(tmp_path: Path) -> None:
+    """Else whoever registers one has nothing to try it with."""
+    for of_tables, names in ((False, 1), (True, 3)):
+        layout = tmp_path / f"{of_tables}.yaml"
+        layout.write_text(example(of_tables=of_tables), "utf-8")
+        made = tmp_path / f"made-{of_tables}"
+        options = ["--layout", str(layout), "--rows", "60", "--output", str(made)]
+
+        told = run(app, ["generate", *options])
+
+        assert told.exit_code == 0, told.output
+        files = [p for p in made.rglob("*.csv") if p.name not in {"practices.csv", "postcodes.csv"}]
+        assert len(files) == names
+        assert all(p.read_text().count("\n") > 1 for p in files)
 
 
 @pytest.mark.parametrize("lists", [{}, {"etr.csv": "a,b\n", "practices.csv": "x,y\n1,2\n"}])

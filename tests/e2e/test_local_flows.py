@@ -2,7 +2,8 @@
 
 One person registers the layout, another approves it; a commissioner's application names it, the
 agreement is drafted from the event, a provider's file is landed by it, and what is released is
-fetched and opened. No service has the file built in: each has it from agreements by its digest.
+fetched and opened. No service has the file built in: each has it from agreements by its digest. The
+layout has three tables and two people in a row (docs/adr/0242).
 """
 
 import json
@@ -16,29 +17,34 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-import catalogue
-from catalogue import Catalogue
 from catalogue.flows import example, read_flow
 from common.security.principal import BODY
 from dsfc_cli.demo.answers import Flow
 from dsfc_cli.demo.material import COMMISSIONER
 from dsfc_cli.house.suite import SERVICES
 from dsfc_cli.main import app
-from dsfc_cli.synthetic import generate
+from dsfc_cli.synthetic import generate_tables
 from dsfc_client import Problem, Refused
 from tests.running import CSU, DEADLINE_SECONDS, PROVIDER, Scene, scene, until
 
 pytestmark = [pytest.mark.xdist_group("local-flows"), pytest.mark.timeout(300)]
 
-FLOW: Final = read_flow(example())
+FLOW: Final = read_flow(example(of_tables=True))
 NAME, DIGEST = FLOW.data_set.data_set, FLOW.data_set.digest
 MONTH: Final = "2018-06"
 ROWS: Final = 60
+GROUPS: Final = {
+    "Mothers": {"Mother_Number": "pseudonym", "First_Child": "as_is", "Age_Band": "derived"},
+    "Visits": {
+        "Mother_Number": "pseudonym",
+        "Visit_Number": "pseudonym",
+        "Visit_Minutes": "as_is",
+        "Age_At_Visit": "derived",
+    },
+    "Babies": {"Visit_Number": "pseudonym", "Baby_NHS_Number": "pseudonym", "Outcome": "as_is"},
+}
 COLUMNS: Final = {
-    "Call_Category": "as_is",
-    "Handover_Minutes": "as_is",
-    "Age_Band": "derived",
-    "Incident_Number": "pseudonym",
+    f"{group}.{name}": how for group, own in GROUPS.items() for name, how in own.items()
 }
 WHY: Final = "It is the layout of contract schedule 6."
 
@@ -76,18 +82,15 @@ def test_a_local_flow_goes_the_whole_way_once_a_second_person_approved_it(house:
     running, stage = house.scene, house.scene.stage
     haven = stage.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
     written = house.directory / "flow.yaml"
-    written.write_text(example(), "utf-8")
-    file = house.directory / "flow.csv"
-    fixed = catalogue.load()
-    generate(
-        NAME,
+    written.write_text(example(of_tables=True), "utf-8")
+    tables = generate_tables(
+        FLOW.data_set,
         rows=ROWS,
         seed=7,
         first=date(2018, 6, 1),
         last=date(2018, 6, 30),
         world=running.world,
-        path=file,
-        known=Catalogue((*fixed.data_sets, FLOW.data_set), fixed.landing_rules),
+        directory=house.directory,
     )
     line = Flow(
         data_set=NAME,
@@ -95,7 +98,7 @@ def test_a_local_flow_goes_the_whole_way_once_a_second_person_approved_it(house:
         first_month=MONTH,
         last_month=MONTH,
         reasons=("H",),
-        sensitivity="NON_SENSITIVE",
+        sensitivity=FLOW.data_set.sensitivity,
     )
     wanted = running.wanted(COMMISSIONER, CSU, line)
 
@@ -111,10 +114,10 @@ def test_a_local_flow_goes_the_whole_way_once_a_second_person_approved_it(house:
     flow = commanded(house, *register)
 
     # Before it is approved nobody knows it.
-    application = stage.apply(wanted, "Ambulances")
+    application = stage.apply(wanted, "Births")
     assert "DATA_SET_UNKNOWN" in house.refusal(application)
     with pytest.raises(Problem) as unknown:
-        haven.submit(NAME, MONTH, file)
+        haven.submit_tables(NAME, MONTH, tables)
     assert unknown.value.code == "DATA_SET_UNKNOWN"
     asked = {"purpose": "COM", "data_set": NAME, "periods": [MONTH], "fields": [*COLUMNS]}
     with pytest.raises(Refused) as refused:
@@ -128,23 +131,39 @@ def test_a_local_flow_goes_the_whole_way_once_a_second_person_approved_it(house:
     told = commanded(house, "approve", flow, "--reason", WHY, who="dscro-approver")
     assert told.endswith("approved")
 
-    reference = stage.in_force(wanted, "Ambulance conveyances")
-    opened = haven.submit(NAME, MONTH, file)
+    reference = stage.in_force(wanted, "Births at home")
+    opened = haven.submit_tables(NAME, MONTH, tables)
     landed = haven.wait(opened.id, timeout_seconds=DEADLINE_SECONDS)
     assert landed.state.lower() == "accepted", landed
     extract = running.released(agreement=reference, formats=["parquet"], **asked)
-    (released,) = extract.files
-    target = running.csu.dissemination.download(released.id, house.directory / "out.parquet")
+    found = {}
+    for released in extract.files:
+        manifest = running.csu.dissemination.manifest(released.id).manifest
+        assert json.dumps(manifest).count(DIGEST) >= 1
+        target = house.directory / f"{released.id}.parquet"
+        made = duckdb.sql(f"FROM '{running.csu.dissemination.download(released.id, target)}'")
+        (group,) = {one["name"].partition(".")[0] for one in manifest["file"]["columns"]} - {
+            *("Token", "Reason_For_Access")
+        }
+        assert made.columns == ["Token", "Reason_For_Access", *GROUPS[group]]
+        found[group] = [dict(zip(made.columns, row, strict=True)) for row in made.fetchall()]
+        assert not any(number in target.read_bytes() for number in running.numbers)
+    assert found.keys() == GROUPS.keys()
+    sent = {
+        name: duckdb.sql(f"FROM read_csv('{path}', all_varchar = true)")
+        for name, path in tables.items()
+    }
+    own = {row[0] for row in sent["VISITS"].select("Visit_Number").fetchall()}
+    assert not own & {row["Visit_Number"] for row in found["Visits"]}
 
-    found = duckdb.sql(f"FROM '{target}'")
-    assert found.columns == ["Token", "Reason_For_Access", *COLUMNS]
-    rows = found.fetchall()
-    assert 0 < len(rows) <= ROWS
-    sent = duckdb.sql(f"FROM read_csv('{file}', all_varchar = true)")
-    numbers = {row[0] for row in sent.select("Incident_Number").fetchall()}
-    assert not numbers & {str(row[-1]) for row in rows}
-    manifest = running.csu.dissemination.manifest(released.id).manifest
-    assert json.dumps(manifest).count(DIGEST) >= 1
+    # The fields that link join each row with one, and of two people in a row each has a token.
+    mothers = {row["Mother_Number"]: row["Token"] for row in found["Mothers"]}
+    visits = {row["Visit_Number"]: row["Token"] for row in found["Visits"]}
+    assert 0 < len(visits) == len(found["Visits"]) <= ROWS
+    assert all(mothers[row["Mother_Number"]] == row["Token"] for row in found["Visits"])
+    assert all(visits[row["Visit_Number"]] == row["Token"] for row in found["Babies"])
+    assert {row["Baby_NHS_Number"][0] for row in found["Babies"]} <= {"B", "C"}
+    assert any(row["Age_At_Visit"] is not None for row in found["Visits"])
 
     # What is used stays; and each service has the file by its digest.
     with pytest.raises(Problem) as used:
@@ -183,7 +202,7 @@ def test_what_is_landed_and_asked_for_needs_no_service_to_have_been_told_twice(
     running.suite.stop_service("agreements")
     try:
         with pytest.raises(Problem) as away:
-            haven.submit(NAME, MONTH, house.directory / "flow.csv")
+            haven.submit_tables(NAME, MONTH, {"MOTHERS": house.directory / "MOTHERS.csv"})
         assert away.value.status == 503
         assert running.csu.dissemination.get("/v1/catalogue")["items"]
     finally:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 import catalogue
-from catalogue import DataSet, Protocol
+from catalogue import Catalogue, DataSet, Protocol, UnknownDataSet
+from catalogue.flows import read_flow
 from dsfc_cli.synthetic import (
     World,
     aggregate,
@@ -27,7 +28,16 @@ MONTH = "2018-04"
 
 
 def generate_input(
-    data_set: Annotated[str, typer.Option(help="One of `dsfc catalogue list`.")],
+    data_set: Annotated[str | None, typer.Option(help="One of `dsfc catalogue list`.")] = None,
+    layout: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="In place of --data-set: a layout of one's own, as `dsfc local-flows check` takes"
+            " it.",
+        ),
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, help="How many rows.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same bytes.")] = 1,
     period: Annotated[
@@ -68,18 +78,28 @@ def generate_input(
 
     Example: dsfc generate --data-set SUS_APC --rows 1000000 --output var/big
     """
-    known = sorted({described.data_set for described in catalogue.load()})
-    if data_set not in known:
-        err.print(f"The catalogue has no {data_set}; it has {', '.join(known)}.")
-        raise typer.Exit(2)
+    known = catalogue.load()
     try:
-        days = _days(data_set, period, first, last)
+        if layout is not None:
+            flow = read_flow(layout.read_text("utf-8"), name=layout.name).data_set
+            known = Catalogue((*known.data_sets, flow), known.landing_rules)
+            if data_set not in {None, flow.data_set}:
+                raise ValueError(f"{layout.name} is of {flow.data_set}, and not of {data_set}.")
+            data_set = flow.data_set
+        names = sorted({described.data_set for described in known})
+        if data_set not in names:
+            raise ValueError(
+                f"The catalogue has no {data_set}; it has {', '.join(names)}."
+                if data_set
+                else "Say --data-set, or --layout for a file of one's own."
+            )
+        days = _days(data_set, period, first, last, known)
         if of or disagreeing:
             _aggregate(data_set, of or [], days[1], disagreeing, output)
             return
         people = max(50, min(rows // 4, 400_000))
         world = World.create(people=people, seed=seed, ods=read_ods(ods) if ods else None)
-        described = catalogue.load().get(data_set)
+        described = known.get(data_set)
         if described.tables:
             if bad_rows or protocol is not Protocol.WHOLE_PERIOD:
                 raise ValueError(
@@ -99,26 +119,29 @@ def generate_input(
                 world=world,
                 path=path,
                 bad_rows=bad_rows,
+                known=known,
                 protocol=protocol,
                 progress=lambda n: progress.advance(task, n),
             )
         maps = world.write_maps(output)
-    except (ValueError, PeriodInvalid) as error:
+    except (ValueError, PeriodInvalid, UnknownDataSet) as error:
         err.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
     for written in (path, *maps, planted.write(beside=path)):
         typer.echo(written)
 
 
-def _days(name: str, period: str | None, first: str | None, last: str | None) -> tuple[date, date]:
+def _days(
+    name: str, period: str | None, first: str | None, last: str | None, known: Catalogue
+) -> tuple[date, date]:
     """Say which days a file has: those that one of its period has, or those that are named.
 
     :raises ValueError, PeriodInvalid:
     """
     if period is not None and (first is not None or last is not None):
         raise ValueError("Say either --period or the days.")
-    asked = Period.parse(period) if period is not None else _usual_period(name)
-    data_set = catalogue.load().for_period(name, asked.last)
+    asked = Period.parse(period) if period is not None else _usual_period(name, known)
+    data_set = known.for_period(name, asked.last)
     if period is not None:
         asked.require_of(data_set)
         asked.require_sent(data_set)
@@ -129,9 +152,9 @@ def _days(name: str, period: str | None, first: str | None, last: str | None) ->
     return begins, ends
 
 
-def _usual_period(name: str) -> Period:
+def _usual_period(name: str, known: Catalogue) -> Period:
     """Give what is nearest to a month of which most data sets have files."""
-    periods = catalogue.load().for_period(name, MONTH).periods
+    periods = known.for_period(name, MONTH).periods
     month = max(MONTH, periods.earliest)
     if periods.latest is not None:
         month = min(month, periods.latest)

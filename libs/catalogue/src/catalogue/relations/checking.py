@@ -240,7 +240,10 @@ def _of_whom(group: Group, part: Part, beside: Iterable[Table], said: Relations)
             " it is, or say that the group is about nobody"
         )
     elif len(people) > 1:
-        yield f"rows of {part.table} have the people of {', '.join(people)}: name one table"
+        yield (
+            f"rows of {part.table} have the people of {', '.join(people)}: name one table, or say"
+            " by `other` who is the second"
+        )
     elif people[0] != part.table and not _always_has(part, people[0], said):
         yield f"rows of {part.table} may have no row of {people[0]} (lost parent)"
     else:
