@@ -172,8 +172,8 @@ class Suite:
                     raise DidNotStart(f"{service} ended.\n{self._last_lines(service)}")
                 if time.monotonic() > until:
                     raise DidNotStart(
-                        f"{service} did not answer within {READY_SECONDS_MAX:.0f} seconds. Where the"
-                        f" machine is busy, start it again later.\n{self._last_lines(service)}"
+                        f"{service} did not answer within {READY_SECONDS_MAX:.0f} seconds. Where"
+                        f" the machine is busy, start it again.\n{self._last_lines(service)}"
                     )
                 time.sleep(0.05)
 
