@@ -140,7 +140,18 @@ def test_no_flow_gives_itself_a_legal_route_to_identities() -> None:
     told = refused(stated.replace("length_max: 10}", "length_max: 10, treatments: [identified]}"))
 
     assert "no local flow has a legal route" in told
-    assert "no DI leaves as identified" in told
+    assert "no DI (nhs_number) leaves as identified" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("Date_Of_Birth", "date_of_birth"), ("Incident_Postcode", "postcode")]
+)
+def test_what_many_people_have_alike_leaves_as_no_token(name: str, what: str) -> None:
+    """Since a baby's number leaves as a token, a birth date could: whoever knew one knew many."""
+    was = next(line for line in EXAMPLE.splitlines() if line.startswith(f"  - {{name: {name},"))
+    becomes = was.replace("}", ", treatments: [pseudonym]}")
+
+    assert f"{name}: no DI ({what}) leaves as pseudonym" in refused(EXAMPLE.replace(was, becomes))
 
 
 def test_a_text_that_leaves_is_shaped_or_looked_through() -> None:

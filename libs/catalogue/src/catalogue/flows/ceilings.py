@@ -2,7 +2,7 @@
 
 A reviewed file may give a column a form that a rule, a law and a list of agreements stand behind. A
 local flow has what the published data sets have, and no more: a column that they know under the
-same name is what it is there, and no class leaves in a form in which it leaves nowhere.
+same name is what it is there, and nothing leaves in a form in which its like leaves nowhere.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -97,9 +97,10 @@ def _of_a_column(field: CatalogueField) -> Iterator[str]:
             said = " or ".join(sorted(_said(*one) for one in ours))
             yield f"{field.name} has the name of a column that is {said} in published data sets"
             break
-    beyond = sorted(set(field.treatments) - _forms().get(field.class_, frozenset()))
+    what = field.class_, field.identifier
+    beyond = sorted(set(field.treatments) - _forms().get(what, frozenset()))
     if beyond:
-        yield f"{field.name}: no {field.class_} leaves as {', '.join(beyond)}"
+        yield f"{field.name}: no {_said(*what)} leaves as {', '.join(beyond)}"
     is_shaped = (field.codes or field.pattern or field.lookup or field.members) is not None
     if (
         field.type is ColumnType.TEXT
@@ -130,11 +131,11 @@ def _known() -> Mapping[str, frozenset[tuple[FieldClass, Identifier | None]]]:
 
 
 @cache
-def _forms() -> Mapping[FieldClass, frozenset[Treatment]]:
-    """In which forms columns of a class leave, of any published data set."""
-    found: dict[FieldClass, set[Treatment]] = {}
+def _forms() -> Mapping[tuple[FieldClass, Identifier | None], frozenset[Treatment]]:
+    """In which forms columns of a class, and of what it identifies, leave of any published one."""
+    found: dict[tuple[FieldClass, Identifier | None], set[Treatment]] = {}
     for field in _fields():
-        found.setdefault(field.class_, set()).update(field.treatments)
+        found.setdefault((field.class_, field.identifier), set()).update(field.treatments)
     return {one: frozenset(of - {Treatment.IDENTIFIED}) for one, of in found.items()}
 
 
