@@ -1,7 +1,6 @@
 """Accepting a permit, and telling how its preparation stands. What works on it: `preparing`."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -354,9 +353,11 @@ def _lacking(
     """Name the columns that are asked for and that editions were landed without."""
     found: set[str] = set()
     for version in {edition.catalogue_digest for edition in editions}:
-        with suppress(UnknownDataSet):
+        try:
             landed = ctx.catalogue.by_digest(version)
-            found |= {name for name in _asked(permit) if not landed.serves(data_set, [name])}
+        except UnknownDataSet:
+            continue
+        found |= {name for name in _asked(permit) if not landed.serves(data_set, [name])}
     return sorted(found)
 
 
