@@ -507,7 +507,7 @@ def test_three_years_are_caught_up_in_their_order_after_a_hold_and_a_few_at_a_ti
     house.haven.prepares = True
     for permit_id in list(house.haven.jobs):
         house.haven.prepare(permit_id)
-    done = until(lambda: (o := shown(house, order))["state"] == "ended" and o)
+    done = until(lambda: (o := shown(house, order))["state"] == "ended" and o, seconds=100)
     assert done["counts"]["released"] == len(years)
     assert [one["month"] for one in done["periods"]] == years
     assert {one["attempts"] for one in done["periods"]} == {2}
