@@ -121,9 +121,13 @@ def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_r
     newer = operator.import_opt_outs(listed(tmp_path, people(played)[: OBJECTORS + 1]), today)
     assert newer.state == "accepted"
     asked_before = [extract.id for extract in csu.extracts()]
+    dry = csu.preview(played.body(periods=[APRIL]))
     with pytest.raises(Refused) as betraying:
         played.ask(periods=[APRIL])
     assert list(betraying.value.codes) == ["OPT_OUT_DIFFERENCING"]
+    assert [one["detail"] for one in dry.refusals] == [
+        one.detail for one in betraying.value.refusals
+    ]
     assert [extract.id for extract in csu.extracts()] == asked_before
     # Nobody fetched a byte of May.
     again = played.released(periods=[MAY])
@@ -131,8 +135,10 @@ def test_a_list_waits_the_stricter_holds_another_decides_and_what_was_wrong_is_r
 
     # A correction of April that lost nobody hides nobody: it waits, and nothing is prepared.
     assert played.submit(corrected(played, tmp_path)).state.lower() == "accepted"
+    dry = csu.preview(played.body(periods=[APRIL]))
     with pytest.raises(Refused) as waiting:
         played.ask(periods=[APRIL])
+    assert [one["detail"] for one in dry.refusals] == [one.detail for one in waiting.value.refusals]
     [why] = waiting.value.refusals
     assert why.code == "OPT_OUT_DIFFERENCING"
     assert "They wait for their next edition" in why.detail

@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,10 +35,11 @@ from common.ids import digest, digest_of, new_id
 from common.messaging import consumer
 from common.messaging.embedded import EmbeddedLog
 from common.messaging.envelope import Event
-from common.security.jws import NotGenuine
+from common.security.jws import NotGenuine, unverified
 from common.security.keys import (
     ATTESTATION,
     PERMIT,
+    PREVIEW,
     SignedVerifier,
     Signer,
     generate,
@@ -331,9 +332,17 @@ class Agreements:
             self.on_tokens[answer["context"]["id"]] = (who, self.clock.now())
         if question.get("context", {}).get("dry_run"):
             # As agreements answers who asks dry: nothing is logged, and nothing is given.
-            refusals = answer["context"].get("refusals", [])
-            answer["context"] = {"epoch": 7, "refusals": refusals}
+            given = answer["context"]
+            answer["context"] = {"epoch": 7, "refusals": given.get("refusals", [])}
+            if self.held_beside and "permit" in given:
+                answer["context"]["preview"] = self._preview(given["permit"])
         return JSONResponse(answer)
+
+    def _preview(self, permit: str) -> str:
+        own = ("iss", "aud", "azp", "iat", "exp")
+        claims = {name: v for name, v in unverified(permit).items() if name not in own}
+        at, lifetime = self.clock.now(), self.permit_lifetime
+        return issue(self.signer, PREVIEW, claims, at=at, lifetime=lifetime)
 
     def _no(self, refusals: list[dict[str, Any]]) -> dict[str, Any]:
         context = {"id": str(new_id()), "epoch": 7, "refusals": refusals}
@@ -537,8 +546,11 @@ class Haven:
         self.judged.append(permit_id)
         if (no := self._refused(request)) is not None:
             return no
-        permits = SignedVerifier(PERMIT, self.agreements.signer.jwks, clock=self.clock)
-        claims = permits.verify(body["permit"])
+        jwks = self.agreements.signer.jwks
+        claims: dict[str, Any] = {}
+        for use in (PERMIT, PREVIEW):
+            with suppress(NotGenuine):
+                claims = SignedVerifier(use, jwks, clock=self.clock).verify(body["permit"])
         assert (claims["jti"], claims["req"]) == (permit_id, digest_of(body["request"]))
         return Response(status_code=204) if self.judges is None else problem(403, self.judges)
 

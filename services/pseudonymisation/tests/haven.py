@@ -23,6 +23,8 @@ from common.replacement import Change, ReplacementStatus, State
 from common.security.keys import (
     ATTESTATION,
     PERMIT,
+    PREVIEW,
+    KeyUse,
     SignedVerifier,
     Signer,
     generate_jwk,
@@ -153,6 +155,7 @@ class World:
             catalogue=self.catalogue,
             judge=self.jobs.judge,
             permits=SignedVerifier(PERMIT, self.agreements.jwks, clock=self.clock),
+            previews=SignedVerifier(PREVIEW, self.agreements.jwks, clock=self.clock),
         )
 
     # --- what was landed --------------------------------------------------------------------------
@@ -320,8 +323,8 @@ class World:
             "disclosure_rule": self.data_set.disclosure_rule,
         } | more
 
-    def permit(self, claims: dict[str, Any]) -> str:
-        return issue(self.agreements, PERMIT, claims, at=self.clock.now())
+    def permit(self, claims: dict[str, Any], use: KeyUse = PERMIT) -> str:
+        return issue(self.agreements, use, claims, at=self.clock.now())
 
     # --- what dissemination and the worker do -----------------------------------------------------
 
@@ -343,16 +346,16 @@ class World:
         """Accept a permit for a request; `request` and claims by name."""
         return accept(*self.asked(**more), ctx=self.context())[0]
 
-    def asked(self, **more: Any) -> tuple[UUID, str, RequestedExtract]:
+    def asked(self, use: KeyUse = PERMIT, **more: Any) -> tuple[UUID, str, RequestedExtract]:
         """A permit with its id, and the request that it is for."""
         request = more.pop("request", None) or self.request()
         claims = self.claims(request, **more)
         asked = RequestedExtract.model_validate(request)
-        return UUID(claims["jti"]), self.permit(claims), asked
+        return UUID(claims["jti"]), self.permit(claims, use), asked
 
-    def judge(self, **more: Any) -> None:
+    def judge(self, use: KeyUse = PERMIT, **more: Any) -> None:
         """Raises Refused where it would wait for its next edition."""
-        judge(*self.asked(**more), ctx=self.context())
+        judge(*self.asked(use, **more), ctx=self.context())
 
     def work(self) -> None:
         """Do what a worker does until there is nothing to do."""

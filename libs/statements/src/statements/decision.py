@@ -158,6 +158,14 @@ class EvaluationContext(Answered):
     until: Annotated[
         datetime | None, Field(description="Of a dry run: until when yes stays yes.")
     ] = None
+    preview: Annotated[
+        str | None,
+        Field(
+            description="Of a dry run that dissemination asks of a request: a JWS for the safe"
+            " haven, as a permit and good for 60 seconds, by which it says whether the request"
+            " would wait and prepares nothing. Left out where nothing could make it wait."
+        ),
+    ] = None
     opt_outs: Annotated[
         OptOut | None,
         Field(

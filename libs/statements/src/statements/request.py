@@ -427,8 +427,8 @@ class RequestContext(Asked):
         LandedEditions | None,
         Field(
             description="Of the periods that are asked for, where the haven could be asked: what "
-            "would be refused at the release for its opt-out list is refused now. For permits, "
-            "not for `dry_run`."
+            "would be refused at the release for its opt-out list is refused now. Said by "
+            "dissemination alone."
         ),
     ] = None
 
@@ -444,8 +444,6 @@ class RequestContext(Asked):
 
     @model_validator(mode="after")
     def _is_for_a_permit(self) -> Self:
-        if self.dry_run and self.landed is not None:
-            raise ValueError("`landed` belongs to a question for a permit; leave it out here.")
         if self.dry_run and self.places_order:
             raise ValueError("`places_order` is logged, and `dry_run` is not; leave one out.")
         return self

@@ -17,7 +17,16 @@ from common import audit
 from common.clock import boottime
 from common.errors import Unavailable
 from common.ids import digest_of, new_id
-from common.security.keys import ATTESTATION, PERMIT, SignedVerifier, Signer, generate_jwk, issue
+from common.security.jws import NotGenuine
+from common.security.keys import (
+    ATTESTATION,
+    PERMIT,
+    PREVIEW,
+    SignedVerifier,
+    Signer,
+    generate_jwk,
+    issue,
+)
 from common.security.roles import Role
 from common.web.problems import UNKNOWN
 from services.agreements.tests.reference import asking
@@ -224,13 +233,23 @@ def test_a_period_that_is_held_is_refused_for_a_newer_list_before_it_is_prepared
     landed = {"opt_out_lists": [newer], "editions": {"2018-04": [edition]}}
 
     def ask(**changes):
+        """Dry first: the same no, or a yes by which nothing can be prepared."""
         body = upholding.request_body()
         body["context"]["landed"] = landed | changes
-        return upholding.post(body)
+        dry = upholding.post(body | {"context": body["context"] | {"dry_run": True}}).json()
+        answer = upholding.post(body)
+        assert dry["decision"] == answer.json()["decision"]
+        told = [
+            [(r["code"], r["subject"]) for r in one["context"]["refusals"]]
+            for one in (dry, answer.json())
+        ]
+        assert told[0] == told[1]
+        assert "permit" not in dry["context"]
+        return answer, dry["context"].get("preview")
 
-    refused = ask()
-    same = ask(opt_out_lists=[older])
-    resubmitted = ask(editions={"2018-04": [str(new_id())]})
+    refused, _ = ask()
+    same, nothing_beside = ask(opt_out_lists=[older])
+    resubmitted, preview = ask(editions={"2018-04": [str(new_id())]})
 
     assert (refused.status_code, refused.json()["decision"]) == (200, False)
     assert codes(refused) == {("OPT_OUT_DIFFERENCING", "2018-04")}
@@ -238,7 +257,13 @@ def test_a_period_that_is_held_is_refused_for_a_newer_list_before_it_is_prepared
     assert newer not in refused.text
     assert older not in refused.text
     assert same.json()["decision"]
+    assert nothing_beside is None
     assert resubmitted.json()["decision"]
+    jwks = upholding.service.client.get("/.well-known/jwks.json").json()
+    said = SignedVerifier(PREVIEW, lambda: jwks, clock=upholding.service.clock).verify(preview)
+    assert [one["editions"] for one in said["held_beside"]] == [[edition]]
+    with pytest.raises(NotGenuine):
+        SignedVerifier(PERMIT, lambda: jwks, clock=upholding.service.clock).verify(preview)
 
 
 @pytest.mark.parametrize(
@@ -258,13 +283,14 @@ def test_what_is_landed_is_said_in_full_and_by_ids(asked, landed):
     assert asked.post(body).status_code == 422
 
 
-def test_who_asks_dry_does_not_say_what_is_landed(asked):
-    """Else anybody could try lists on the files of others."""
+def test_who_asks_dry_about_itself_does_not_say_what_is_landed(asked):
+    """Else anybody could try lists on the files of others; dissemination says the haven's."""
     body = asked.request_body(dry=True)
     body["context"]["landed"] = {"opt_out_lists": [str(new_id())], "editions": {}}
 
-    assert asked.post(body).status_code == 422
-    assert asked.post(body, role=Role.CSU_SYSTEM, who=CLIENT, ods=CSU).status_code == 422
+    refused = asked.post(body, role=Role.CSU_SYSTEM, who=CLIENT, ods=CSU)
+    assert (refused.status_code, refused.json()["code"]) == (403, "ONLY_ABOUT_ONESELF")
+    assert asked.post(body).json()["decision"]
 
 
 def test_a_permit_is_dead_a_minute_later(asked):

@@ -48,7 +48,8 @@ def started(engine, clock):
 
 @pytest.fixture
 def decider(started):
-    return started()
+    """Each question is asked dry before: Guard: `dry_run.request` and `fetch` judge by the same."""
+    return started(giving.Rehearsing)
 
 
 def to_come(made_with="list-2", *, editions=("edition-1",), months=("2018-04", "2018-05")):

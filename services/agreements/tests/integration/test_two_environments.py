@@ -11,7 +11,6 @@ import pytest
 from agreements.db.decisions.log import SqlDecisionLogs
 from agreements.decision.domain.facts import AgreementFacts
 from agreements.decision.domain.question import Landed
-from agreements.decision.use_cases.decider import Decider
 from common.ids import new_id
 from services.agreements.tests.api.test_invoice_files import (
     FIELDS,
@@ -25,7 +24,7 @@ from services.agreements.tests.integration.test_bridging_files import OTHER, sec
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
 from services.agreements.tests.reference.facts_of import facts_of
-from services.agreements.tests.reference.giving import codes
+from services.agreements.tests.reference.giving import Rehearsing, codes
 from services.agreements.tests.reference.seeding import SEALER, seed
 from services.agreements.tests.reference.world import CCG, CSU
 
@@ -61,7 +60,7 @@ class Parties:
             world[named] += other[named]
         other["agreement"]["reference"] = OTHER
         second_agreement(seed(engine, world), other)
-        self.decider = Decider(SqlDecisionLogs(engine, SEALER), clock)
+        self.decider = Rehearsing(SqlDecisionLogs(engine, SEALER), clock)
         self.who = {
             plain.REFERENCE: asking.evidence(client=FINANCE, ods=CSU),
             OTHER: asking.evidence(client=THERE, ods=second["organisation"]),

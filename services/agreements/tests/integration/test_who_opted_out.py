@@ -34,6 +34,7 @@ from services.agreements.tests.integration.test_bridging_files import (
 from services.agreements.tests.integration.test_bridging_files import attested as attested_pairs
 from services.agreements.tests.reference import asking
 from services.agreements.tests.reference import world as plain
+from services.agreements.tests.reference.giving import Rehearsing
 from services.agreements.tests.reference.seeding import SEALER, on_the_catalogue, seed
 from statements.bridging import BridgedLine
 from statements.tables import TableDimension, TableRequest
@@ -287,7 +288,7 @@ def play(engine: Engine, clock: Any, seed_of: int) -> World:
         worlds.append(world)
     second_agreement(seed(engine, worlds[0]), worlds[1])
     chance = random.Random(seed_of)
-    decider = Decider(SqlDecisionLogs(engine, SEALER), clock)
+    decider = Rehearsing(SqlDecisionLogs(engine, SEALER), clock)
     played = World(decider, Population(chance))
     try:
         _play(played, chance)

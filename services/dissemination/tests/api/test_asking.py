@@ -100,7 +100,7 @@ def previewed(house, **wanted):
 
 @pytest.mark.scenario("R16")
 def test_a_request_is_warned_before_it_is_accepted_and_a_preview_leaves_nothing(house):
-    """Guard: `extracts.preview` asks dry. Whoever asked would have been permitted, and is not."""
+    """Guard: `wanted.preview` asks dry. Whoever asked would have been permitted, and is not."""
     house.agreements.data_set, house.agreements.fields = "CSDS", (*LINKED, *UNLINKED)
 
     told = previewed(house, data_set="CSDS", fields=[*UNLINKED, LINKED[1]])
@@ -511,15 +511,22 @@ def test_what_would_lay_open_who_objected_is_refused_before_anything_is_prepared
     """Guards: `extracts.ask` asks the haven first; `agreements._landed`."""
     house.haven.opt_out_lists, house.haven.read = LISTS, EDITIONS
     house.agreements.refuse("request", "OPT_OUT_DIFFERENCING")
+    dry = previewed(house, periods=["2018-04"]).json()
+    assert [one["code"] for one in dry["refusals"]] == ["OPT_OUT_DIFFERENCING"]
+    told_dry = told(house)
     before, leaves = written(house), len(house.leaves())
 
     answer = house.ask(periods=["2018-04"])
 
     assert (answer.status_code, answer.json()["code"]) == (403, "OPT_OUT_DIFFERENCING")
-    assert told(house) == {
-        "opt_out_lists": LISTS,
-        "editions": {"2018-04": EDITIONS["2018-04"]},
-    }
+    assert (
+        told_dry
+        == told(house)
+        == {
+            "opt_out_lists": LISTS,
+            "editions": {"2018-04": EDITIONS["2018-04"]},
+        }
+    )
     assert written(house) == before
     assert [leaf["action"] for leaf in house.leaves()[leaves:]] == ["extract-refused"]
     assert house.haven.puts == 0
@@ -531,14 +538,17 @@ HELD = [{"month": "2018-04", "editions": ["edition-1"], "lists": ["list-1"]}]
 
 @pytest.mark.scenario("R13")
 def test_what_waits_for_its_next_edition_is_refused_before_anything_is_written(house):
-    """Guard: `extracts._require_no_wait`."""
+    """Guard: `wanted.not_begun`, of a permit and of the preview of one (docs/adr/0235)."""
     house.agreements.held_beside, house.haven.judges = HELD, "OPT_OUT_DIFFERENCING"
+    dry = previewed(house, periods=["2018-04"]).json()
     before, leaves = written(house), len(house.leaves())
 
     answer = house.ask(periods=["2018-04"])
 
     assert (answer.status_code, answer.json()["code"]) == (403, "OPT_OUT_DIFFERENCING")
     assert [one["code"] for one in answer.json()["refusals"]] == ["OPT_OUT_DIFFERENCING"]
+    assert (dry["is_permitted"], dry["refusals"]) == (False, answer.json()["refusals"])
+    assert dry["periods_without_records"] is None
     assert written(house) == before
     (leaf,) = house.leaves()[leaves:]
     assert (leaf["action"], leaf["detail"]["refusals"]) == (
@@ -552,13 +562,15 @@ def test_what_waits_for_its_next_edition_is_refused_before_anything_is_written(h
 def test_what_the_haven_does_not_say_now_it_says_before_it_makes_a_file(house, answer):
     house.agreements.held_beside, house.haven.judges = HELD, answer
 
+    assert previewed(house, periods=["2018-04"]).json()["is_permitted"]
     assert house.ask(periods=["2018-04"]).status_code == 202
-    assert len(house.haven.judged) == 1
+    assert len(house.haven.judged) == 2
 
 
 def test_the_haven_is_asked_nothing_where_the_environment_was_given_nothing(house):
     house.haven.judges = "OPT_OUT_DIFFERENCING"
 
+    assert previewed(house, periods=["2018-04"]).json()["is_permitted"]
     assert house.ask(periods=["2018-04"]).status_code == 202
     assert house.haven.judged == []
 

@@ -11,7 +11,7 @@ from common.ids import digest, new_id
 from common.messaging.envelope import Event
 from common.security.roles import Role
 from dissemination.db.tables import ExtractRow, RegisterLineRow, ReleaseRow
-from services.dissemination.tests.conftest import REFERENCE
+from services.dissemination.tests.conftest import QUESTION, REFERENCE
 
 
 def released_rows(house, extract):
@@ -396,7 +396,7 @@ def test_what_is_destroyed_is_refused_with_its_code_whatever_agreements_would_sa
 
 
 def test_changes_since_what_was_destroyed_are_refused_and_nothing_begins(house):
-    """Guard: `_require_earlier_is_there`; agreements has said yes to it before."""
+    """Guard: `wanted._earlier_is_gone`; agreements has said yes to it before."""
     earlier = house.released()
     (file, *_) = earlier["files"]
     house.publish(destroyed(file["id"], earlier["id"]))
@@ -405,8 +405,14 @@ def test_changes_since_what_was_destroyed_are_refused_and_nothing_begins(house):
 
     refused = house.ask(changes_since=earlier["id"])
     unknown = house.ask(changes_since="0190163d-8694-739b-aea5-966c26f8ad91")
+    dry, unknown_dry = (
+        house.call("POST", "/v1/extracts/preview", json={**QUESTION, "changes_since": since})
+        for since in (earlier["id"], "0190163d-8694-739b-aea5-966c26f8ad91")
+    )
 
     said = refused.json()
+    assert [one["code"] for one in dry.json()["refusals"]] == [said["code"]]
+    assert (unknown_dry.status_code, unknown_dry.json()["code"]) == (404, "EXTRACT_NOT_FOUND")
     assert (refused.status_code, said["code"]) == (409, "EARLIER_EXTRACT_DESTROYED")
     assert "without `changes_since`" in said["detail"]
     assert (unknown.status_code, unknown.json()["code"]) == (404, "EXTRACT_NOT_FOUND")

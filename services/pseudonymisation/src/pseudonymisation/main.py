@@ -281,6 +281,7 @@ class Parts(service.Parts):
             clock=self.legal_clock,
             catalogue=self.catalogue,
             permits=SignedVerifier(keys.PERMIT, jwks, clock=self.legal_clock),
+            previews=SignedVerifier(keys.PREVIEW, jwks, clock=self.legal_clock),
             judge=self.preparation_jobs.judge,
             wake=self.wakes[PREPARATION].set,
         )

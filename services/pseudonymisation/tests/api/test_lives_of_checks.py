@@ -20,11 +20,18 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from common.clock import legal_day
+from common.security.roles import Role
+from common.web.auth import Permission, route_permissions
 from dsfc_testing.clock import FakeClock
 from dsfc_testing.plugin import START
 from dsfc_testing.tokens import LocalIssuer
 from pseudonymisation.intake.adapters.rules import check_rule
-from pseudonymisation.intake.domain.national_check.life import NATIONAL_CHECK, CheckRule, CheckState
+from pseudonymisation.intake.domain.national_check.life import (
+    NATIONAL_CHECK,
+    CheckCommand,
+    CheckRule,
+    CheckState,
+)
 from services.pseudonymisation.tests.api.test_opt_out_checks import (
     NUMBERS,
     PEOPLE,
@@ -268,6 +275,76 @@ def test_age_and_the_last_day_are_shown_and_then_it_is_over(intake, check):
     used = standing(intake, check["id"])
     assert (used["state"], used["age_days"]) == ("answered", 8)
     assert used["next_step"].startswith("Open a new check")
+
+
+_C = CheckCommand
+
+
+def command(intake: Intake, one: str, route: CheckCommand, role: Role, content: bytes = b"9"):
+    """Send a command of the table: of a reply, one with the check's own reference."""
+    method, path = route.value.split(" ")
+    match route:
+        case _C.REPLY:
+            about = {"params": {"reference": standing(intake, one)["reference"]}}
+            more = {**about, "content": content, "headers": {"Content-Type": "text/csv"}}
+        case _C.CONFIRM | _C.TAKE_BACK:
+            more = {"json": {"reason": "Looked at it"}, "headers": {}}
+        case _:
+            more = {"headers": {}}
+    token = intake.issuer.token_for(
+        role, audience="pseudonymisation", ods="X26", client_id="second"
+    )
+    more["headers"] |= {"Authorization": f"Bearer {token}"}
+    return intake.client.request(method, path.replace("{check_id}", one), **more)
+
+
+def stays(intake: Intake, one: str, state: CheckState) -> None:
+    """Send all commands by whoever may not, and by whoever may those that are no move there."""
+    assert standing(intake, one)["state"] == state
+    may = {
+        f"{method} {path}": permission.roles
+        for method, path, permission in route_permissions(intake.client.app)
+        if isinstance(permission, Permission)
+    }
+    for route in NATIONAL_CHECK.commands:
+        for role in Role:
+            if role not in may[route]:
+                refused = command(intake, one, CheckCommand(route), role)
+                assert code(refused) == (403, "ROLE_NOT_PERMITTED"), (route, role)
+            elif not NATIONAL_CHECK.leads(state, route):
+                content = lines(*PEOPLE[:23])  # no reply that any of the checks has
+                refused = command(intake, one, CheckCommand(route), role, content)
+                error = NATIONAL_CHECK.answers(state, route)[0]
+                assert error is not None
+                assert code(refused) == (409, error.code), (route, role, state)
+                assert refused.json()["state"] == state
+    assert standing(intake, one)["state"] == state
+
+
+def test_each_command_is_a_move_or_answered_as_the_table_says(intake):
+    """Guard: `OptOutCheck._permits`, which knows the table and no state of its own."""
+    submit_people(intake)
+    one, two, three = (open_check(intake, purpose=p).json()["id"] for p in ("RS", "IV", "OTHER"))
+    assert reply(intake, two, lines(*PEOPLE[:2])).json()["state"] == "waiting"
+    stays(intake, two, CheckState.WAITING)
+    assert command(intake, two, _C.CONFIRM, Role.DSCRO_APPROVER).is_success
+    stays(intake, two, CheckState.ANSWERED)
+    stays(intake, one, CheckState.OPEN)
+    fetch(intake, one)
+    stays(intake, one, CheckState.ASKED)
+    intake.clock.advance(timedelta(minutes=121).total_seconds())
+    stays(intake, one, CheckState.OVERDUE)
+    assert not command(intake, one, _C.REPLY, Role.DSCRO_OPERATOR).is_success
+    stays(intake, one, CheckState.REFUSED)
+    fewer = lines(PEOPLE[0])
+    assert command(intake, one, _C.REPLY, Role.DSCRO_OPERATOR, fewer).is_success
+    stays(intake, one, CheckState.ANSWERED)
+    again = command(intake, one, _C.REPLY, Role.DSCRO_OPERATOR, fewer)
+    assert (again.status_code, again.json()["state"]) == (200, "answered")
+    assert command(intake, one, _C.TAKE_BACK, Role.DSCRO_OPERATOR).is_success
+    stays(intake, one, CheckState.TAKEN_BACK)
+    intake.clock.advance(timedelta(days=8).total_seconds())
+    stays(intake, three, CheckState.EXPIRED)
 
 
 STEPS = {"fetch": 4, "reply": 2, "error": 2, "wait": 2, "days": 1, "confirm": 1, "take back": 1}

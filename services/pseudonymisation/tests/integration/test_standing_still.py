@@ -12,6 +12,8 @@ from sqlmodel import Session
 
 from common.errors import Refused
 from common.ids import digest_of, new_id
+from common.security.keys import PREVIEW
+from pseudonymisation.preparations.domain.errors import PermitInvalid
 from pseudonymisation.preparations.use_cases.preparations import get
 from services.pseudonymisation.tests.haven import world
 from services.pseudonymisation.tests.integration.test_tables import SEX, ask, cells_of
@@ -247,14 +249,27 @@ def test_what_would_tell_beside_what_was_fetched_is_not_made(haven, objectors):
 
     with pytest.raises(Refused) as asked:
         haven.judge(**UPHELD, **held(first, OLDER))
+    with pytest.raises(Refused) as asked_dry:
+        haven.judge(PREVIEW, **UPHELD, **held(first, OLDER))
     refused = haven.prepare(**UPHELD, **held(first, OLDER))
 
     assert (refused.state.value, refused.code) == ("failed", WAITS)
     assert haven.objects() == made
+    assert asked_dry.value.refusals == asked.value.refusals
     (told,) = asked.value.refusals
     assert told.code == WAITS
     assert told.detail.endswith("2018-04, the next edition is due by 2018-06-20.")
     assert refused.subject == "2018-04, the next edition is due by 2018-06-20"
+
+
+def test_by_a_preview_nothing_is_prepared(haven):
+    """Guard: `preparations.accept` knows permits alone, and an attestation no preview."""
+    haven.land(rows(ANN))
+
+    with pytest.raises(PermitInvalid):
+        haven.accept(use=PREVIEW)
+    with haven.uow.reading() as tx:
+        assert tx.domains.find(haven.claims(haven.request())["domain"]["id"]) is None
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,18 @@ PERMIT = KeyUse(
     lifetime_max=timedelta(seconds=60),
 )
 
+PREVIEW = KeyUse(
+    name="preview",
+    owner="agreements",
+    use="Lets dissemination ask whether a request would wait; nothing is prepared by it",
+    typ="dsfc-preview+jwt",
+    iss="urn:dsfc:agreements",
+    aud="pseudonymisation",
+    azp="dissemination",
+    public_half="agreements `/.well-known/jwks.json`",
+    lifetime_max=timedelta(seconds=60),
+)
+
 ATTESTATION = KeyUse(
     name="attestation",
     owner="pseudonymisation",
@@ -186,6 +198,7 @@ KEYS: tuple[KeyUse, ...] = (
     *(access_token(audience) for audience in AUDIENCES),
     CLIENT_ASSERTION,
     PERMIT,
+    PREVIEW,
     ATTESTATION,
     KEY_ORDER,
     MANIFEST,

@@ -120,13 +120,16 @@ class HttpAgreements:
             on_behalf_of=",".join(evaluation.context.on_behalf_of or ()) or None,
         )
 
-    def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
+    def ask_dry(
+        self, request: ExtractRequest, *, evidence: Evidence, landed: Landed | None = None
+    ) -> str | None:
         with _none_is_unavailable():
-            question = _question(request, evidence, dry_run=True)
+            question = _question(request, evidence, landed=_landed(landed, request), dry_run=True)
             answer = self._remote.call("POST", EVALUATION, json=_json(question))
             evaluation = Evaluation.model_validate_json(answer.content)
         if not evaluation.decision:
             raise refusal_of(evaluation.context)
+        return evaluation.context.preview
 
     def release(
         self, *, file_id: UUID, attestation: str, extract_id: UUID

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 
 from common import http
 from common.errors import AppError
+from common.security.jws import unverified
 from dissemination.domain.errors import HavenUnavailable, PreparationRefused
 from dissemination.domain.extract import Permit, PreparedFile
 from dissemination.domain.landed import Landed, LandedMonth, QualitySummary
@@ -65,9 +66,12 @@ class HttpPreparations:
     def __init__(self, remote: http.Remote) -> None:
         self._remote = remote
 
-    def judge(self, permit: Permit, request: dict[str, JsonValue]) -> None:
-        body: dict[str, JsonValue] = {"permit": permit.compact, "request": request}
-        self._call("POST", f"{permit.id}/judgement", body)
+    def judge(self, permit: str, request: dict[str, JsonValue]) -> None:
+        try:
+            permit_id = UUID(unverified(permit).get("jti"))
+        except (TypeError, ValueError) as error:
+            raise HavenUnavailable("What agreements gave has no id.") from error
+        self._call("POST", f"{permit_id}/judgement", {"permit": permit, "request": request})
 
     def put(self, permit: Permit, request: dict[str, JsonValue]) -> None:
         self._call("PUT", permit.id, {"permit": permit.compact, "request": request})

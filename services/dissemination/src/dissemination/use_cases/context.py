@@ -104,8 +104,13 @@ class Agreements(Protocol):
     def place(self, request: ExtractRequest, *, evidence: Evidence) -> Placed:
         """Have it decided and logged, without a permit. Raise AgreementNotFound."""
 
-    def ask_dry(self, request: ExtractRequest, *, evidence: Evidence) -> None:
-        """Ask without wanting anything. Raise Refused, or AgreementNotFound."""
+    def ask_dry(
+        self, request: ExtractRequest, *, evidence: Evidence, landed: Landed | None = None
+    ) -> str | None:
+        """Ask without wanting anything. Raise Refused, or AgreementNotFound.
+
+        Returns a preview of the permit (JWS), where the haven is to judge whether it would wait.
+        """
 
     def lines(self, reference: str) -> Sequence[AgreedLine]:
         """Of the version in force, or the newest. Raise AgreementNotFound."""

@@ -1,7 +1,7 @@
 """Asking for an extract, looking at it, withdrawing it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NoReturn
@@ -15,8 +15,6 @@ from common import faults, unreadable
 from common.errors import (
     AgreementNotFound,
     AppError,
-    LineNotInAgreement,
-    NoEdition,
     NotFound,
     Refusal,
     Refused,
@@ -26,7 +24,6 @@ from common.security.jws import unverified
 from dissemination.domain.agreement_status import AgreementStatus, Status, status
 from dissemination.domain.errors import (
     BridgingFileNotFound,
-    EarlierExtractDestroyed,
     ExtractNotFound,
     HavenUnavailable,
     NotReleased,
@@ -41,24 +38,26 @@ from dissemination.domain.extract import (
     Permit,
     kind_of,
 )
-from dissemination.domain.landed import Landed, LandedMonth, QualitySummary
+from dissemination.domain.landed import QualitySummary
 from dissemination.domain.release import Release
 from dissemination.use_cases.context import Context
 from dissemination.use_cases.ports import Progress, Transaction
-from dissemination.use_cases.wanted import Wanted, request_of
+from dissemination.use_cases.wanted import (
+    Wanted,
+    fields_of_line,
+    not_begun,
+    request_of,
+    what_is_landed,
+)
 from statements.request import ExtractRequest, WantedExtract
-from statements.vocabulary import Classification, Format, LineKey, Purpose
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-NO_LINE = ("Token",)
-OPT_OUT_DIFFERENCING = "OPT_OUT_DIFFERENCING"
 NOT_FOUND: Mapping[Kind, type[NotFound]] = {
     Kind.EXTRACT: ExtractNotFound,
     Kind.TABULATION: TabulationNotFound,
     Kind.BRIDGING_FILE: BridgingFileNotFound,
 }
-ANY_CLASSIFICATION = Classification.PSEUDO_ANONYMISED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +104,11 @@ def ask(
         return get(earlier, kind=kind_of(request), ctx=ctx)
     if whole_line:
         request = replace(request, fields=fields_of_line(request, ctx))
-    has = _landed(request, ctx)
+    has = what_is_landed(request, ctx)
     with refusal_logged(request, ctx):
         permit = ctx.agreements.request(request, evidence=ctx.evidence, landed=has)
-    _require_landed(request, permit, has, ctx)
-    _require_no_wait(request, permit, ctx)
-    _require_earlier_is_there(request, permit, ctx)
+    if (no := not_begun(request, permit.compact, has, ctx)) is not None:
+        _refuse(no, request, permit, ctx)
     faults.reach("O2")
     extract = Extract.ask(
         request,
@@ -151,38 +149,6 @@ def ask(
     log.info("extract_requested", extract_id=str(extract_id), decision_id=str(permit.decision_id))
     ctx.wake()
     return stored
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """What would be answered now if it were asked for."""
-
-    request: ExtractRequest
-    refusals: Sequence[Refusal]
-    """Empty: it would be permitted."""
-    without_records: Sequence[str] | None
-    """Months of it; None where it would be refused, or the haven cannot be asked."""
-
-
-def preview(wanted: WantedExtract, *, known: Catalogue, ctx: Context) -> Preview:
-    """Say what would be answered. Nothing is logged, permitted or written.
-
-    Raises:
-        InvalidPeriods, PeriodNotOffered: as `ask` does
-        AgreementNotFound: there is none that the caller may know of.
-        DecisionUnavailable: nobody could be asked.
-
-    """
-    request = request_of(wanted, new_id(), known)
-    if wanted.fields is None:
-        request = replace(request, fields=fields_of_line(request, ctx))
-    try:
-        ctx.agreements.ask_dry(request, evidence=ctx.evidence)
-    except Refused as refused:
-        return Preview(request=request, refusals=refused.refusals, without_records=None)
-    has = _landed(request, ctx)
-    missing = None if has is None else _without_records(request, has)
-    return Preview(request=request, refusals=(), without_records=missing)
 
 
 def _without_id(request: ExtractRequest) -> dict[str, JsonValue]:
@@ -345,33 +311,6 @@ def _asked_before(key: str | None, fingerprint: str, ctx: Context) -> UUID | Non
     return None if known is None else UUID(known)
 
 
-def fields_of_line(request: ExtractRequest, ctx: Context) -> tuple[str, ...]:
-    """All fields of the line.
-
-    Where there is no such line the decision is to say so, and a question needs a field: it is
-    asked for the one column that every file has and no line lists.
-    """
-    try:
-        lines = ctx.agreements.lines(request.agreement)
-    except AgreementNotFound:
-        return NO_LINE
-    return next((line.fields for line in lines if line.key == request.line), NO_LINE)
-
-
-def _landed(request: ExtractRequest, ctx: Context) -> Landed | None:
-    """What the haven would read of the data set; None where it cannot be asked.
-
-    Then the extract is accepted and waits for it, as it always does; the haven itself refuses what
-    it has no records of, and the release what would lay open who objected.
-    """
-    try:
-        return ctx.preparations.landed(request.data_set)
-    except (HavenUnavailable, PreparationRefused) as away:
-        # The decision comes first: who may not have the data is not told how the haven is.
-        log.warning("landed_months_unknown", code=away.code)
-        return None
-
-
 @contextmanager
 def refusal_logged(request: ExtractRequest, ctx: Context) -> Iterator[None]:
     """Write a no of agreements into the audit log, and pass it on whole."""
@@ -383,55 +322,6 @@ def refusal_logged(request: ExtractRequest, ctx: Context) -> Iterator[None]:
     except AgreementNotFound as missing:
         _log_refusal(request, (Refusal(missing.code, missing.detail),), None, ctx)
         raise
-
-
-def _require_landed(
-    request: ExtractRequest, permit: Permit, has: Landed | None, ctx: Context
-) -> None:
-    """Raise NoEdition before anything is written down, where the haven could be asked."""
-    if has is None:
-        return
-    if missing := _without_records(request, has):
-        refused = NoEdition(
-            f"Nothing was landed for {', '.join(missing)}. GET /v1/landed-months says what was.",
-            periods=[*missing],
-        )
-        _refuse(refused, request, permit, ctx)
-
-
-def _require_no_wait(request: ExtractRequest, permit: Permit, ctx: Context) -> None:
-    """Raise Refused where the haven says that it waits for its next edition (docs/adr/0214)."""
-    if not unverified(permit.compact).get("held_beside"):
-        return
-    try:
-        ctx.preparations.judge(permit, request.claims())
-    except (PreparationRefused, HavenUnavailable) as no:
-        if no.code == OPT_OUT_DIFFERENCING:
-            _refuse(Refused(no.detail, [Refusal(no.code, no.detail)]), request, permit, ctx)
-        log.warning("preparation_not_judged", code=no.code)
-
-
-def _without_records(request: ExtractRequest, has: Landed) -> list[str]:
-    months = {month.month for month in has.months}
-    return [month for month in request.periods if month not in months]
-
-
-def _require_earlier_is_there(request: ExtractRequest, permit: Permit, ctx: Context) -> None:
-    """Raise EarlierExtractDestroyed where the changes would lead from what nobody has any more.
-
-    Agreements has said that the recipient once held it.
-    """
-    if request.changes_since is None:
-        return
-    with ctx.uow.reading() as tx:
-        earlier = tx.extracts.get(UUID(request.changes_since), own=ctx.scope)
-        destroyed = tx.destroyed.of([file.id for file in earlier.files])
-    if destroyed or earlier.withdrawal is not None:
-        refused = EarlierExtractDestroyed(
-            "The extract named in `changes_since` was destroyed, or withdrawn after its release."
-            " Ask without `changes_since`."
-        )
-        _refuse(refused, request, permit, ctx)
 
 
 def _refuse(refused: AppError, request: ExtractRequest, permit: Permit, ctx: Context) -> NoReturn:
@@ -449,35 +339,6 @@ def _refuse(refused: AppError, request: ExtractRequest, permit: Permit, ctx: Con
         tx.log.append(entry)
     log.info("extract_refused", codes=[refused.code])
     raise refused
-
-
-def landed(agreement: str, data_set: str, *, ctx: Context) -> Sequence[LandedMonth]:
-    """Return the months of a data set that can be read, for whoever has a line for it.
-
-    Raises:
-        AgreementNotFound: there is none that the caller may know of.
-        LineNotInAgreement: it has no line for the data set.
-        DecisionUnavailable, HavenUnavailable:
-
-    """
-    lines = [line for line in ctx.agreements.lines(agreement) if line.data_set == data_set]
-    # Agreements says who may know of it, by the caller's own token; also where it has no line.
-    key = lines[0].key if lines else LineKey(Purpose.COM, data_set, ANY_CLASSIFICATION)
-    asked = ExtractRequest(
-        extract_id=str(new_id()),
-        agreement=agreement,
-        purpose=key.purpose,
-        data_set=data_set,
-        classification=key.classification,
-        periods=(ctx.clock.now().strftime("%Y-%m"),),
-        fields=NO_LINE,
-        formats=(Format.PARQUET.value,),
-    )
-    with suppress(Refused):
-        ctx.agreements.ask_dry(asked, evidence=ctx.evidence)
-    if not lines:
-        raise LineNotInAgreement(f"{agreement} has no line for {data_set}.")
-    return ctx.preparations.landed(data_set).months
 
 
 def _log_refusal(

@@ -53,8 +53,13 @@ class Preparations(Protocol):
         Raise PreparationRefused.
         """
 
-    def judge(self, permit: Permit, request: dict[str, JsonValue]) -> None:
-        """Ask whether it would wait for its next edition. Raise PreparationRefused."""
+    def judge(self, permit: str, request: dict[str, JsonValue]) -> None:
+        """Ask, by a permit or the preview of one, whether it would wait for its next edition.
+
+        Raises:
+            PreparationRefused, HavenUnavailable:
+
+        """
 
     def put(self, permit: Permit, request: dict[str, JsonValue]) -> None:
         """Hand the job over. The same again is the same job. Raise PreparationRefused."""

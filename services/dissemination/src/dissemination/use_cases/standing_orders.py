@@ -19,8 +19,9 @@ from dissemination.domain.orders.standing_order import (
     StandingOrder,
 )
 from dissemination.use_cases.context import Context, Placed
-from dissemination.use_cases.extracts import fields_of_line, refusal_logged
+from dissemination.use_cases.extracts import refusal_logged
 from dissemination.use_cases.ports import Transaction
+from dissemination.use_cases.wanted import fields_of_line
 from statements.months import months
 from statements.request import ExtractRequest
 from statements.standing_order import RepeatedRequest, WantedStandingOrder, When

@@ -91,7 +91,7 @@ def ask_request(
         extract_id=context.extract_id or "",
         request=resource.wanted,
         request_digest=context.request_digest or "",
-        landed=_landed(context.landed),
+        landed=landed_of(context.landed),
     )
 
 
@@ -116,7 +116,7 @@ def _earlier(subject: Subject) -> Earlier | None:
     return None if decision_id is None else Earlier(client_id=subject.id, decision_id=decision_id)
 
 
-def _landed(told: LandedEditions | None) -> Landed | None:
+def landed_of(told: LandedEditions | None) -> Landed | None:
     if told is None:
         return None
     return Landed(

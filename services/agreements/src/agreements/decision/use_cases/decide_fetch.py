@@ -11,6 +11,7 @@ from agreements.decision.domain.decide import (
 )
 from agreements.decision.domain.errors import EvidenceRefused
 from agreements.decision.domain.facts import AgreementFacts, Present
+from agreements.decision.domain.held import HeldFile
 from agreements.decision.domain.question import Action, Asker, Fetch, Holding
 from agreements.decision.use_cases.asking import Answer, AskFetch
 from agreements.decision.use_cases.decision_batch import DecisionBatch
@@ -39,28 +40,8 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
     if holding is None:
         refused = not_as_sealed(tx.broken()) or NOT_FOUND
         return _logged(ask, refused, who, batch, agreement="", file_id=str(ask.holding_id))
-    facts = tx.facts(holding.agreement)
     fate = batch.fate(holding.id)
-    held = (
-        batch.held_with(holding.environment_id, holding.file, but=holding.id)
-        if fate is None
-        else ()
-    )
-    question = Fetch(asker=who, holding=holding)
-    months = holding.file.periods
-    elsewhere = (
-        batch.elsewhere(holding.environment_id, key_of(question), months, locked=True)
-        if fate is None
-        else ()
-    )
-    if isinstance(other := seen_from_the_other(question), Fetch):
-        theirs = tx.facts(other.holding.agreement)
-        present = batch.present(held=held, is_void=fate is Fate.VOID)
-        sides = Side(facts=facts, present=present), Side(facts=theirs, present=present)
-        decision = decide_both(question, other, *sides)
-    else:
-        present = batch.present(held=held, elsewhere=elsewhere, is_void=fate is Fate.VOID)
-        decision = _of_one(question, facts, batch, present)
+    _, decision = judged(Fetch(asker=who, holding=holding), fate, batch, tx, locked=True)
     if isinstance(decision, Permission) and ask.sends_another(holding.file.file):
         decision = not_as_sealed((RELEASE,))
     if fate is None and isinstance(decision, Permission):
@@ -72,6 +53,30 @@ def decide_fetch(ask: AskFetch, batch: DecisionBatch, tx: DecisionLog) -> Answer
     return _logged(
         ask, decision, who, batch, agreement=holding.agreement, file_id=holding.file.file_id
     )
+
+
+def judged(
+    question: Fetch, fate: Fate | None, batch: DecisionBatch, tx: DecisionLog, *, locked: bool
+) -> tuple[Present, Decision]:
+    """Judge whether bytes would leave by all that it rests on; nothing is written.
+
+    Of a first fetch what else was given counts; `locked` keeps others from being given more.
+    """
+    holding = question.holding
+    facts = tx.facts(holding.agreement)
+    held: tuple[HeldFile, ...] = ()
+    elsewhere: tuple[HeldFile, ...] = ()
+    if fate is None:
+        place, file = holding.environment_id, holding.file
+        held = batch.held_with(place, file, but=holding.id, locked=locked)
+        elsewhere = batch.elsewhere(place, key_of(question), file.periods, locked=locked)
+    if isinstance(other := seen_from_the_other(question), Fetch):
+        theirs = tx.facts(other.holding.agreement)
+        present = batch.present(held=held, is_void=fate is Fate.VOID)
+        sides = Side(facts=facts, present=present), Side(facts=theirs, present=present)
+        return present, decide_both(question, other, *sides)
+    present = batch.present(held=held, elsewhere=elsewhere, is_void=fate is Fate.VOID)
+    return present, _of_one(question, facts, batch, present)
 
 
 def _of_one(

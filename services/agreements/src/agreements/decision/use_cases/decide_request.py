@@ -39,25 +39,11 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
     claims = {**texts_of(request), "extract_id": ask.extract_id}
     if ask.request_digest != digest(joined(claims).encode()):
         raise DigestDiffers("`request_digest` does not match the request.")
-    facts = tx.facts(request.agreement)
-    reserved = batch.reserved(facts, request.data_set, request.periods)
-    if (other := seen_from_the_other(question)) is not None and isinstance(other, Request):
-        present, decision = _of_both(question, other, facts, batch, tx)
-    else:
-        held = _held_before(question, facts, batch)
-        elsewhere = batch.elsewhere(None, question.key, request.periods, locked=False)
-        present = batch.present(reserved=reserved, held=held, elsewhere=elsewhere)
-        asked = (question, frozenset(present.reserved.items()), present.held, present.elsewhere)
-        remembered = batch.remembered(asked, present)
-        if remembered is None:
-            decision = decide(question, facts, present)
-            batch.remember(asked, decision)
-        else:
-            decision = remembered
+    present, decision = judged(question, batch, tx)
     decision_id = new_id()
     permit = None
     if isinstance(decision, Permission) and not ask.places_order:
-        permit = _permit(ask, asker, decision, decision_id, present, batch)
+        permit = _permit(ask, question, decision, decision_id, present, batch)
     logged = batch.log(
         ask,
         decision,
@@ -77,6 +63,41 @@ def decide_request(ask: AskRequest, batch: DecisionBatch, tx: DecisionLog) -> An
         token_digest=None if ask.evidence is None else ask.evidence.token_digest,
     )
     return batch.answer(logged, decision, permit=permit)
+
+
+def judged(question: Request, batch: DecisionBatch, tx: DecisionLog) -> tuple[Present, Decision]:
+    """Judge a request by all that it rests on, whether it is asked or asked dry.
+
+    Nothing is written, and nothing locked.
+    """
+    request = question.request
+    facts = tx.facts(request.agreement)
+    if isinstance(other := seen_from_the_other(question), Request):
+        return _of_both(question, other, facts, batch, tx)
+    reserved = batch.reserved(facts, request.data_set, request.periods)
+    held = _held_before(question, facts, batch)
+    elsewhere = batch.elsewhere(None, question.key, request.periods, locked=False)
+    present = batch.present(reserved=reserved, held=held, elsewhere=elsewhere)
+    asked = (question, frozenset(present.reserved.items()), present.held, present.elsewhere)
+    decision: Decision | None = batch.remembered(asked, present)
+    if decision is None:
+        decision = decide(question, facts, present)
+        batch.remember(asked, decision)
+    return present, decision
+
+
+def preview_of(
+    question: Request, extract_id: str, allowed: Permission, batch: DecisionBatch
+) -> GivenPermit | None:
+    """Say what a permit would, for the haven to judge; None where nothing could make it wait.
+
+    It is kept nowhere, so that no file can rest on it; its decision is none that was logged.
+    """
+    if not allowed.held_beside:
+        return None
+    claims = {**texts_of(question.request), "extract_id": extract_id}
+    request_digest = digest(joined(claims).encode())
+    return _given(question, extract_id, request_digest, allowed, new_id(), batch)
 
 
 @lru_cache(maxsize=REQUESTS_KEPT_MAX)
@@ -144,34 +165,47 @@ def _order_inputs(ask: AskRequest) -> Written:
     return {} if ask.earlier is None else written({"on_decision": str(ask.earlier.decision_id)})
 
 
-def _permit(
-    ask: AskRequest,
-    asker: Asker,
+def _given(
+    question: Request,
+    extract_id: str,
+    request_digest: str,
     allowed: Permission,
     decision_id: UUID,
-    present: Present,
     batch: DecisionBatch,
 ) -> GivenPermit:
-    """Permit, and take the opt-out treatment for each period in the same transaction."""
-    request, texts = ask.request, batch.texts(allowed)
+    """Write what is permitted of a request, to whom, in an environment."""
+    request, texts = question.request, batch.texts(allowed)
     said = texts.permit(
         id=new_id(),
-        client_id=asker.client_id,
-        request_digest=ask.request_digest,
-        extract_id=ask.extract_id,
+        client_id=question.asker.client_id,
+        request_digest=request_digest,
+        extract_id=extract_id,
         decision_id=decision_id,
         epoch=batch.epoch,
         periods=request.periods,
         formats=request.formats,
         changes_since=request.changes_since,
     )
-    permit = GivenPermit(
+    return GivenPermit(
         said=said,
         written=texts.claims(said),
-        organisation=asker.organisation,
+        organisation=question.asker.organisation,
         environment_id=allowed.environment_id,
         issued_at=batch.at,
     )
+
+
+def _permit(
+    ask: AskRequest,
+    question: Request,
+    allowed: Permission,
+    decision_id: UUID,
+    present: Present,
+    batch: DecisionBatch,
+) -> GivenPermit:
+    """Permit, and take the opt-out treatment for each period in the same transaction."""
+    request = question.request
+    permit = _given(question, ask.extract_id, ask.request_digest, allowed, decision_id, batch)
     line = allowed.line
     treatment = treatment_of(line.opt_outs_applied)
     bridge = allowed.bridge

@@ -162,12 +162,17 @@ class DecisionBatch:
         return self.tx.fate(holding_id) if now is None else now[0]
 
     def held_with(
-        self, environment_id: UUID, file: Attestation, *, but: UUID | None = None
+        self,
+        environment_id: UUID,
+        file: Attestation,
+        *,
+        but: UUID | None = None,
+        locked: bool = True,
     ) -> tuple[HeldFile, ...]:
-        """Return what the environment was given of the file's months, and let nobody add to it."""
+        """Return what the environment was given of the file's months; nobody adds to it then."""
         if not file.opt_out.applied:
             return ()
-        return self.held({environment_id}, file.line.data_set, file.periods, but=but, locked=True)
+        return self.held({environment_id}, file.line.data_set, file.periods, but=but, locked=locked)
 
     def held(
         self,

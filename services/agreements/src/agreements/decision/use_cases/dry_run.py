@@ -5,19 +5,21 @@ lines one may have now, and until when.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from agreements.decision.domain.bridging import Side, decide_both, seen_from_the_other
 from agreements.decision.domain.case import MONTH
 from agreements.decision.domain.codes import MEANINGS, Code
-from agreements.decision.domain.decide import NOT_FOUND, Decision, Permission, decide, not_as_sealed
+from agreements.decision.domain.decide import NOT_FOUND, Decision, Permission, not_as_sealed
 from agreements.decision.domain.facts import AgreementFacts, Present
 from agreements.decision.domain.horizon import until
+from agreements.decision.domain.permits import GivenPermit
 from agreements.decision.domain.question import Asker, Fetch, Request
-from agreements.decision.use_cases.permission_cache import opt_outs_of
-from agreements.decision.use_cases.ports import DecisionLog, DecisionLogs, Fate
+from agreements.decision.use_cases import decide_fetch, decide_request
+from agreements.decision.use_cases.decision_batch import DecisionBatch
+from agreements.decision.use_cases.permission_cache import PermissionCache, opt_outs_of
+from agreements.decision.use_cases.ports import DecisionLog, DecisionLogs
 from common.clock import Clock, legal_day
 from common.errors import Refusal
 from statements.document import Terms
@@ -42,6 +44,8 @@ class DryAnswer:
     """Until when a yes stays one, as far as is known today."""
     opt_outs: OptOut | None = None
     """Of an extract that would be permitted: whether they would be upheld, and why."""
+    preview: GivenPermit | None = None
+    """What the haven judges by whether it would wait, where anything could make it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,21 +99,23 @@ def with_remedies(refusals: Sequence[Refusal]) -> Iterator[tuple[Refusal, str]]:
         yield refusal, MEANINGS[Code(refusal.code)].remedy
 
 
-def request(question: Request, *, logs: DecisionLogs, clock: Clock) -> DryAnswer:
-    """Say whether this extract would be permitted."""
+def request(
+    question: Request, *, logs: DecisionLogs, clock: Clock, extract_id: str | None = None
+) -> DryAnswer:
+    """Say whether this extract would be permitted; of one that is named with a preview.
+
+    It is judged by what the request itself would be judged by.
+    """
     with logs.reading() as tx:
-        asked = question.request
-        facts = tx.facts(asked.agreement)
-        present = _present(tx, facts, clock, asked.data_set, asked.periods)
-        if asked.changes_since is not None:
-            environments = {e.id for e in facts.environments}
-            held = tx.held(environments, asked.data_set, asked.periods, locked=False)
-            present = replace(present, held=tuple(held))
-        if isinstance(other := seen_from_the_other(question), Request):
-            decision = _of_both(tx, question, other, Side(facts=facts, present=present), clock)
-        else:
-            decision = decide(question, facts, present)
-        return _answer(tx, decision, question, facts, present)
+        batch = _looking(tx, clock)
+        present, decision = decide_request.judged(question, batch, tx)
+        preview = (
+            decide_request.preview_of(question, extract_id, decision, batch)
+            if extract_id is not None and isinstance(decision, Permission)
+            else None
+        )
+        facts = tx.facts(question.request.agreement)
+        return _answer(tx, decision, question, facts, present, preview=preview)
 
 
 def fetch(holding_id: UUID, asker: Asker, *, logs: DecisionLogs, clock: Clock) -> DryAnswer:
@@ -124,47 +130,19 @@ def fetch(holding_id: UUID, asker: Asker, *, logs: DecisionLogs, clock: Clock) -
                 refusals=not_as_sealed(tx.broken()) or NOT_FOUND,
                 until=None,
             )
-        facts = tx.facts(holding.agreement)
-        present = _of_a_file(tx, holding_id, _at_present(tx, clock))
-        question = Fetch(asker=asker, holding=holding)
-        return _answer(tx, _fetched(tx, question, facts, present), question, facts, present)
+        question, batch = Fetch(asker=asker, holding=holding), _looking(tx, clock)
+        present, decision = _fetched(question, batch, tx)
+        return _answer(tx, decision, question, tx.facts(holding.agreement), present)
 
 
-def _of_both(
-    tx: DecisionLog, question: Request, other: Request, own: Side, clock: Clock
-) -> Decision:
-    """Judge a bridging file by both agreements, with what the environment has of either line."""
-    asked, far = question.request, other.request
-    theirs = tx.facts(far.agreement)
-    both = (own.facts, asked), (theirs, far)
-    held = [
-        tuple(tx.held({e.id for e in f.environments}, r.data_set, r.periods, locked=False))
-        for f, r in both
-    ]
-    bridged = frozenset(
-        frozenset({one.file.domain, one.file.bridge.domain})
-        for one in tx.bridging_files(asked.agreement, far.agreement, locked=False)
-        if one.file.bridge is not None
-    )
-    far_present = _present(tx, theirs, clock, far.data_set, far.periods)
-    reserved = {**own.present.reserved, **far_present.reserved}
-    present = replace(own.present, reserved=reserved, bridged=bridged, held=held[0])
-    far_present = replace(present, held=held[1], broken=far_present.broken)
-    return decide_both(
-        question,
-        other,
-        replace(own, present=present),
-        Side(facts=theirs, present=far_present),
-    )
+def _looking(tx: DecisionLog, clock: Clock) -> DecisionBatch:
+    """Return what questions that write nothing are judged with."""
+    return DecisionBatch((), tx, clock, PermissionCache())
 
 
-def _fetched(tx: DecisionLog, question: Fetch, facts: AgreementFacts, present: Present) -> Decision:
-    """Judge whether bytes would leave: of a bridging file, by both agreements."""
-    if not isinstance(other := seen_from_the_other(question), Fetch):
-        return decide(question, facts, present)
-    theirs = tx.facts(other.holding.agreement)
-    sides = Side(facts=facts, present=present), Side(facts=theirs, present=present)
-    return decide_both(question, other, *sides)
+def _fetched(question: Fetch, batch: DecisionBatch, tx: DecisionLog) -> tuple[Present, Decision]:
+    fate = batch.fate(question.holding.id)
+    return decide_fetch.judged(question, fate, batch, tx, locked=False)
 
 
 def lines(
@@ -204,28 +182,28 @@ def _lines(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Itera
     agreement = facts.agreement
     if agreement is None:
         return
+    batch = _looking(tx, clock)
     version = agreement.shown(clock.now())
     for terms in facts.documents[version.id].lines:
         if isinstance(terms, Terms):
-            line = _line(tx, facts, terms, asker, clock)
+            line = _line(tx, facts, terms, asker, batch)
             if line is not None:
                 yield line
 
 
 def _line(
-    tx: DecisionLog, facts: AgreementFacts, terms: Terms, asker: Asker, clock: Clock
+    tx: DecisionLog, facts: AgreementFacts, terms: Terms, asker: Asker, batch: DecisionBatch
 ) -> SearchedLine | None:
     """Judge the whole line, then without the periods that alone are refused."""
-    now = clock.now()
+    now = batch.at
     months = _months(terms.first_period, terms.last_period or f"{legal_day(now):%Y-%m}")
-    present = _present(tx, facts, clock, terms.key.data_set, months)
     question = _whole_line(facts, terms, months, asker)
-    decision = decide(question, facts, present)
+    present, decision = decide_request.judged(question, batch, tx)
     refused = _periods_alone(decision)
     if refused and set(months) - refused:
         rest = tuple(m for m in months if m not in refused)
         question = _whole_line(facts, terms, rest, asker)
-        decision = decide(question, facts, present)
+        present, decision = decide_request.judged(question, batch, tx)
     if decision == NOT_FOUND:
         return None
     allowed = isinstance(decision, Permission)
@@ -277,12 +255,10 @@ def _whole_line(
 
 def _files(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Iterator[SearchedFile]:
     facts = tx.facts(reference)
-    holdings = tx.holdings_of(reference)
-    now = _at_present(tx, clock)
-    for holding in holdings:
-        present = _of_a_file(tx, holding.id, now)
+    batch = _looking(tx, clock)
+    for holding in tx.holdings_of(reference):
         question = Fetch(asker=asker, holding=holding)
-        decision = _fetched(tx, question, facts, present)
+        present, decision = _fetched(question, batch, tx)
         if decision == NOT_FOUND:
             continue
         allowed = isinstance(decision, Permission)
@@ -299,30 +275,14 @@ def _files(tx: DecisionLog, reference: str, asker: Asker, clock: Clock) -> Itera
         )
 
 
-def _present(
-    tx: DecisionLog, facts: AgreementFacts, clock: Clock, data_set: str, months: Sequence[str]
-) -> Present:
-    environments = [e.id for e in facts.environments]
-    reserved = tx.reserved(environments, data_set, months)
-    return replace(_at_present(tx, clock), reserved=reserved)
-
-
-def _of_a_file(tx: DecisionLog, holding_id: UUID, now: Present) -> Present:
-    is_void = tx.fate(holding_id) is Fate.VOID
-    return replace(now, is_void=is_void, broken=(*now.broken, *tx.broken()))
-
-
-def _at_present(tx: DecisionLog, clock: Clock) -> Present:
-    """Return the clock, and what was found not to be as it was sealed."""
-    return Present(at=clock.now(), last_decision_at=tx.last_at(), reserved={}, broken=tx.broken())
-
-
 def _answer(
     tx: DecisionLog,
     decision: Decision,
     question: Request | Fetch,
     facts: AgreementFacts,
     present: Present,
+    *,
+    preview: GivenPermit | None = None,
 ) -> DryAnswer:
     allowed = isinstance(decision, Permission)
     asks = isinstance(question, Request)
@@ -333,6 +293,7 @@ def _answer(
         refusals=() if isinstance(decision, Permission) else decision,
         until=until(question, facts, present) if allowed else None,
         opt_outs=opt_outs_of(decision) if isinstance(decision, Permission) and asks else None,
+        preview=preview,
     )
 
 

@@ -38,6 +38,7 @@ from dissemination.domain.errors import (
     NotReleased,
 )
 from dissemination.use_cases import extracts as use_cases
+from dissemination.use_cases import wanted
 from statements.request import AgreementReference, ExternalId, WantedExtract
 
 router = APIRouter(prefix="/v1/extracts", tags=["extracts"])
@@ -64,7 +65,7 @@ def list_landed_months(
     ],
 ) -> LandedMonths:
     """List the months of a data set for which there are records, before asking for an extract."""
-    found = use_cases.landed(agreement, data_set, ctx=ctx)
+    found = wanted.landed(agreement, data_set, ctx=ctx)
     return LandedMonths(items=[LandedMonthView.model_validate(month) for month in found])
 
 
@@ -109,7 +110,13 @@ def ask_for_extract(
 
 @router.post(
     "/preview",
-    responses=responses(AgreementNotFound, InvalidPeriods, PeriodNotOffered, DecisionUnavailable),
+    responses=responses(
+        AgreementNotFound,
+        InvalidPeriods,
+        PeriodNotOffered,
+        ExtractNotFound,
+        DecisionUnavailable,
+    ),
 )
 def preview_extract(
     body: WantedExtract, ctx: RequestCtx, catalogue: CatalogueOf
@@ -118,7 +125,7 @@ def preview_extract(
 
     Nothing is asked for, kept or permitted by it: when it is asked for it is decided anew.
     """
-    found = use_cases.preview(body, known=catalogue, ctx=ctx)
+    found = wanted.preview(body, known=catalogue, ctx=ctx)
     return ExtractPreviewView.of(found, catalogue)
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from catalogue import Catalogue
 from dissemination.api.schemas.extracts import Outgoing, RefusalView, WarningView
-from dissemination.use_cases.extracts import Preview
+from dissemination.use_cases.wanted import Preview
 
 
 class ExtractPreviewView(Outgoing):

@@ -13,7 +13,7 @@ answers within a time or never does, and what comes may be no reply of it. `now_
 stands at an instant, and what is to be done next.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -30,13 +30,9 @@ from common.replacement import (
     ReplacementLimits,
     ReplacementOutdated,
     ReplacementStatus,
-    State,
 )
 from pseudonymisation.intake.domain.errors import (
-    CheckAnswered,
     CheckNotAnswered,
-    CheckNotAsked,
-    CheckTooOld,
     ReplyDoubled,
     ReplyInvalid,
     ReplyNotAsked,
@@ -44,11 +40,39 @@ from pseudonymisation.intake.domain.errors import (
     ReplyTruncated,
 )
 from pseudonymisation.intake.domain.events import SourceKind, SourceTakenBack
-from pseudonymisation.intake.domain.national_check.life import CheckRule, CheckState
+from pseudonymisation.intake.domain.national_check.life import (
+    NATIONAL_CHECK,
+    CheckCommand,
+    CheckRule,
+    CheckState,
+)
 from pseudonymisation.intake.domain.opt_out import ListContent
 
+TOO_OLD: Final = (
+    "A check may be used for {days} days after it was opened. Open a new check and ask the national"
+    " service again."
+)
+NO_REPLY_YET: Final = "The check has no reply that could be decided."
 LETTERS: Final = str.maketrans("0123456789abcdef", "BCDFGHJKLMNPQRST")
 """Without vowels, so that no word comes of them."""
+
+
+ANSWERED_OTHERWISE: Final[Mapping[tuple[CheckCommand, CheckState | None], str]] = {
+    (CheckCommand.FETCH, None): "The check has its reply; its request cannot be fetched any more.",
+    (CheckCommand.FETCH, CheckState.EXPIRED): TOO_OLD,
+    (CheckCommand.REPLY, None): "The check already has another reply. Open a new check.",
+    (CheckCommand.REPLY, CheckState.EXPIRED): TOO_OLD,
+    (CheckCommand.REPLY, CheckState.OPEN): "Nobody fetched the request of this check, so that the"
+    " national service cannot have answered it. Fetch the request, send it, and send the reply that"
+    " comes to it.",
+    (CheckCommand.REPLY, CheckState.TAKEN_BACK): "Its reply was taken back. Open a new check.",
+    (CheckCommand.CONFIRM, None): NO_REPLY_YET,
+    (CheckCommand.CONFIRM, CheckState.ANSWERED): "Its reply is in force already.",
+    (CheckCommand.CONFIRM, CheckState.TAKEN_BACK): "Its reply was taken back. Open a new check.",
+    (CheckCommand.TAKE_BACK, None): NO_REPLY_YET,
+    (CheckCommand.TAKE_BACK, CheckState.TAKEN_BACK): "Its reply was taken back already.",
+}
+"""What a command is told where the table of its life knows no move; by state, or in any other."""
 
 
 class Signal(StrEnum):
@@ -149,37 +173,33 @@ class OptOutCheck:
     def is_fresh(self, rule: CheckRule, *, day: date) -> bool:
         return 0 <= (day - self.opened_on).days <= rule.days_max
 
-    def require_open(self, rule: CheckRule, *, day: date) -> None:
-        """Raise CheckTooOld."""
-        if not self.is_fresh(rule, day=day):
-            raise CheckTooOld(
-                f"A check may be used for {rule.days_max} days after it was opened. Open a new"
-                " check and ask the national service again."
-            )
+    def _permits(self, command: CheckCommand, at: datetime, rule: CheckRule) -> None:
+        """Raise what the table of its life says, where the command is no move of its state."""
+        state = self.state_at(at, rule)
+        detail = ANSWERED_OTHERWISE.get((command, state), ANSWERED_OTHERWISE[command, None])
+        NATIONAL_CHECK.permits(state, command, detail.format(days=rule.days_max))
 
-    def fetched(self, *, by: str, at: datetime) -> Self:
+    def fetched(self, *, by: str, at: datetime, rule: CheckRule) -> Self:
         """Let its request be fetched, also once more: then the reply to it is awaited anew.
 
         Raises:
-            CheckAnswered
+            CheckTooOld, CheckAnswered
 
         """
-        if self.reply is not None:
-            raise CheckAnswered("The check has its reply; its request cannot be fetched any more.")
+        self._permits(CheckCommand.FETCH, at, rule)
         return replace(self, asked=RequestFetched(at=at, by=by), refusal=None)
 
-    def require_asked(self, reference: str) -> None:
+    def require_asked(self, reference: str, *, at: datetime, rule: CheckRule) -> None:
         """Hold the reference that came with a reply against the check's own.
 
+        Where it has a reply already, what comes is looked at first: the same again is answered.
+
         Raises:
-            CheckNotAsked, ReplyOfAnotherCheck
+            CheckNotAsked, CheckTooOld, ReplyOfAnotherCheck
 
         """
-        if self.asked is None:
-            raise CheckNotAsked(
-                "Nobody fetched the request of this check, so that the national service cannot have"
-                " answered it. Fetch the request, send it, and send the reply that comes to it."
-            )
+        if self.reply is None:
+            self._permits(CheckCommand.REPLY, at, rule)
         if reference != self.reference:
             raise ReplyOfAnotherCheck(
                 f"`reference` has to be {self.reference}, as the message to the national service"
@@ -190,20 +210,19 @@ class OptOutCheck:
         """Remember that what came was no reply of it."""
         return replace(self, refusal=Refusal(code=code, at=at))
 
-    def has(self, taken: ListContent) -> bool:
+    def has(self, taken: ListContent, *, at: datetime, rule: CheckRule) -> bool:
         """Return whether this is the reply that it has; one is taken once.
 
         Raises:
+            CheckTooOld: it became too old while the reply came
             CheckAnswered: where it has another, or this one was taken back
 
         """
-        if self.reply is None:
-            return False
-        if self.reply.digest != taken.digest:
-            raise CheckAnswered("The check already has another reply. Open a new check.")
-        if self.reply.standing.state is State.TAKEN_BACK:
-            raise CheckAnswered("This reply was taken back. Open a new check.")
-        return True
+        is_the_same = self.reply is not None and self.reply.digest == taken.digest
+        if is_the_same and None in NATIONAL_CHECK.answers(self.state, CheckCommand.REPLY):
+            return True
+        self._permits(CheckCommand.REPLY, at, rule)
+        return False
 
     def answered(self, reply: Reply, *, numbers: int, not_asked: int) -> Self:
         """Take the reply, of so many lines.
@@ -239,7 +258,13 @@ class OptOutCheck:
         return ()
 
     def confirm_reply(
-        self, former: "OptOutCheck | None", *, by: str, reason: str, at: datetime
+        self,
+        former: "OptOutCheck | None",
+        *,
+        by: str,
+        reason: str,
+        at: datetime,
+        rule: CheckRule,
     ) -> Self:
         """Let a reply that waits into force; `former` is what it would replace by now.
 
@@ -247,6 +272,7 @@ class OptOutCheck:
             CheckNotAnswered, SecondPersonNeeded, ReplacementDecided, ReplacementOutdated
 
         """
+        self._permits(CheckCommand.CONFIRM, at, rule)
         reply = self._replied()
         confirmed = reply.standing.confirm(by=by, reason=reason, at=at)
         if former is not None and not reply.standing.was_shown(str(former.id)):
@@ -256,13 +282,14 @@ class OptOutCheck:
             )
         return replace(self, reply=replace(reply, standing=confirmed))
 
-    def take_reply_back(self, *, by: str, reason: str, at: datetime) -> Self:
+    def take_reply_back(self, *, by: str, reason: str, at: datetime, rule: CheckRule) -> Self:
         """Take the reply back: whoever it cleared is cleared no more, so one person is enough.
 
         Raises:
             CheckNotAnswered, ReplacementDecided
 
         """
+        self._permits(CheckCommand.TAKE_BACK, at, rule)
         reply = self._replied()
         gone = replace(reply, standing=reply.standing.take_back(None, by=by, reason=reason, at=at))
         if not reply.standing.is_effective:
@@ -274,7 +301,7 @@ class OptOutCheck:
 
     def _replied(self) -> Reply:
         if self.reply is None:
-            raise CheckNotAnswered("The check has no reply that could be decided.")
+            raise CheckNotAnswered(NO_REPLY_YET)
         return self.reply
 
     @property

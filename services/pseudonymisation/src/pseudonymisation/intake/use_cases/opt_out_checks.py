@@ -117,8 +117,7 @@ def request_of(check_id: UUID, *, ctx: IntakeContext) -> Iterator[bytes]:
     require_as_logged(f"opt-out-checks/{check_id}")  # its row says whose numbers are handed out
     with ctx.uow.writing() as tx:
         check = tx.opt_out_checks.get(check_id)
-        check.require_open(_rule(at, ctx=ctx), day=legal_day(at))
-        asked = check.fetched(by=by, at=at)
+        asked = check.fetched(by=by, at=at, rule=_rule(at, ctx=ctx))
         tx.opt_out_checks.save(asked, audit=_entry("opt-out-check-request-read", asked, ctx=ctx))
     faults.reach("check-request-begun")
     lines = ctx.haven.asked(check.id, check.object_key)
@@ -139,9 +138,7 @@ def begin_reply(
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
         check = tx.opt_out_checks.get(check_id)
-    if check.reply is None:
-        check.require_open(_rule(at, ctx=ctx), day=legal_day(at))
-    check.require_asked(reference)
+    check.require_asked(reference, at=at, rule=_rule(at, ctx=ctx))
     reply_id = new_id()
     return (check, reply_id), ctx.haven.cleared(reply_id)
 
@@ -155,8 +152,8 @@ def finish_reply(
     reply, it waits for a second person.
 
     Raises:
-        ReplyInvalid, ReplyTruncated, ReplyDoubled, ReplyNotAsked, CheckAnswered, EditedMeanwhile
-        Unavailable
+        ReplyInvalid, ReplyTruncated, ReplyDoubled, ReplyNotAsked, CheckAnswered, CheckTooOld
+        EditedMeanwhile, Unavailable
 
     """
     taken = coming.finish()
@@ -166,7 +163,8 @@ def finish_reply(
         with ctx.uow.reading() as tx:
             present = tx.opt_out_checks.get(check.id)
             related = _related(present, tx)
-        if present.has(taken):
+        at = ctx.clock.now()
+        if present.has(taken, at=at, rule=_rule(at, ctx=ctx)):
             coming.abandon()
             return present
         reply = _reply(reply_id, taken, coming.key, ctx=ctx)
@@ -220,7 +218,8 @@ def confirm_reply(check_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOutC
         former = _former(_related(present, tx, locked=True))
         # Another may have decided it, before it was this one's turn.
         present = tx.opt_out_checks.get(check_id)
-        confirmed = present.confirm_reply(former, by=by, reason=reason, at=at)
+        rule = _rule(at, ctx=ctx)
+        confirmed = present.confirm_reply(former, by=by, reason=reason, at=at, rule=rule)
         stored = tx.opt_out_checks.save(
             confirmed, audit=_entry("opt-out-check-reply-confirmed", confirmed, ctx=ctx)
         )
@@ -237,7 +236,8 @@ def take_reply_back(check_id: UUID, reason: str, *, ctx: IntakeContext) -> OptOu
     """
     at, by = ctx.clock.now(), ctx.principal.subject
     with ctx.uow.writing() as tx:
-        gone = tx.opt_out_checks.get(check_id).take_reply_back(by=by, reason=reason, at=at)
+        present, rule = tx.opt_out_checks.get(check_id), _rule(at, ctx=ctx)
+        gone = present.take_reply_back(by=by, reason=reason, at=at, rule=rule)
         stored = tx.opt_out_checks.save(
             gone, audit=_entry("opt-out-check-reply-taken-back", gone, ctx=ctx)
         )

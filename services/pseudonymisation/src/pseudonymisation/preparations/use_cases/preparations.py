@@ -65,6 +65,8 @@ class PreparationContext(CallerContext):
     clock: Clock
     catalogue: Catalogue
     permits: PermitVerifier
+    previews: PermitVerifier
+    """Of what is asked dry: judged as a permit would be, and good for nothing else."""
     judge: Callable[[Preparation], None]
     """Raises NotPrepared where it would wait for its next edition."""
     wake: Callable[[], None] = lambda: None
@@ -90,7 +92,7 @@ def accept(
         known = tx.preparations.find(permit_id)
     if known is not None and asked.made(known):
         return known, False
-    permit, claims = _genuine(permit_id, compact, ctx=ctx)
+    permit, claims = _genuine(permit_id, compact, ctx.permits, ctx=ctx)
     if known is not None:
         raise PermitUsed(USED)
     require_same(permit, request)
@@ -117,14 +119,14 @@ def judge(
 ) -> None:
     """Say whether a preparation would wait for its next edition. The permit stays unused.
 
-    What else it may fail of it says itself.
+    A preview of a permit is judged as well. What else it may fail of it says itself.
 
     Raises:
         PermitInvalid, PermitMismatch, CatalogueUnknown, NoEdition, UnsafeEditions
         Refused: with OPT_OUT_DIFFERENCING and the months, and until when they wait
 
     """
-    permit, _ = _genuine(permit_id, compact, ctx=ctx)
+    permit, _ = _genuine(permit_id, compact, ctx.permits, ctx.previews, ctx=ctx)
     require_same(permit, request)
     with ctx.uow.reading() as tx:
         editions = _editions(permit, _data_set(permit, ctx=ctx), ctx=ctx, tx=tx)
@@ -187,18 +189,26 @@ class _AcceptedAs:
 
 
 def _genuine(
-    permit_id: UUID, compact: str, *, ctx: PreparationContext
+    permit_id: UUID, compact: str, *kinds: PermitVerifier, ctx: PreparationContext
 ) -> tuple[Permit, dict[str, Any]]:
-    try:
-        claims = ctx.permits.verify(compact)
-    except NotGenuine as error:
-        raise PermitInvalid(f"The permit could not be verified. {error.detail}") from None
+    claims = _verified(compact, kinds)
     if claims.get("azp") != ctx.principal.client_id:
         raise PermitInvalid("The permit was issued to another client.")
     permit = read(claims)
     if permit.id != permit_id:
         raise PermitMismatch("The id in the path is not the permit's `jti`.")
     return permit, claims
+
+
+def _verified(compact: str, kinds: Sequence[PermitVerifier]) -> dict[str, Any]:
+    """Return what is said by a statement of one of the kinds. Raise PermitInvalid."""
+    why = ""
+    for kind in kinds:
+        try:
+            return kind.verify(compact)
+        except NotGenuine as error:
+            why = error.detail
+    raise PermitInvalid(f"The permit could not be verified. {why}")
 
 
 def _data_set(permit: Permit, *, ctx: PreparationContext) -> DataSet:

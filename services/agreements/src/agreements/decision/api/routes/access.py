@@ -23,9 +23,10 @@ from agreements.decision.api.asks import (
     ask_request,
     begin,
     is_complete,
+    landed_of,
 )
 from agreements.decision.api.schemas import access as wire
-from agreements.decision.api.schemas.answers import Decided, refusal_of
+from agreements.decision.api.schemas.answers import Decided, refusal_of, sign
 from agreements.decision.domain import question as domain
 from agreements.decision.domain.errors import (
     EvidenceMissing,
@@ -46,7 +47,7 @@ from agreements.decision.use_cases.ports import Attestations, DecisionLogs
 from common.clock import Clock
 from common.errors import Refusal, Unauthenticated
 from common.ids import digest
-from common.security.keys import Signer
+from common.security.keys import PREVIEW, Signer
 from common.security.principal import Principal
 from common.security.roles import PARTIES
 from common.web import auth
@@ -325,10 +326,13 @@ async def _evidence(
 async def _dry(
     question: RequestQuestion | FetchQuestion, request: Request, caller: Principal
 ) -> Evaluation:
-    if caller.role is FOR_OTHERS:
+    for_others = caller.role is FOR_OTHERS
+    if for_others:
         asker = (await _proof(question.subject, request)).asker
     else:
         asker = _themselves(question.subject, caller, dry=question.context.dry_run)
+        if isinstance(question, RequestQuestion) and question.context.landed is not None:
+            raise OnlyAboutOneself("What is landed dissemination alone says: leave `landed` out.")
     logs: DecisionLogs = request.state.decision_logs
     clock: Clock = request.state.clock
     if isinstance(question, FetchQuestion):
@@ -336,11 +340,19 @@ async def _dry(
             dry_run.fetch, question.resource.id, asker, logs=logs, clock=clock
         )
     else:
-        extract = domain.Request(
-            asker=asker,
-            request=question.resource.wanted,
+        # A preview is for the haven, and given to nobody else.
+        told = question.context if for_others else None
+        answer = await run_in_threadpool(
+            dry_run.request,
+            domain.Request(
+                asker=asker,
+                request=question.resource.wanted,
+                landed=None if told is None else landed_of(told.landed),
+            ),
+            logs=logs,
+            clock=clock,
+            extract_id=None if told is None else told.extract_id,
         )
-        answer = await run_in_threadpool(dry_run.request, extract, logs=logs, clock=clock)
     return Evaluation(
         decision=answer.permitted,
         context=EvaluationContext(
@@ -348,6 +360,9 @@ async def _dry(
             refusals=_with_remedies(answer.refusals),
             until=None if answer.until is None else answer.until.astimezone(UTC),
             opt_outs=answer.opt_outs,
+            preview=None
+            if answer.preview is None
+            else sign(answer.preview, request.state.signer, PREVIEW),
         ),
     )
 

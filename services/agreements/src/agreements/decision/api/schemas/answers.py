@@ -14,7 +14,7 @@ import orjson
 from agreements.decision.domain.permits import LIFETIME, GivenPermit
 from agreements.decision.use_cases.asking import Answer
 from common.errors import Refusal
-from common.security.keys import PERMIT, Signer, issue_written
+from common.security.keys import PERMIT, KeyUse, Signer, issue_written
 from statements.decision import Evaluation, EvaluationContext, GivenLease, RefusalView
 
 
@@ -83,11 +83,11 @@ def _has_more(answer: Answer) -> bool:
     return any(one is not None for one in own)
 
 
-def sign(permit: GivenPermit, signer: Signer) -> str:
-    """Write the permit as the haven accepts it: `jti` is the permit's id."""
+def sign(permit: GivenPermit, signer: Signer, use: KeyUse = PERMIT) -> str:
+    """Write the permit, or a preview of one, as the haven accepts it: `jti` is its id."""
     return issue_written(
         signer,
-        PERMIT,
+        use,
         permit.claims.encode(),
         jti=str(permit.id),
         at=permit.issued_at,
