@@ -203,7 +203,11 @@ class Carrier:
     journal: Journal
 
     def exchange(self, again: Collection[UUID] = ()) -> Iterator[Happened]:
-        """Take what came, then send what is open, or is named, and say what is late."""
+        """Take what came, then send what is open, or is named, and say what is late.
+
+        The mailbox is validated first, as MESH asks of each at least once a day.
+        """
+        self.mailbox.handshake()
         checks = list(self.haven.opt_out_checks())
         by_reference = {check.reference: check for check in checks}
         has_reply = {check.id for check in checks if check.state in HAS_REPLY}

@@ -126,12 +126,18 @@ class Linking(UseRule):
 
     freely: tuple[Name, ...] = ()
     """With these anybody may link it."""
-    linked_with: Annotated[tuple[Name, ...], Field(min_length=1)]
-    """With these, where every controller is a recipient: the clause."""
-    recipients: Annotated[tuple[Text, ...], Field(min_length=1)]
+    linked_with: tuple[Name, ...] = ()
+    """With these, where every controller is a recipient: the clause. None: with nothing."""
+    recipients: tuple[Text, ...] = ()
     """Kinds of organisations."""
     narrowed_by: tuple[Name, ...] = ()
     """Columns of the data set: its line has a filter on one of them."""
+
+    @model_validator(mode="after")
+    def _is_for_somebody(self) -> Self:
+        if bool(self.linked_with) is not bool(self.recipients):
+            raise ValueError("a clause has data sets and recipients; without it there are neither")
+        return self
 
 
 class Elsewhere(UseRule):
@@ -294,8 +300,9 @@ class Uses(Strict):
                 if not any(other in row.linked_with for row in rows):
                     yield Misuse(breach=Breach.LINKED_WITH, subject=other, detail=why)
             recipients = wanted.recipients or {wanted.data_set: ""}
+            has_clause = any(row.linked_with for row in named)
             for code, kind in sorted(recipients.items()):
-                if not any(kind in row.recipients for row in rows):
+                if has_clause and not any(kind in row.recipients for row in rows):
                     yield Misuse(breach=Breach.LINKED_FOR, subject=code, detail=why)
             narrowing = {column for row in rows for column in row.narrowed_by}
             if name == wanted.data_set and narrowing and not narrowing & wanted.narrowed:

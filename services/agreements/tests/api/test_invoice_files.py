@@ -20,7 +20,9 @@ FIELDS = {"NHS_Number": "identified", "FCE_HRG": "as_is", "Provider_Code": "as_i
 FINANCE, TEAM = "finance-team", "commissioning-team"
 LAST = date(2018, 6, 10)
 """The approval's last day; it is the first of June."""
-OWN_7_07, UNIT_7_07, HAVEN_2_03 = (f"CAG {name}/2013" for name in ("7-07(b)", "7-07(c)", "2-03(a)"))
+OWN_7_07, UNIT_7_07, HAVEN_2_03, HAVEN_7_07 = (
+    f"CAG {name}/2013" for name in ("7-07(b)", "7-07(c)", "2-03(a)", "7-07(a)")
+)
 
 
 def world_of(*, organisation, kind, approval, listed_for=None):
@@ -72,6 +74,7 @@ ENVIRONMENTS = {
     },
     "a commissioning support unit's": {"organisation": CSU, "kind": "ceff", "approval": UNIT_7_07},
     "an accredited safe haven": {"organisation": CSU, "kind": "ash", "approval": HAVEN_2_03},
+    "the same by 7-07(a)": {"organisation": CSU, "kind": "ash", "approval": HAVEN_7_07},
 }  # fmt: skip
 
 

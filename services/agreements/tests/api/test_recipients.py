@@ -135,10 +135,10 @@ def test_each_kind_of_recipient_and_its_processor_has_its_own_people(
 IDENTIFIED = {"NHS_NUMBER": "identified", "SEX": "as_is"}
 
 
-def world_of_deaths(code, kind, *, route, power, opt_out, approval=None):
-    """Who of the residents died, by name of the NHS number, for the purpose OTHER (ruling 14)."""
+def world_of_deaths(code, kind, *, route, power, opt_out, approval=None, data_set="CIVIL_DEATHS"):
+    """Who of the residents died, or was born, by NHS number, for the purpose OTHER (ruling 14)."""
     world = world_of(code, kind, {"reasons": ["L"]})
-    described = catalogues.load().get("CIVIL_DEATHS")
+    described = catalogues.load().get(data_set)
     for line in world["agreement"]["versions"][0]["snapshot"]["lines"]:
         line |= {
             "purpose": "OTHER",
@@ -160,9 +160,9 @@ def world_of_deaths(code, kind, *, route, power, opt_out, approval=None):
     return world
 
 
-def deaths(asked, client, ods):
+def deaths(asked, client, ods, data_set="CIVIL_DEATHS"):
     token = asked.token(client, ods)
-    wanted = {"purpose": "OTHER", "data_set": "CIVIL_DEATHS", "classification": "IDENTIFIABLE"}
+    wanted = {"purpose": "OTHER", "data_set": data_set, "classification": "IDENTIFIABLE"}
     return asked.post(
         asked.request_body(token=token, client=client, fields=[*IDENTIFIED], **wanted)
     )
@@ -193,6 +193,19 @@ def test_a_local_authority_has_who_died_by_statute_consent_or_section_251(
     later = deaths(asked, OWN_TEAM, AUTHORITY)
     assert later.json()["decision"] is (approval is None)
     assert codes(later) == (set() if approval is None else {("S251_EXPIRED", approval)})
+
+
+def test_a_local_authority_has_who_was_born_by_the_statute_that_is_named_for_it(asked):
+    opt_out = {"applied": False, "reason": "exemption"}
+    how = {"route": "other_law", "power": "s261_5_d", "opt_out": opt_out}
+    world = world_of_deaths(AUTHORITY, "LOCAL_AUTHORITY", data_set="CIVIL_BIRTHS", **how)
+    seed(asked.service.parts.engine, world, sealer=asked.service.parts.sealer)
+
+    permit = permit_of(asked, deaths(asked, OWN_TEAM, AUTHORITY, "CIVIL_BIRTHS"))
+
+    assert (permit["route"], permit["opt_out"]["ground"]["by"]) == ("other_law", "statute")
+    other = codes(deaths(asked, OWN_TEAM, AUTHORITY))
+    assert other == {("LINE_NOT_IN_DSA", None)}, "no line of deaths"
 
 
 def test_a_commissioner_does_not_have_who_died_by_the_same_line(asked):

@@ -1176,6 +1176,8 @@ class Evaluation:
         found: Found = set()
         contract_monitoring = {"ACM", "PLCM", "DRPLCM", "DEPLCM"}
         linked = self.linked()
+        if "RISK_SCORES" in linked:  # [ruling 6] whoever is missing there opted out
+            found |= {("LINKAGE_NOT_WITH_DATA_SET", name) for name in linked - {"RISK_SCORES"}}
         if not linked & {"DRPLCM", "DEPLCM"} or linked <= contract_monitoring:
             return found
         for other in linked - contract_monitoring - {"SUS_APC", "SUS_APCS"}:

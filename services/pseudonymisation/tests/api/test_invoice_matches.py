@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from sqlalchemy import text
 
+from common.clock import end_of, legal_day
 from common.errors import Refusal
 from common.security.roles import Role
 from services.pseudonymisation.tests.api.test_opt_outs import body, numbers, take
@@ -153,7 +154,12 @@ def test_one_question_and_one_day_have_a_limit(landed, clock):
         found(ask(landed, [THERE] * 200))
     assert code(ask(landed, [THERE])) == (413, "DAILY_LIMIT_REACHED")
     assert found(ask(landed, [THERE], agreement="DARS-NIC-999999-Z9Z9Z")) == [True]
-    clock.advance(timedelta(days=1))
+    # A day is the legal one: in summer it ends an hour before that of UTC.
+    midnight = end_of(legal_day(clock.now()))
+    assert (midnight - timedelta(hours=23)).astimezone(UTC).hour == 0
+    clock.set(midnight - timedelta(seconds=1))
+    assert code(ask(landed, [THERE])) == (413, "DAILY_LIMIT_REACHED")
+    clock.set(midnight)
     assert found(ask(landed, [THERE])) == [True]
 
 

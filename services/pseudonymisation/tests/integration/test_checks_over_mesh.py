@@ -87,10 +87,9 @@ class Exchange:
     def lies(self):
         return len(self.mailboxes.lying.get(OURS, {}))
 
-    def answer(self, reference, content, sender=NATIONAL, workflow=WORKFLOW):
-        return self.mailboxes.post(
-            sender, OURS, content, workflow_id=workflow, local_id=reference, subject=reference
-        )
+    def answer(self, reference, content, sender=NATIONAL, workflow=WORKFLOW, parts=1):
+        names = {"workflow_id": workflow, "local_id": reference, "subject": reference}
+        return self.mailboxes.post(sender, OURS, content, parts=parts, **names)
 
 
 @pytest.fixture
@@ -98,6 +97,24 @@ def exchange(intake, tmp_path, monkeypatch):
     monkeypatch.setattr(main.Parts, "close", lambda _self: None)
     with ExitStack() as stack:
         yield Exchange(stack, intake, tmp_path)
+
+
+def test_a_reply_in_chunks_is_taken_whole_or_not_at_all(exchange, intake, check):
+    """A number may be cut between two of them, and the last may not be there yet."""
+    exchange.carry()
+    reply = lines(*NUMBERS)
+    assert len(reply) % 5, "no chunk ends where a line does"
+    id_ = exchange.answer(check["reference"], reply, parts=5)
+    exchange.mailboxes.lacking.add((id_, 5))
+
+    with pytest.raises(requests.HTTPError):
+        exchange.carry()
+    assert (standing(intake, check["id"])["state"], exchange.lies()) == ("asked", 1)
+
+    exchange.mailboxes.lacking.clear()
+    assert [code for code, _ in exchange.carry()] == [Code.TAKEN]
+    assert (standing(intake, check["id"])["cleared"], exchange.lies()) == (len(NUMBERS), 0)
+    assert exchange.mailboxes.validated == [OURS] * 3, "once in each run"
 
 
 def test_a_request_goes_out_once_and_its_reply_comes_in(exchange, intake, check):

@@ -249,3 +249,18 @@ def test_a_permit_of_a_bridging_file_contradicts_itself_where_it_is_more_than_th
         assert list(replace(permit, bridge=bridge).contradictions()) == ["bridge"]
     for more in ({"registered_with": ("J81002",)}, {"changes_since": plain.HOLDING}):
         assert list(replace(permit, **more).contradictions()) == ["bridge"]
+
+
+@pytest.mark.parametrize(
+    ("other", "refusal"),
+    [
+        ("RISK_SCORES", ("LINKAGE_NOT_WITH_DATA_SET", "SUS_APC")),
+        ("DRPLCM", ("LINKAGE_NOT_FOR_RECIPIENT", plain.CCG)),
+    ],
+)
+def test_what_may_not_be_linked_is_not_paired_either(other, refusal):
+    """Who has pairs of pseudonyms has equal ones. Guard: `use_clauses._linked_with`."""
+    mine = world_of(plain.REFERENCE, OTHER, linkage=[clause(OTHER, data_sets=["SUS_APC", other])])
+
+    assert refusal in codes(judged(mine, data_set=other))
+    assert refusal not in codes(judged(mine))

@@ -194,6 +194,23 @@ def test_drugs_are_linked_with_nothing_that_the_clause_does_not_name(world, othe
     assert refused(world, asked) == {("LINKAGE_NOT_WITH_DATA_SET", other)}
 
 
+@pytest.mark.scenario("R09")
+@pytest.mark.parametrize("listed", ["SUS_APC", "GP_RS"])
+def test_scores_are_linked_with_nothing(world, listed):
+    """Whoever is in the records and in no scores with equal tokens opted out (docs/adr/0236)."""
+    _, asked = about(world, "SUS_APC")
+    assert refused(world, asked) == set()
+    snapshot = world["agreement"]["versions"][0]["snapshot"]
+    others = {"SUS_APC", listed}
+    snapshot["linkage"] = [
+        {"data_sets": [*others, "RISK_SCORES"], "key": "person", "mitigation": "x"}
+    ]
+
+    found = refused(world, asked)
+
+    assert found == {("LINKAGE_NOT_WITH_DATA_SET", name) for name in others}
+
+
 @pytest.mark.parametrize("filters", [[], [{"column": "Sex", "any_of": ["1"]}]])
 def test_the_line_says_which_records_are_of_a_specialised_service(world, filters):
     line, asked = drugs(world)

@@ -16,7 +16,7 @@ from statements.vocabulary import Classification
 
 def bridging(case: LineCase) -> Iterator[Refusal]:
     """The line is of pseudonymised records, and the agreement's linkage names the other one."""
-    other = _other(case)
+    other = bridged_line(case)
     if other is None:
         return
     if case.key.classification != Classification.PSEUDO_ANONYMISED or case.is_for_a_practice:
@@ -33,7 +33,8 @@ def bridging(case: LineCase) -> Iterator[Refusal]:
         yield from _of_what_is_held(case)
 
 
-def _other(case: LineCase) -> BridgedLine | None:
+def bridged_line(case: LineCase) -> BridgedLine | None:
+    """Return the line with whose pseudonyms those of this one are paired; None: with none."""
     if isinstance(case.question, Request):
         return case.question.request.bridge
     if case.file is None or (other := case.file.bridge) is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from agreements.decision.domain.case import LineCase
+from agreements.decision.domain.clauses.bridging_clauses import bridged_line
 from agreements.decision.domain.codes import Code, refusal
 from agreements.decision.domain.question import Match, Reidentify, ReturnScores
 from catalogue import Identity, Treatment, Wanted
@@ -57,9 +58,16 @@ def _wanted(case: LineCase) -> Wanted:
         population=case.line.population_rule,
         recipients={code: "" if o is None else o.kind.value for code, o in kinds.items()},
         fields={name: "" if term is None else term.reason for name, term in listed.items()},
-        linked_with=frozenset(case.document.linked_with(case.key.data_set)),
+        linked_with=_linked_with(case),
         narrowed=frozenset(one.column for one in case.line.filters),
     )
+
+
+def _linked_with(case: LineCase) -> frozenset[str]:
+    """Name the data sets in which people are known by one token, or by one that is paired."""
+    bridged = bridged_line(case)
+    paired = set() if bridged is None else {bridged.data_set}
+    return frozenset({*case.document.linked_with(case.key.data_set), *paired})
 
 
 def invoice(case: LineCase) -> Iterator[Refusal]:
