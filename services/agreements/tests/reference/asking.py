@@ -21,7 +21,7 @@ KEY = LineKey("COM", "SUS_APC", "PSEUDO_ANONYMISED")
 CLASSES = {
     "Sex": "QI", "Hospital_Spell_No": "LI", "Der_Diagnosis_All": "CLIN",
     "Der_Postcode_LSOA_2011_Code": "QI", "Year_of_Birth_SUS": "QI",
-    "NHS_Number": "DI", "FCE_HRG": "CLIN", "Provider_Code": "ORG",
+    "NHS_Number": "DI", "FCE_HRG": "CLIN", "Provider_Code": "ORG", "SCORE": "CLIN",
 }  # fmt: skip
 DISSEMINATION = Principal(
     subject="dissemination",
