@@ -207,7 +207,7 @@ class Carrier:
 
         The mailbox is validated first, as MESH asks of each at least once a day.
         """
-        self.mailbox.handshake()
+        self.mailbox.handshake()  # type: ignore[no-untyped-call]
         checks = list(self.haven.opt_out_checks())
         by_reference = {check.reference: check for check in checks}
         has_reply = {check.id for check in checks if check.state in HAS_REPLY}
