@@ -10,7 +10,7 @@ import hmac
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -105,16 +105,11 @@ PERMIT = KeyUse(
     lifetime_max=timedelta(seconds=60),
 )
 
-PREVIEW = KeyUse(
+PREVIEW = replace(
+    PERMIT,
     name="preview",
-    owner="agreements",
     use="Lets dissemination ask whether a request would wait; nothing is prepared by it",
     typ="dsfc-preview+jwt",
-    iss="urn:dsfc:agreements",
-    aud="pseudonymisation",
-    azp="dissemination",
-    public_half="agreements `/.well-known/jwks.json`",
-    lifetime_max=timedelta(seconds=60),
 )
 
 ATTESTATION = KeyUse(
@@ -425,16 +420,8 @@ def thumbprint(key: Mapping[str, Any]) -> str:
 
 
 COLUMNS = (
-    "name",
-    "owner",
-    "use",
-    "`typ`",
-    "`alg`",
-    "`iss`",
-    "`aud`",
-    "`azp`",
-    "longest life",
-    "public half",
+    *("name", "owner", "use", "`typ`", "`alg`", "`iss`", "`aud`", "`azp`"),
+    *("longest life", "public half"),
 )
 
 
