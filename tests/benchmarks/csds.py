@@ -34,7 +34,7 @@ from pseudonymisation.intake.adapters.landing.related.landing import TablesTask,
 from pseudonymisation.intake.adapters.landing.writing import ROW_GROUP
 from pseudonymisation.intake.domain.quality import LandingOutcome
 from tests.benchmarks.measure import Result, turns
-from tests.benchmarks.memory import MEGABYTE, peak_bytes
+from tests.benchmarks.memory import MEGABYTE, Peak, peak_bytes
 from tests.benchmarks.plane import LIMITS, Bench
 
 DATA_SET: Final = catalogue.load().get("CSDS")
@@ -66,11 +66,11 @@ def run(scale: float, scratch: Path) -> list[Result]:
         ),
         Result(
             name="memory csds",
-            ratio=peaks[1] / peaks[0],
+            ratio=peaks[1].bytes / peaks[0].bytes,
             goal=1.1,
             better="lower",
             told=", ".join(
-                f"{one.rows:,} rows {peak / MEGABYTE:,.0f} MB"
+                f"{one.rows:,} rows {peak.bytes / MEGABYTE:,.0f} MB"
                 for one, peak in zip((few, many), peaks, strict=True)
             ),
         ),
@@ -195,15 +195,16 @@ class Submission:
                 parts = " UNION ALL BY NAME ".join(_rows(group, plain))
                 connection.execute(_copied(parts, made / f"{group.group}.parquet"))
 
-    def peak(self) -> int:
-        """Land it in a process of its own; return the most of memory that it took."""
+    def peak(self) -> Peak:
+        """Land it in a process of its own; tell the most of memory that it took, and its rows."""
         done = subprocess.run(
             [sys.executable, "-m", "tests.benchmarks.csds", str(self.bench.directory)],
             check=True,
             stdout=subprocess.PIPE,
             text=True,
         )
-        return int(json.loads(done.stdout)["peak_bytes"])
+        told = json.loads(done.stdout)
+        return Peak(told["peak_bytes"], told["rows"])
 
 
 def _copied(rows: str, target: Path) -> str:
