@@ -167,6 +167,7 @@ def test_what_everybody_may_read_is_let_in_by_its_exact_path_and_to_a_service_th
         {
             ("haven.example.internal", "/v1/data-quality", "Exact", "pseudonymisation-api"),
             ("register.example.internal", "/v1/register", "Exact", "dissemination-api"),
+            ("register.example.internal", "/v1/register/statement", "Exact", "dissemination-api"),
         },
     )
     assert {name for *_, name in paths} <= services

@@ -56,6 +56,8 @@ def lapses(
 ) -> None:
     """List what of one's own affairs ends between two days, or the warnings that were given.
 
+    A warning of 0 days says that the last day is over.
+
     Example: dsfc lapses --as body-contracts --last 2018-12-31
     """
     calendar: LapseCalendar | None = None
@@ -68,9 +70,10 @@ def lapses(
     if as_json and calendar is not None:
         print_json(calendar)
         return
+    heads = {"ends on": "ends_on", "what": "kind", "reference": "reference", "of": "organisations"}
     print_list(
         found,
-        {"ends on": "ends_on", "what": "kind", "reference": "reference", "of": "organisations"},
+        heads | ({"days before": "days"} if is_warned else {}),
         as_json=as_json,
         whole=("ends on", "reference"),
         none="Nothing ends in that time.",

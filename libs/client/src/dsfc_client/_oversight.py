@@ -113,7 +113,7 @@ class LapseCalendar(Wire):
 
 
 class LapseWarning(Lapse):
-    """A warning that was given: so many days before, or fewer."""
+    """A warning that was given: so many days before, or fewer; 0: the last day is over."""
 
     id: UUID
     days: int

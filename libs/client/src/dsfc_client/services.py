@@ -412,6 +412,10 @@ class Dissemination(Bridging, Ordering):
     def register(self) -> Iterator[RegisterLine]:
         return self.pages("/v1/register", RegisterLine)
 
+    def register_statement(self) -> Any:
+        """Return how the register stands to the audit log: complete, or what is gone; signed."""
+        return self.get("/v1/register/statement")
+
     def register_csv(self) -> str:
         return self.call("GET", "/v1/register", headers={"Accept": "text/csv"}).text
 

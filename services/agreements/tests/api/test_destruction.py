@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from agreements.decision.adapters.attestations import SignedAttestations
 from agreements.decision.domain.question import Action
+from agreements.records.adapters.workers import Announcer
 from agreements.records.use_cases import agreements as use_cases
 from agreements.records.use_cases.destruction.overdue import alert_overdue
 from agreements.records.use_cases.ports import DisseminatedFile
@@ -474,6 +475,15 @@ def test_a_holding_that_somebody_wrote_past_the_service_is_not_accepted(four):
     assert four.accept().json()["code"] == "LEDGER_DIFFERS"
 
 
+def test_what_is_certified_in_each_copy_is_no_breach_however_late_it_is_accepted(four):
+    four.certify(four.prefilled())
+    four.service.clock.advance(timedelta(days=60))
+
+    assert alert_overdue(ctx=four.service.ctx) == 0
+    assert [four.accept(who).status_code for who in ("first", "second")] == [200, 200]
+    assert four.state() == "CLOSED"
+
+
 def test_what_is_overdue_is_a_breach_once_for_each_day(four):
     assert alert_overdue(ctx=four.service.ctx) == 0
     four.service.clock.advance(timedelta(days=28, hours=23))
@@ -487,6 +497,56 @@ def test_what_is_overdue_is_a_breach_once_for_each_day(four):
     assert breach["agreement"] == plain.REFERENCE
     assert breach["ico_notified_at"] is None
     assert "agreements.breach-reported.v1" in four.service.events()
+
+
+@pytest.mark.scenario("X01")
+def test_what_is_certified_in_part_and_overdue_in_the_rest_is_a_breach_until_all_is_there(four):
+    """A certificate of part, its rest overdue: alert, breach record; then whole, and closed."""
+    house = four.service
+    announcer = Announcer(house.parts.context(Role.SYSTEM_CLOCK), every_seconds=1)
+
+    def breaches():
+        return house.get("/v1/breaches", Role.BREACH_HANDLER).json()["items"]
+
+    def turned(**later):
+        house.clock.advance(timedelta(**later))
+        announcer.turn()
+        return four.shown()["state"], len(breaches())
+
+    copies = four.prefilled()
+    late = {copies[0]["file_id"]}
+    assert turned() == ("DUE", 0)
+    four.certify([c for c in copies if c["file_id"] not in late])
+    assert turned() == ("PARTLY_CERTIFIED", 0)
+    assert turned(days=27) == ("PARTLY_CERTIFIED", 0), "the day before its last"
+    assert turned(days=2) == ("PARTLY_CERTIFIED", 1)
+    assert turned(hours=1) == turned(days=40) == ("PARTLY_CERTIFIED", 1), "once"
+
+    [breach] = breaches()
+    assert (breach["cause"], breach["agreement"]) == ("destruction_overdue", plain.REFERENCE)
+    assert breach["description"].startswith("1 file should"), "what is certified is not late"
+    assert house.events().count("agreements.breach-reported.v1") == 1
+    refused = four.accept()
+    assert refused.json()["code"] == "CERTIFICATE_INCOMPLETE"
+    assert {one["file_id"] for one in refused.json()["missing"]} == late
+    assert four.shown()["acceptances"] == []
+    assert four.state() == "DESTRUCTION_DUE"
+
+    four.certify([c for c in four.prefilled() if c["file_id"] in late])
+    assert [four.accept(who).status_code for who in ("first", "second")] == [200, 200]
+    assert four.state() == "CLOSED"
+    assert house.events().count("agreements.file-destroyed.v1") == len(
+        {copy["file_id"] for copy in copies}
+    )
+    assert turned(days=30) == ("ACCEPTED", 1), "what was late stays on record"
+    path = f"/v1/breaches/{breach['id']}"
+    for step, body in (
+        ("facts", {"facts": "One file was deleted late."}),
+        ("finding", {"finding": "minor"}),
+        ("closure", {"outcome": "Destroyed.", "lesson": "Back-ups are counted."}),
+    ):
+        assert house.post(f"{path}/{step}", Role.BREACH_HANDLER, body).status_code == 200
+    assert house.get(path, Role.BREACH_HANDLER).json()["state"] == "CLOSED"
 
 
 def test_a_finding_that_wants_it_destroyed_makes_it_due_in_an_agreement_in_force(recipients):

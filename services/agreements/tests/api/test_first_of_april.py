@@ -1,4 +1,4 @@
-"""The first of April: many agreements begin, go on or end at one midnight (ruling 19)."""
+"""The first of April: many agreements begin, go on, pass or end at one midnight (rulings 4, 19)."""
 
 from collections import Counter
 from dataclasses import replace
@@ -23,35 +23,70 @@ MIDNIGHT = start_of(date(2019, 4, 1))
 LAST_SECOND = MIDNIGHT - timedelta(seconds=1)
 BEFORE = {"start": "2018-04-01", "end": "2019-03-31"}
 AFTER = {"start": "2019-04-01", "end": "2022-03-31"}
-SHARES = {"new": 10, "renewed": 6, "ending": 3, "unsigned": 1}
+SHARES = {
+    "new": 7,
+    "renewed": 4,
+    "extended": 1,
+    "ending": 3,
+    "unsigned": 1,
+    "passing": 2,
+    "passing renewed": 1,
+    "left": 1,
+}
 """Of twenty."""
+SUCCESSOR, PASSING, LEFT = plain.CCG, plain.OTHER_CCG, "05Y"
+"""Two commissioners merge into the first that midnight; of the last there is no instrument."""
+CONTROLLERS = {"passing": PASSING, "passing renewed": PASSING, "left": LEFT}
+FOLLOWED = {"renewed": "renewal", "passing renewed": "renewal", "extended": "extension"}
 STATES = {
     "new": ("SIGNED", "ACTIVE"),
     "renewed": ("ACTIVE", "ACTIVE"),
     "ending": ("ACTIVE", "EXPIRED"),
+    "extended": ("ACTIVE", "ACTIVE"),
     "unsigned": ("AWAITING_SIGNATURE", "AWAITING_SIGNATURE"),
+    "passing": ("ACTIVE", "ACTIVE"),
+    "passing renewed": ("ACTIVE", "ACTIVE"),
+    "left": ("ACTIVE", "ACTIVE"),
 }
 
 
 def world_to_2020():
     """The sound world, with all that a party needs in date on the first of April 2019."""
     world = on_the_catalogue(plain.sound())
+    world["organisations"] = [
+        one for one in world["organisations"] if one["ods"] not in CONTROLLERS.values()
+    ]
+    for ods in (PASSING, LEFT):
+        world["organisations"].append(plain.organisation(ods, "CCG", to=date(2019, 3, 31)))
+        world["contracts"].append(plain.contract(ods))
+        world["relationships"].append(plain.relationship(ods, csu=plain.CSU))
+        world["assurance"].append(plain.assurance(ods))
+        world["ico"].append(plain.ico(ods))
     for one in world["ico"]:
         one["to"] = date(2020, 1, 15)
     return world
 
 
 def agreement_of(kind, number, said, at):
+    controller = CONTROLLERS.get(kind, SUCCESSOR)
     line = said["lines"][0] | {"periods": {"from": "2018-04", "to": "2022-03"}}
+    line["population"] = line["population"] | {"commissioners": [controller]}
     says = {
-        "ico_registrations": said["ico_registrations"],
+        "controllers": [plain.bases(controller)],
+        "ico_registrations": [
+            {"ods": ods, "number": plain.number(ods), "expires": "2020-01-15"}
+            for ods in (controller, plain.CSU)
+        ],
         "assurance": said["assurance"],
         "reference": f"DARS-NIC-{200_000 + number}-A1B2C",
         "application_id": str(UUID(int=10**6 + 2 * number)),
         "lines": [line],
         "linkage": [],
     }
-    term = BEFORE if kind in ("renewed", "ending") else AFTER
+    is_old = kind in STATES and STATES[kind][0] == "ACTIVE"
+    term = {"start": BEFORE["start"], "end": AFTER["end"]} if is_old else AFTER
+    if kind == "ending" or kind in FOLLOWED:
+        term = BEFORE
     agreement = first_version(facts.approved(**says | term), new_id=new_id)
     if kind == "unsigned":
         [version] = agreement.versions
@@ -59,8 +94,8 @@ def agreement_of(kind, number, said, at):
             agreement = agreement.sign(facts.signature(version, party, at=at))
     else:
         agreement = facts.sign_all(agreement, at=at)
-    if kind == "renewed":
-        renewal = {"version": "v1.0", "kind": "renewal", "title": "Renewed", **AFTER}
+    if kind in FOLLOWED:
+        renewal = {"version": "v1.0", "kind": FOLLOWED[kind], "title": "It goes on", **AFTER}
         renewal["application_id"] = str(UUID(int=10**6 + 2 * number + 1))
         following = next_version(facts.approved(**says | renewal), new_id=new_id)
         agreement = facts.sign_all(agreement.add_version(following), at=at)
@@ -75,6 +110,17 @@ def april(service):
         world = world_to_2020()
         seed(service.parts.engine, world, sealer=service.parts.sealer)
         [version] = world["agreement"]["versions"]
+        recorded = service.post(
+            "/v1/transfer-instruments",
+            Role.CONTRACT_MANAGER,
+            {
+                "predecessor": PASSING,
+                "successor": SUCCESSOR,
+                "effective_from": "2019-04-01",
+                "evidence": "Transfer scheme of 2019, schedule 2",
+            },
+        )
+        assert recorded.status_code == 201, recorded.text
         kinds = [kind for kind, share in SHARES.items() for _ in range(many * share // 20)]
         ctx, known = service.ctx, {}
         with ctx.uow.writing() as tx:
@@ -88,10 +134,10 @@ def april(service):
     return made
 
 
-def listed(service):
+def listed(service, role=Role.CONTRACT_MANAGER, **who):
     found, after = {}, {}
     while True:
-        page = service.get("/v1/agreements", Role.CONTRACT_MANAGER, limit=200, **after).json()
+        page = service.get("/v1/agreements", role, limit=200, **after, **who).json()
         found |= {one["reference"]: one for one in page["items"]}
         if page["next"] is None:
             return found
@@ -141,10 +187,19 @@ def test_all_begin_go_on_and_end_at_one_midnight(service, april, many):
         for reference, kind in kinds.items():
             one = shown[reference]
             assert (reference, one["state"]) == (reference, STATES[kind][moment])
-            version = "v1.0" if kind == "renewed" and moment else "v0.0"
+            version = "v1.0" if kind in FOLLOWED and moment else "v0.0"
             assert (one["version"], one["not_as_sealed"]) == (version, [])
+        holders = {SUCCESSOR: {k for k in STATES if k not in CONTROLLERS}, PASSING: set()}
+        holders[PASSING if moment == 0 else SUCCESSOR] |= {"passing", "passing renewed"}
+        for ods, held in holders.items():
+            own = set(listed(service, Role.CONTROLLER_SIGNATORY, ods=ods)) & set(kinds)
+            assert own == {one for one, kind in kinds.items() if kind in held}, (moment, ods)
         for reference, refusals in opened.items():
-            is_open = STATES[kinds[reference]][moment] == "ACTIVE"
+            kind = kinds[reference]
+            if kind == "left" and moment:
+                assert refusals == ("DSFC_NOT_IN_FORCE",), "nothing passes by itself"
+                continue
+            is_open = STATES[kind][moment] == "ACTIVE"
             assert (refusals == ()) is is_open, (reference, refusals)
     waits = service.get("/v1/inbox", Role.DARS_APPROVER, ods=BODY).json()
     assert waits["counts"]["sign_agreement"] == counted["unsigned"]

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from agreements.db.seals.sealed import SEALED
 from agreements.records.adapters.workers import Announcer
-from agreements.records.domain.oversight.lapses import LapseKind
+from agreements.records.domain.oversight.lapses import OVER, LapseKind
 from agreements.records.use_cases.oversight import lapses
 from common.security.roles import Role
 from services.agreements.tests.api.test_directions import DIRECTION
@@ -523,7 +523,7 @@ def test_each_warning_is_given_once_as_an_event_to_whom_it_concerns(seeded):
         if lapses.warn(ctx=ctx):
             said.append(day)
 
-    assert said == [0, 60, 83]
+    assert said == [0, 60, 83, 91], "and on the first day after its last that it is over"
     assert (
         warned(seeded)
         == warned(seeded, Role.CONTROLLER_SIGNATORY)
@@ -531,13 +531,14 @@ def test_each_warning_is_given_once_as_an_event_to_whom_it_concerns(seeded):
             ("contract", 90),
             ("contract", 30),
             ("contract", 7),
+            ("contract", OVER),
         ]
     )
     assert warned(seeded, Role.PROCESSOR_CONTACT) == []
     events = [e for e in seeded.outbox() if e.type == "agreements.lapse-ahead.v1"]
-    assert [e.data["days"] for e in events] == [90, 30, 7]
+    assert [e.data["days"] for e in events] == [90, 30, 7, 0]
     assert {tuple(e.data["organisations"]) for e in events} == {(CCG,)}
-    assert seeded.audited().count("lapses-warned") == 3
+    assert seeded.audited().count("lapses-warned") == 4
 
 
 def test_after_a_standstill_over_all_three_what_is_still_true_is_said_once(seeded):
@@ -545,10 +546,12 @@ def test_after_a_standstill_over_all_three_what_is_still_true_is_said_once(seede
     ctx = seeded.parts.context(Role.SYSTEM_CLOCK)
     seeded.clock.set(datetime(2018, 7, 1, 9, tzinfo=UTC))
 
-    assert (lapses.warn(ctx=ctx), lapses.warn(ctx=ctx)) == (13, 0)
+    assert (lapses.warn(ctx=ctx), lapses.warn(ctx=ctx)) == (19, 0)
 
     assert sorted(warned(seeded)) == sorted(
         [
+            *((kind, OVER) for kind in ("section_251_review", "special_condition", "contract")),
+            *((kind, OVER) for kind in ("ico_registration", "assurance", "relationship")),
             *((kind, 7) for kind in ("section_251", "training", "policy", "secondment")),
             ("audit_action", 7),
             *((kind, 7) for kind in ("direction", "opt_out_waiver", "internal_instruction")),
@@ -557,6 +560,11 @@ def test_after_a_standstill_over_all_three_what_is_still_true_is_said_once(seede
         ]
     )
     assert warned(seeded, ends_from="2018-08-02") == [("audit_action", 90)]
+
+    seeded.clock.set(datetime(2018, 9, 10, 9, tzinfo=UTC))  # past the end of all of them
+    assert (lapses.warn(ctx=ctx), lapses.warn(ctx=ctx)) == (13, 0)
+    over = [kind for kind, days in warned(seeded) if days == OVER]
+    assert sorted(over) == sorted([*LapseKind, LapseKind.AUDIT_ACTION])
 
 
 def test_the_announcer_looks_once_a_day(seeded):

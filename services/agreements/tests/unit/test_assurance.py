@@ -11,6 +11,7 @@ from agreements.records.domain.parties.assurance import (
     AssuranceKind,
     AssuranceRules,
     Status,
+    ends,
     judge,
 )
 from services.agreements.tests.facts import CSU, new_id
@@ -67,7 +68,52 @@ def test_the_end_of_a_former_edition_is_told():
     former = evidence(reference="22/23", published_on=date(2023, 6, 29))
 
     assert judged(former).until == date(2024, 6, 29)
-    assert judged(evidence(), evidence(reference="22/23")).until is None
+    assert judged(evidence(), evidence(reference="22/23")).until == date(2024, 10, 1)
+    newest = evidence(reference="27/28", published_on=date(2027, 7, 2))
+    assert judged(newest, day=date(2027, 8, 1)).until is None, "of the next one no day is known"
+
+
+def test_the_latest_edition_that_was_published_long_ago_ends_when_the_next_is_opened():
+    """19/20 was the latest for fifteen months: more than the twelve of a former one."""
+    early = evidence(reference="19/20", published_on=date(2019, 7, 2))
+
+    assert judged(early, day=date(2020, 9, 30)).accepted
+    assert not judged(early, day=date(2020, 10, 1)).accepted
+    assert judged(early, day=date(2020, 1, 1)).until == date(2020, 9, 30)
+
+
+ISO = {"kind": AssuranceKind.ISO27001, "status": Status.CERTIFIED, "published_on": None,
+       "reviewed_by_body": True, "locations_covered": True}  # fmt: skip
+
+
+def ended(*items, first, today):
+    found = ends(items, first, today, identifiable=False, rules=RULES)
+    return [(one.reference, last) for one, last in found]
+
+
+def test_what_ended_while_nobody_looked_is_found_with_its_last_day():
+    first, today = date(2023, 11, 16), date(2024, 2, 1)
+    gone = evidence(**ISO, reference="A", expires_on=date(2024, 1, 10))
+
+    assert ended(gone, first=first, today=today) == [("A", date(2024, 1, 10))]
+    follows = evidence(**ISO, reference="B", expires_on=date(2024, 1, 20))
+    assert ended(gone, follows, first=first, today=today) == [("B", date(2024, 1, 20))]
+    again = evidence(
+        **ISO, reference="C", seen_on=date(2024, 1, 25), expires_on=date(2024, 3, 1)
+    )
+    assert ended(gone, follows, again, first=first, today=today) == [
+        ("B", date(2024, 1, 20)),
+        ("C", date(2024, 3, 1)),
+    ]
+    came_and_went = evidence(
+        **ISO, reference="D", seen_on=date(2024, 1, 12), expires_on=date(2024, 1, 15)
+    )
+    assert ended(gone, came_and_went, first=first, today=today) == [
+        ("A", date(2024, 1, 10)),
+        ("D", date(2024, 1, 15)),
+    ]
+    assert ended(gone, first=date(2024, 1, 11), today=today) == []
+    assert ended(again, first=date(2024, 2, 10), today=today) == [("C", date(2024, 3, 1))]
 
 
 def test_twelve_months_after_the_end_of_february_is_the_end_of_february():
@@ -94,7 +140,7 @@ def test_below_the_standard_an_accepted_plan_is_needed_and_its_time_is_an_end(st
     assert judged(with_plan).accepted
     assert judged(with_plan).until == date(2024, 3, 31)
     assert judged(with_plan, day=date(2024, 4, 1)).reason == "the plan's time is over"
-    assert judged(evidence(status=status, plan_accepted=True)).until is None
+    assert judged(evidence(status=status, plan_accepted=True)).until == date(2024, 10, 1)
 
 
 def test_identifiable_data_need_a_review_by_the_body():

@@ -22,12 +22,13 @@ from agreements.records.domain.oversight.audits import (
     Grade,
 )
 from agreements.records.domain.oversight.lapses import (
+    OVER,
     Lapse,
     LapseKind,
     LapseWarning,
     WarningRule,
-    days_of_warnings,
     due,
+    rule_of_warnings,
 )
 from agreements.records.domain.oversight.staff import (
     StaffRecord,
@@ -247,8 +248,8 @@ def warning(lapse, days):
     )
 
 
-def test_who_looks_each_day_is_warned_three_times():
-    assert walk(*range(100, -3, -1)) == [(90, 90), (30, 30), (7, 7)]
+def test_who_looks_each_day_is_warned_three_times_and_told_that_it_is_over():
+    assert walk(*range(100, -3, -1)) == [(90, 90), (30, 30), (7, 7), (-1, OVER)]
 
 
 @pytest.mark.parametrize(
@@ -257,7 +258,9 @@ def test_who_looks_each_day_is_warned_three_times():
         ((100, 5, 4), [(5, 7)]),
         ((100, 20, 5), [(20, 30), (5, 7)]),
         ((100, 89, 0), [(89, 90), (0, 7)]),
-        ((100, -1), []),
+        ((100, -1, -2), [(-1, OVER)]),
+        ((95, -5, -6), [(-5, OVER)]),
+        ((95, 5, 0, -90), [(5, 7), (-90, OVER)]),
         ((91,), []),
         ((90, 90, 60), [(90, 90)]),
     ],
@@ -279,13 +282,14 @@ def test_an_end_that_was_put_off_is_warned_of_anew_and_nothing_else_is():
 
 def test_before_the_first_rule_nobody_is_warned():
     rules = (
-        WarningRule(valid_from=date(2013, 4, 1), days=DAYS),
-        WarningRule(valid_from=date(2020, 1, 1), days=(14,)),
+        WarningRule(valid_from=date(2013, 4, 1), days=DAYS, told_for=90),
+        WarningRule(valid_from=date(2020, 1, 1), days=(14,), told_for=5),
     )
 
-    assert days_of_warnings(rules, date(2013, 3, 31)) == ()
-    assert days_of_warnings(rules, TODAY) == (7, 30, 90)
-    assert days_of_warnings(rules, date(2020, 1, 1)) == (14,)
+    assert rule_of_warnings(rules, date(2013, 3, 31)) is None
+    assert rule_of_warnings(rules, TODAY) is rules[0]
+    assert rule_of_warnings(rules, date(2020, 1, 1)) is rules[1]
+    assert rules[1].window(date(2020, 1, 6)) == (date(2020, 1, 1), date(2020, 1, 20))
 
 
 def seconded(**changes):

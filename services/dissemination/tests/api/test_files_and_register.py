@@ -22,7 +22,8 @@ from common.audit.tree import written as tree_digest
 from common.clock import legal_day
 from common.db import engine as engines
 from common.db.tables import audit_frontier, audit_leaf
-from common.ids import canonical, digest
+from common.ids import canonical, digest, digest_of
+from common.security.keys import DATA_USES_STATEMENT, SignedVerifier
 from common.security.roles import Role
 from common.service import cli as service_cli
 from common.texts import WITHHELD
@@ -480,6 +481,74 @@ def test_a_line_that_is_deleted_from_the_register_is_told(house):
     assert told["missing"][0]["reference"] == REFERENCE
     assert (rows[gone["id"]], rows[kept["id"]]) == ("line_missing", "current")
     assert register(house)["is_complete"]
+
+
+def stated(house):
+    """The signed statement, by a reader who has public keys alone."""
+    answer = house.call("GET", "/v1/register/statement", role=None)
+    assert answer.status_code == 200, answer.text
+    said = answer.json()
+    jwks = house.call("GET", "/.well-known/jwks.json", role=None).json()
+    claims = SignedVerifier(DATA_USES_STATEMENT, lambda: jwks, clock=house.clock).verify(
+        said.pop("statement")
+    )
+    signed = {name: claims[name] for name in said}
+    for one in (said, signed):
+        one["as_of"] = datetime.fromisoformat(one["as_of"])
+    assert signed == said
+    return said
+
+
+def frozen(house):
+    """All lines of all pages, as a reader of the statement puts them together."""
+    rows, after = [], {}
+    while True:
+        page = house.call("GET", "/v1/register", role=None, params={"limit": 3, **after}).json()
+        rows += [
+            {k: v for k, v in one.items() if k not in dict(STATUS_COLUMNS)} for one in page["items"]
+        ]
+        if page["next"] is None:
+            return rows
+        after = {"after": page["next"]}
+
+
+def test_the_register_is_stated_complete_under_signature_and_not_once_it_is_altered(house):
+    """Its digest is over every line, so that whoever kept it shows what was said that day."""
+    first, second = house.released()["files"][0], house.released(formats=["csv"])["files"][0]
+    before = stated(house)
+    rows = frozen(house)
+    alter = "UPDATE register_line SET objectives = :said WHERE file_id = :id"
+    key = UUID(first["id"]).hex
+    [objectives] = [one["objectives"] for one in rows if one["file_id"] == first["id"]]
+    written(house, alter, said="To sell it.", id=key)
+    altered = stated(house)
+    written(house, alter, said=objectives, id=key)
+    is_back = stated(house)
+    copy = "CREATE TABLE put_away AS SELECT * FROM register_line WHERE file_id = :id"
+    written(house, copy, id=UUID(second["id"]).hex)
+    written(house, "DELETE FROM register_line WHERE file_id = :id", id=UUID(second["id"]).hex)
+    deleted = stated(house)
+    written(house, "INSERT INTO register_line SELECT * FROM put_away")
+    written(house, "UPDATE register_line SET agreement_end = 'x' WHERE file_id = :id", id=key)
+    unread = stated(house)
+    written(
+        house,
+        "UPDATE register_line SET agreement_end = (SELECT agreement_end FROM put_away)"
+        " WHERE file_id = :id",
+        id=key,
+    )
+    written(house, "DROP TABLE put_away")
+
+    assert before["is_complete"]
+    assert (before["register"], before["rows"]) == ("data-uses", len(rows))
+    assert before["digest"] == is_back["digest"] == digest_of(rows)
+    assert before["log_size"] > 0
+    assert (altered["is_complete"], altered["not_as_released"]) == (False, [first["id"]])
+    assert altered["digest"] != before["digest"]
+    assert (deleted["is_complete"], deleted["rows"]) == (False, len(rows) - 1)
+    assert [one["file_id"] for one in deleted["missing"]] == [second["id"]]
+    assert (unread["is_complete"], len(unread["unreadable"])) == (False, 1)
+    assert stated(house)["is_complete"]
 
 
 def test_a_line_that_was_deleted_before_the_start_or_with_its_leaf_is_told(house):

@@ -46,6 +46,7 @@ ROUTES = {
     ("POST", "/v1/disclosure-checks"): CUSTOMERS | BODY,
     ("GET", "/v1/audit"): {Role.AUDITOR, Role.BREACH_HANDLER},
     ("GET", "/v1/register"): PUBLIC,
+    ("GET", "/v1/register/statement"): PUBLIC,
     ("GET", "/v1/catalogue"): PUBLIC,
     ("GET", "/v1/catalogue/{data_set}"): PUBLIC,
     ("GET", "/v1/catalogue/{data_set}/table-schema"): PUBLIC,

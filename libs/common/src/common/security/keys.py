@@ -175,6 +175,16 @@ REGISTER_STATEMENT = KeyUse(
     public_half="agreements `/.well-known/jwks.json`",
 )
 
+DATA_USES_STATEMENT = KeyUse(
+    name="data-uses-statement",
+    owner="dissemination",
+    use="Says to everybody what the register of data uses said, and whether it was complete",
+    typ="dsfc-data-uses-statement+jws",
+    iss="urn:dsfc:dissemination",
+    aud="urn:dsfc:public",
+    public_half="dissemination `/.well-known/jwks.json`",
+)
+
 
 def checkpoint(log: str) -> KeyUse:
     """Return the signed head of a service's audit log; `log` is the service's name."""

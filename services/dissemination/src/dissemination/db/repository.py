@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 from common import unreadable
 from common.audit import LoggedRows, is_as_logged, telling
 from common.audit.entries import Entry
+from common.audit.log import read_frontier
 from common.clock import Clock
 from common.db import inbox, reading, unit_of_work
 from common.db.idempotency import SqlIdempotencyKeys
@@ -54,7 +55,7 @@ from dissemination.domain.extract import (
     Kind,
     State,
 )
-from dissemination.domain.register import Completeness, Listed, RegisterLine
+from dissemination.domain.register import Completeness, Listed, LogHead, RegisterLine
 from dissemination.domain.release import LeafPosition, Release
 from dissemination.use_cases.ports import Progress, Released
 from statements.request import ExtractRequest
@@ -309,6 +310,10 @@ class SqlRegister:
 
     def completeness(self) -> Completeness:
         return self.released.compare(self.session)
+
+    def log_head(self) -> LogHead:
+        head = read_frontier(self.session)
+        return LogHead(size=head.size, root=head.root().hex())
 
     def page(self, *, after: UUID | None, limit: int) -> Sequence[Listed]:
         query = (

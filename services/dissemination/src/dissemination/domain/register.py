@@ -146,6 +146,36 @@ class Completeness:
         return self.log_is_whole and not self.missing
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogHead:
+    """How far the audit log had come."""
+
+    size: int
+    """Leaves."""
+    root: str
+    """RFC 6962, in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterStatement:
+    """What the register said at an instant, and how that stands to the audit log."""
+
+    as_of: datetime
+    rows: int
+    digest: str
+    """Over its lines as they were frozen, in order, in canonical JSON (RFC 8785)."""
+    completeness: Completeness
+    not_as_released: tuple[UUID, ...]
+    """Files of which the line says something else than at the release."""
+    unreadable: tuple[UUID, ...]
+    """Lines that cannot be read."""
+    head: LogHead
+
+    @property
+    def is_complete(self) -> bool:
+        return self.completeness.is_complete and not self.not_as_released and not self.unreadable
+
+
 LINE_MISSING = "line_missing"
 """Stands for the status of a file whose line is gone from the register."""
 

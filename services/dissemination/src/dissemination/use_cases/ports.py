@@ -17,7 +17,7 @@ from dissemination.domain.delivery import Delivery
 from dissemination.domain.extract import Extract, Kind, Permit, PreparedFile, Replaced
 from dissemination.domain.landed import Landed, QualitySummary
 from dissemination.domain.orders.standing_order import OrderState, StandingOrder
-from dissemination.domain.register import Completeness, Listed, RegisterLine
+from dissemination.domain.register import Completeness, Listed, LogHead, RegisterLine
 from dissemination.domain.release import LeafPosition, Release
 from statements.manifest import Manifest
 
@@ -273,6 +273,9 @@ class Register(Protocol):
 
     def completeness(self) -> Completeness:
         """Hold its lines against what the audit log says was released."""
+
+    def log_head(self) -> LogHead:
+        """Return how far the audit log has come in this snapshot."""
 
 
 class AgreementStatuses(Protocol):

@@ -225,7 +225,7 @@ class FileDestroyed(DomainEvent):
 
 @event_type("agreements.lapse-ahead.v1", topic=LAPSE)
 class LapseAhead(DomainEvent):
-    """Something lapses within so many days; each such warning is given once."""
+    """Something lapses within so many days, or with 0 days has lapsed; each is told once."""
 
     warning_id: UUID
     kind: str
@@ -237,7 +237,7 @@ class LapseAhead(DomainEvent):
 
     @property
     def state(self) -> str:
-        return "ahead"
+        return "ahead" if self.days else "over"
 
 
 @event_type("agreements.domain-transfer-changed.v1", topic=DOMAIN_TRANSFER)

@@ -10,12 +10,18 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from common.clock import legal_day
+from common.security.keys import DATA_USES_STATEMENT, issue
 from common.web import spreadsheets
 from common.web.operation import accept_of, preferred
 from common.web.pagination import Paging
 from dissemination.api.dependencies import PUBLIC_KEYS, PUBLIC_REGISTER, SignerOf
 from dissemination.api.permissions import PublicCtx
-from dissemination.api.schemas.register import RegisterLineView, RegisterPage
+from dissemination.api.schemas.register import (
+    RegisterLineView,
+    RegisterPage,
+    RegisterStatementView,
+    frozen_row,
+)
 from dissemination.domain.register import (
     COLUMNS,
     LINE_MISSING,
@@ -83,6 +89,18 @@ def read_register(
         found, paging, show=RegisterLineView.of, key=lambda listed: listed.line.id
     )
     return shown.told(use_cases.completeness(ctx=ctx), at)
+
+
+@router.get("/v1/register/statement", dependencies=[PUBLIC_REGISTER])
+def register_statement(ctx: PublicCtx, signer: SignerOf) -> RegisterStatementView:
+    """Say, signed, how the register stands to the audit log: complete, or what is gone or altered.
+
+    Whoever keeps it can show later what the register said that day: the digest is over every line.
+    """
+    found = use_cases.statement(frozen_row, ctx=ctx)
+    claims = RegisterStatementView.claims(found)
+    signed = issue(signer, DATA_USES_STATEMENT, claims, at=found.as_of)
+    return RegisterStatementView.model_validate({**claims, "statement": signed})
 
 
 @router.get("/.well-known/jwks.json", dependencies=[PUBLIC_KEYS])

@@ -1,15 +1,23 @@
 """What is answered from the public register of data uses."""
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from common.web.pagination import LIMIT_MAX, Page
 from dissemination.api.schemas.extracts import Outgoing
 from dissemination.domain.agreement_status import Availability
-from dissemination.domain.register import Completeness, Listed
+from dissemination.domain.register import (
+    STATUS_COLUMNS,
+    Completeness,
+    Listed,
+    RegisterStatement,
+)
+
+CHANGING = {name for name, _ in STATUS_COLUMNS}
+"""What is said of a line besides what was frozen at the release."""
 
 
 class MissingLineView(Outgoing):
@@ -146,3 +154,75 @@ class RegisterPage(Page[RegisterLineView]):
         return self.model_copy(
             update={"is_complete": found.is_complete, "missing": missing, "as_of": at}
         )
+
+
+def frozen_row(listed: Listed) -> JsonValue:
+    """Return what a line of the register says, without what changes after the release."""
+    row: JsonValue = RegisterLineView.of(listed).model_dump(mode="json", exclude=CHANGING)
+    return row
+
+
+class RegisterStatementView(Outgoing):
+    """How the register of data uses stands to the audit log at an instant, signed."""
+
+    register_: Annotated[
+        Literal["data-uses"], Field(alias="register", description="Which register.")
+    ]
+    as_of: Annotated[datetime, Field(description="When it was compared, in UTC.")]
+    is_complete: Annotated[
+        bool,
+        Field(
+            description="Whether every released file has its line, and every line says what it said"
+            " at the release."
+        ),
+    ]
+    rows: Annotated[int, Field(ge=0, description="Lines of the register.")]
+    digest: Annotated[
+        str,
+        Field(
+            description="SHA-256 over its lines in order, without the members that change after the"
+            " release (`status`, `status_code`, `status_since`, `is_as_released`,"
+            " `is_status_as_logged`), in canonical JSON (RFC 8785): `items` of all pages, one"
+            " after another.",
+            examples=["sha256:" + "0" * 64],
+        ),
+    ]
+    missing: Annotated[
+        list[MissingLineView],
+        Field(description="Files that were released, and of which the line is gone."),
+    ]
+    not_as_released: Annotated[
+        list[UUID],
+        Field(description="Files of which the line says something else than at the release."),
+    ]
+    unreadable: Annotated[list[UUID], Field(description="Lines that cannot be read.")]
+    log_is_whole: Annotated[
+        bool, Field(description="Whether the audit log has each leaf, and its newest checkpoint.")
+    ]
+    log_size: Annotated[int, Field(ge=0, description="Leaves of the audit log.")]
+    log_root: Annotated[str, Field(description="Its root (RFC 6962), in hexadecimal.")]
+    statement: Annotated[
+        str,
+        Field(
+            description="All of this as a JWS of `typ` `dsfc-data-uses-statement+jws`; the key is in"
+            " `/.well-known/jwks.json`."
+        ),
+    ]
+
+    @classmethod
+    def claims(cls, found: RegisterStatement) -> dict[str, JsonValue]:
+        """Return what is signed."""
+        missing = [MissingLineView.model_validate(one) for one in found.completeness.missing]
+        return {
+            "register": "data-uses",
+            "as_of": found.as_of.isoformat(),
+            "is_complete": found.is_complete,
+            "rows": found.rows,
+            "digest": found.digest,
+            "missing": [one.model_dump(mode="json") for one in missing],
+            "not_as_released": [str(one) for one in found.not_as_released],
+            "unreadable": [str(one) for one in found.unreadable],
+            "log_is_whole": found.completeness.log_is_whole,
+            "log_size": found.head.size,
+            "log_root": found.head.root,
+        }

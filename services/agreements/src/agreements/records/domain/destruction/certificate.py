@@ -218,8 +218,17 @@ class Destruction:
 
     @property
     def overdue(self) -> tuple[LedgerLine, ...]:
+        """Return what should be gone, and is not certified to be in each copy.
+
+        Whoever certified all of a file did what was theirs; its acceptance is the Body's.
+        """
+        said = self.certified()
         return tuple(
-            line for line in self.lines if line.due is not None and line.due.is_overdue(self.at)
+            line
+            for line in self.lines
+            if line.due is not None
+            and line.due.is_overdue(self.at)
+            and any(not _accounts_for(said.get(copy.id), line) for copy in line.copies)
         )
 
     @property

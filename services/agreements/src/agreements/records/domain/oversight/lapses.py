@@ -1,17 +1,21 @@
-"""What lapses, and the warnings before it does: 90, 30 and 7 days, once each.
+"""What lapses, the warnings before it does, 90, 30 and 7 days, and that it did: once each.
 
 Each warning is about one thing and its last day as it stands: an end that was put off is warned of
-anew. After a standstill the one warning that is still true is given, and none that is not. How many
-days before is dated data.
+anew. After a standstill the one warning that is still true is given, and none that is not; of an
+end that fell into it, that it is over. How many days before, and how long after, is dated data.
 """
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from agreements.records.domain.events import LapseAhead
+
+
+OVER = 0
+"""Which warning says that the last day is over."""
 
 
 class LapseKind(StrEnum):
@@ -54,6 +58,12 @@ class WarningRule:
 
     valid_from: date
     days: tuple[int, ...]
+    told_for: int
+    """For so many days after an end it is still told that it is over."""
+
+    def window(self, today: date) -> tuple[date, date]:
+        """Return between which days lies what is told of today; both count."""
+        return today - timedelta(days=self.told_for), today + timedelta(days=max(self.days))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +85,7 @@ class LapseWarning:
     organisations: tuple[str, ...]
     ends_on: date
     days: int
-    """Which of the warnings it is: so many days before, or fewer after a standstill."""
+    """Which of the warnings it is: so many days before, or fewer after a standstill; `OVER`."""
     warned_at: datetime
     version: int = 0
 
@@ -92,10 +102,10 @@ class LapseWarning:
         )
 
 
-def days_of_warnings(rules: Iterable[WarningRule], day: date) -> tuple[int, ...]:
-    """Return the rule of a day; before the first nobody is warned."""
+def rule_of_warnings(rules: Iterable[WarningRule], day: date) -> WarningRule | None:
+    """Return the rule of a day; None before the first: nobody is warned."""
     known = [rule for rule in rules if rule.valid_from <= day]
-    return tuple(sorted(max(known, key=lambda r: r.valid_from).days)) if known else ()
+    return max(known, key=lambda rule: rule.valid_from, default=None)
 
 
 def due(
@@ -103,7 +113,8 @@ def due(
 ) -> Iterator[tuple[Lapse, int]]:
     """Return what is to be warned of today, and which warning it is.
 
-    The narrowest that is reached is given. Who was given it, or a narrower one, was warned.
+    The narrowest that is reached is given; after the last day, that it is over. Who was given it,
+    or a narrower one, was warned.
     """
     narrowest: dict[tuple[LapseKind, UUID, str, date], int] = {}
     for one in given:
@@ -112,8 +123,8 @@ def due(
     reached = sorted(days)
     for lapse in lapses:
         left = (lapse.ends_on - today).days
-        step = next((d for d in reached if left <= d), None)
-        if left < 0 or step is None:
+        step = OVER if left < 0 else next((d for d in reached if left <= d), None)
+        if step is None:
             continue
         key = (lapse.kind, lapse.subject_id, lapse.reference, lapse.ends_on)
         if step < narrowest.get(key, step + 1):

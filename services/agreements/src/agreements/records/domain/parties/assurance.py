@@ -5,11 +5,13 @@ is dated data (`reference/assurance.yaml`), never code.
 """
 
 import calendar
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+DAY = timedelta(days=1)
 
 
 class AssuranceKind(StrEnum):
@@ -85,6 +87,10 @@ class AssuranceRules:
             default=(day, None),
         )[1]
 
+    def next_edition_from(self, day: date) -> date | None:
+        """Return from which day on the latest edition of a day is a former one; None: not known."""
+        return min((e.latest_from for e in self.editions if e.latest_from > day), default=None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -113,6 +119,44 @@ def judge(
     if judged:
         return max(judged, key=_seen_on)
     return Judgement(accepted=False, reason="no evidence")
+
+
+def ends(
+    evidence: Sequence[Assurance],
+    first: date,
+    today: date,
+    *,
+    identifiable: bool,
+    rules: AssuranceRules,
+) -> Iterator[tuple[Assurance, date]]:
+    """Yield what was accepted on a day from `first` to `today`, with its last day, in order.
+
+    What other evidence went on from on the next day did not end; of what has not ended yet, that
+    of today counts.
+    """
+
+    def judged(day: date) -> Judgement:
+        return judge(evidence, day=day, identifiable=identifiable, rules=rules)
+
+    changes = {
+        *(day for one in evidence for day in (one.seen_on, one.published_on) if day is not None),
+        *(edition.latest_from for edition in rules.editions),
+        *(rule.valid_from for rule in rules.rules),
+    }
+    last: date | None = None
+    for day in sorted({min(first, today), today} | {day for day in changes if first < day < today}):
+        found = judged(day)
+        # Evidence that lasts longer can end and leave another one that lasts less long.
+        while found.accepted and found.until is not None and found.until < today:
+            following = judged(found.until + DAY)
+            if not following.accepted and (last is None or found.until > last):
+                assert found.evidence is not None
+                last = found.until
+                yield found.evidence, last
+            found = following
+        if day == today and found.accepted and found.until is not None:
+            assert found.evidence is not None
+            yield found.evidence, found.until
 
 
 def _still_standing(evidence: Sequence[Assurance]) -> list[Assurance]:
@@ -165,6 +209,8 @@ def _judge_dspt(
         if former_until < day:
             return Judgement(accepted=False, reason="former edition, too old", evidence=evidence)
         ends.append(former_until)
+    elif (gives_way := rules.next_edition_from(day)) is not None:
+        ends.append(max(former_until, gives_way - DAY))
     if evidence.status in rule.with_plan and evidence.plan_accepted:
         if evidence.plan_until is not None and evidence.plan_until < day:
             return Judgement(accepted=False, reason="the plan's time is over", evidence=evidence)

@@ -70,8 +70,8 @@ def _open(
         agreement,
         Cause.DESTRUCTION_OVERDUE,
         lines=numbers,
-        description=f"{len(overdue)} file{plural} should have been destroyed by now, and no"
-        " certificate of it is accepted.",
+        description=f"{len(overdue)} file{plural} should have been destroyed by now, and what is"
+        " certified leaves copies out.",
         ctx=ctx,
     )
     return breach.id

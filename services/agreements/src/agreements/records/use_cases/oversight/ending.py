@@ -113,23 +113,22 @@ def _agreements(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse]:
 
 
 def _assurance(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse]:
-    """Say of each party until when what it has is accepted (domain.md 2.6)."""
+    """Say of each party until when what it has is accepted, or was (domain.md 2.6)."""
     today = legal_day(ctx.clock.now())
     for ods in tx.agreements.parties():
         known = dict.fromkeys([ods, *standing_codes(tx, ods, today, ctx)])
         evidence = [found for code in known for found in tx.assurance.find(organisation=code)]
-        judged = assurance.judge(
-            evidence, day=today, identifiable=False, rules=ctx.reference.assurance
-        )
-        if judged.accepted and judged.evidence is not None and window.has(judged.until):
-            assert judged.until is not None
-            yield Lapse(
-                kind=LapseKind.ASSURANCE,
-                subject_id=judged.evidence.id,
-                reference=f"{judged.evidence.kind.value} {judged.evidence.reference}",
-                organisations=(ods,),
-                ends_on=judged.until,
-            )
+        for found, last in assurance.ends(
+            evidence, window.first, today, identifiable=False, rules=ctx.reference.assurance
+        ):
+            if window.has(last):
+                yield Lapse(
+                    kind=LapseKind.ASSURANCE,
+                    subject_id=found.id,
+                    reference=f"{found.kind.value} {found.reference}",
+                    organisations=(ods,),
+                    ends_on=last,
+                )
 
 
 def _audit_actions(tx: Transaction, window: Window, _ctx: World) -> Iterator[Lapse]:

@@ -1,8 +1,8 @@
-"""What lapses when, and the warnings before it does."""
+"""What lapses when, the warnings before it does, and that it did."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 import structlog
 
@@ -10,8 +10,8 @@ from agreements.records.domain.oversight.lapses import (
     Lapse,
     LapseKind,
     LapseWarning,
-    days_of_warnings,
     due,
+    rule_of_warnings,
 )
 from agreements.records.use_cases.context import KNOWS_ALL, Compared, Context, compared, own
 from agreements.records.use_cases.oversight.ending import Calendar, Window, ending
@@ -60,7 +60,7 @@ def _concerns(known: Scope, organisations: Collection[str]) -> bool:
 
 
 def warn(*, ctx: Context) -> int:
-    """Give the warnings that are due today and were not given; return how many."""
+    """Give the warnings that are due today, and say what is over, once each; return how many."""
     given = 0
     while some := _warn(ctx):
         given += some
@@ -96,9 +96,10 @@ def _warn(ctx: Context) -> int:
 
 
 def _due(tx: Transaction, today: date, ctx: Context) -> list[tuple[Lapse, int]]:
-    days = days_of_warnings(ctx.reference.warnings, today)
-    if not days:
+    rule = rule_of_warnings(ctx.reference.warnings, today)
+    if rule is None:
         return []
-    window = Window(first=today, last=today + timedelta(days=max(days)))
-    given = tx.lapse_warnings.between("ends_on", window.first, window.last)
-    return list(due(ending(tx, window, ctx).lapses, given, today=today, days=days))
+    first, last = rule.window(today)
+    given = tx.lapse_warnings.between("ends_on", first, last)
+    ends = ending(tx, Window(first=first, last=last), ctx).lapses
+    return list(due(ends, given, today=today, days=rule.days))

@@ -61,7 +61,10 @@ def list_lapse_warnings(
         Day | None, Query(description="Only of what ends on this day or later.")
     ] = None,
 ) -> Page[LapseWarningView]:
-    """List the warnings that were given of one's own affairs: 90, 30 and 7 days before, once."""
+    """List the warnings that were given of one's own affairs: 90, 30 and 7 days before, once.
+
+    And once, with 0 days, that something is over; within 90 days of its end where nobody looked.
+    """
     found = lapses.warnings(part(page), ends_from, ctx=ctx)
     return Page[LapseWarningView].of(
         found, page, show=told(LapseWarningView.model_validate), key=lambda one: one.one.id

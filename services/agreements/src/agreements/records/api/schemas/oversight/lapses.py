@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from agreements.records.api.schemas.shared import Outgoing, SealedView
-from agreements.records.domain.oversight.lapses import LapseKind
+from agreements.records.domain.oversight.lapses import OVER, LapseKind
 
 
 class LapseView(Outgoing):
@@ -40,7 +40,7 @@ class LapseList(Outgoing):
 
 
 class LapseWarningView(SealedView):
-    """A warning that was given; of the same end each is given once."""
+    """A warning that was given, or that something is over; of the same end each is given once."""
 
     id: Annotated[UUID, Field(description="Names the warning.")]
     kind: Annotated[LapseKind, Field(description="What ends.")]
@@ -49,6 +49,12 @@ class LapseWarningView(SealedView):
     organisations: Annotated[list[str], Field(description="Whose affair it is.")]
     ends_on: Annotated[date, Field(description="Its last day, as it stood then.")]
     days: Annotated[
-        int, Field(description="Which warning it is: so many days before, or fewer.", examples=[30])
+        int,
+        Field(
+            ge=OVER,
+            description="Which warning it is: so many days before, or fewer. 0: the last day is"
+            " over.",
+            examples=[30],
+        ),
     ]
     warned_at: Annotated[datetime, Field(description="When it was given.")]
