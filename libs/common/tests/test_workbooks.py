@@ -102,6 +102,37 @@ def test_a_cell_of_another_type_is_named_without_what_stands_in_it(value, detail
     assert str(value) not in no.detail
 
 
+TABLE = [HEADER, ["02P", "2018-04-01", "7"], ["03L", "2018-04-02", "8"]]
+
+
+@pytest.mark.parametrize(
+    ("hiding", "named"),
+    [
+        ({"hidden_rows": [3]}, [(3, "A"), (3, "B"), (3, "C")]),
+        ({"hidden_columns": ["B"]}, [(1, "B"), (2, "B"), (3, "B")]),
+        ({"merged": ["D2:D3"]}, [(2, "D")]),
+    ],
+)
+def test_what_its_sender_does_not_see_is_named_and_not_taken(hiding, named):
+    no = refused(made(TABLE, **hiding))
+
+    assert no.code == "WORKBOOK_HIDES_CELLS"
+    assert [(one["line"], one["column"]) for one in no.members["errors"]] == named
+
+
+def test_rows_and_columns_are_hidden_in_which_nothing_stands():
+    content = made(TABLE, hidden_rows=[7], hidden_columns=["H"])
+
+    assert [row for _, row in workbooks.rows_of(content)] == TABLE
+
+
+def test_days_are_the_same_from_1900_and_from_1904():
+    days = [HEADER, ["02P", date(2018, 4, 1), "7"]]
+
+    assert workbooks.rows_of(made(days, is_of_1904=True)) == workbooks.rows_of(made(days))
+    assert workbooks.rows_of(made(days, is_of_1904=True))[1] == (2, ["02P", "2018-04-01", "7"])
+
+
 def test_an_error_in_a_cell_is_no_text():
     no = refused(with_sheet('<row r="2"><c r="A2" t="e"><v>#REF!</v></c></row>'))
 

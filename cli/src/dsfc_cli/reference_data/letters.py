@@ -7,7 +7,7 @@ import typer
 
 from common.ids import digest
 from dsfc_cli.shell.calling import caller_of
-from dsfc_cli.shell.methods import does, group, lists
+from dsfc_cli.shell.methods import does, group, lists, shows
 from dsfc_cli.shell.printing import AsJson, print_done
 from dsfc_client import Agreements
 
@@ -88,7 +88,7 @@ does(
 
 section_251 = group(
     "agreements",
-    "Supports under section 251: recorded, extended, and which are in force on a day.",
+    "Supports under section 251: recorded, extended, changed, withdrawn; and what would stop.",
     client="body-reference-data",
     example="dsfc section-251 list",
 )
@@ -104,6 +104,7 @@ lists(
         "to": "valid_to",
         "review on": "review_on",
         "in force": "in_force",
+        "withdrawn on": "withdrawn_on",
     },
     whole=("reference",),
     example="dsfc section-251 list --as-at 2022-10-01",
@@ -113,4 +114,32 @@ does(
     "record",
     Agreements.record_section_251_approval,
     example="dsfc section-251 record approval.json",
+)
+shows(
+    section_251,
+    "preview-withdrawal",
+    Agreements.preview_section_251_withdrawal,
+    example="dsfc section-251 preview-withdrawal ID",
+)
+does(
+    section_251,
+    "withdraw",
+    Agreements.withdraw_section_251_approval,
+    example='dsfc section-251 withdraw ID --reason "Letter of the CAG of 14 May."',
+)
+shows(
+    section_251,
+    "preview-conditions",
+    Agreements.preview_section_251_conditions,
+    words={
+        "purpose": "For which purposes it would be given: RS, IV, COM. Again for each.",
+        "controller": "For whom alone (ODS); for all without. Again for each.",
+    },
+    example="dsfc section-251 preview-conditions ID --purpose IV --controller 02P",
+)
+does(
+    section_251,
+    "conditions",
+    Agreements.change_section_251_conditions,
+    example="dsfc section-251 conditions ID conditions.json",
 )

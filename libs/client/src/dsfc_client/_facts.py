@@ -55,6 +55,28 @@ class Section251Approval(Wire):
     review_on: date | None = None
     controllers: tuple[str, ...] | None = None
     """Whom it is for; None: all."""
+    conditions: tuple[str, ...] = ()
+    withdrawn_on: date | None = None
+    """From this day on it is taken away."""
+    reason: str | None = None
+
+
+class SupportAffected(Wire):
+    """An agreement, which of its lines stop or begin, and how many files become due."""
+
+    reference: str
+    stops: tuple[int, ...]
+    begins: tuple[int, ...]
+    files_due: int
+
+
+class SupportPreview(Wire):
+    """What stops, and begins, once a support is withdrawn or given otherwise."""
+
+    text: str
+    agreements: tuple[SupportAffected, ...]
+    not_as_sealed: tuple[str, ...] = ()
+    unreadable: tuple[UUID, ...] = ()
 
 
 class Publication(Wire):
@@ -126,6 +148,29 @@ class Facts(Service):
     def record_section_251_approval(self, body: Json) -> Section251Approval:
         """Record a support, or its extension by the same reference; a lapse before it stays one."""
         return Section251Approval.model_validate(self.post("/v1/section-251-approvals", body))
+
+    def withdraw_section_251_approval(self, approval_id: Id, reason: str) -> Section251Approval:
+        """Take a support away at once: lines that rely on it get nothing from then on."""
+        path = f"/v1/section-251-approvals/{approval_id}/withdrawal"
+        return Section251Approval.model_validate(self.post(path, {"reason": reason}))
+
+    def preview_section_251_withdrawal(self, approval_id: Id) -> SupportPreview:
+        """Return which lines would stop, and how many files would be due for destruction."""
+        path = f"/v1/section-251-approvals/{approval_id}/withdrawal/preview"
+        return SupportPreview.model_validate(self.get(path))
+
+    def change_section_251_conditions(self, approval_id: Id, body: Json) -> Section251Approval:
+        """Record that a support is given for others, or on other conditions; its days stay."""
+        path = f"/v1/section-251-approvals/{approval_id}/conditions"
+        return Section251Approval.model_validate(self.post(path, body))
+
+    def preview_section_251_conditions(
+        self, approval_id: Id, *, purpose: list[str], controller: list[str] | None = None
+    ) -> SupportPreview:
+        """Return which lines would stop, and which begin, were a support given so."""
+        path = f"/v1/section-251-approvals/{approval_id}/conditions/preview"
+        found = self.get(path, purpose=purpose, controller=controller)
+        return SupportPreview.model_validate(found)
 
     def publications(self) -> Iterator[Publication]:
         """List on which day the figures of which period were published."""

@@ -6,15 +6,19 @@ What has its test elsewhere is not tried again here: a certificate for another's
 (`libs/common/tests/test_workbooks.py`).
 """
 
+import csv
 import io
 import re
 import zipfile
+from datetime import date
 
 import pytest
 
 from common.security.roles import Role
+from common.web.workbooks import UNPACKED_MAX
 from dsfc_testing.workbooks import made
 from services.agreements.tests.api.test_environment_registers import imported as register
+from services.agreements.tests.api.test_issuing import template
 from services.agreements.tests.api.test_oversight import PLAN, REPORT
 from services.agreements.tests.api.test_published_lists import HEADER as RELATIONSHIPS
 from services.agreements.tests.api.test_published_lists import row
@@ -79,12 +83,24 @@ def _hostile():
     return {
         "WORKBOOK_HAS_FORMULAS": [made([["a", "=1+1"]]), made([["=HYPERLINK(A1)"]])],
         "WORKBOOK_HAS_MACROS": [with_part("xl/vbaProject.bin", b"x")],
-        "WORKBOOK_CELL_TYPE": [made([["a"], [1.5]]), made([["a"], [True]])],
+        "WORKBOOK_CELL_TYPE": [
+            *(made([["a"], [1.5]]), made([["a"], [True]])),
+            made([["organisation"], [2]]),  # of 002 the noughts are lost
+        ],
+        "WORKBOOK_HIDES_CELLS": [
+            made([["a", "b"], ["x", "y"]], hidden_rows=[2]),
+            made([["a", "b"], ["x", "y"]], hidden_columns=["B"]),
+            made([["a", "b"], ["x", "y"], ["z"]], merged=["B2:B3"]),
+        ],
         "WORKBOOK_TOO_LARGE": [
             sheet(b"<row/>" * 1_000_000),
             sheet(b'<row r="1">' + b"<c/>" * 1_000_001 + b"</row>"),
+            with_part("xl/media/a.png", bytes(UNPACKED_MAX)),
         ],
-        "WORKBOOK_UNREADABLE": [b"PK\x03\x04" + bytes(500), with_entity()],
+        "WORKBOOK_UNREADABLE": [
+            *(b"PK\x03\x04" + bytes(500), with_entity()),
+            made([["a"]], hidden_sheets=1),
+        ],
     }
 
 
@@ -119,6 +135,46 @@ def test_a_spreadsheet_that_is_a_trap_is_refused_by_its_code_and_changes_nothing
         for content in files:
             assert code(seeded.upload(place, content, role, **params)) == (422, expected)
 
+    assert seeded.audited() == before
+
+
+DAY_FOR_A_CODE = date(2018, 3, 1)
+"""What a spreadsheet makes of MAR1, a code."""
+ROWS = {
+    "/v1/relationships/imports": RELATIONSHIPS + row("LCR-1"),
+    "/v1/environment-registers/{kind}/imports": (
+        f"organisation,hosted_for,valid_from,valid_to\n{CSU},,2014-04-01,\n"
+    ),
+    "/v1/agreement-templates/{name}/issues": (
+        "controller,title,start,end,reference\n02P,Care,2018-07-01,2019-03-31,\n"
+    ),
+}
+CODES = {
+    "/v1/relationships/imports": "commissioner_ods",
+    "/v1/environment-registers/{kind}/imports": "organisation",
+    "/v1/agreement-templates/{name}/issues": "controller",
+}
+
+
+@pytest.mark.parametrize("path", SHEETS)
+def test_what_a_spreadsheet_made_of_a_code_or_a_day_is_a_bad_row_and_changes_nothing(seeded, path):
+    """A code that became a day, one without its noughts, a day as text of this country."""
+    role, params = SHEETS[path]
+    seeded.active()
+    assert template(seeded).is_success
+    before = seeded.audited()
+    header, cells = csv.reader(io.StringIO(ROWS[path]))
+    at = header.index(CODES[path])
+    day = next(n for n, cell in enumerate(cells) if re.fullmatch(r"[0-9-]{10}", cell))
+
+    for column, value in ((at, DAY_FOR_A_CODE), (at, "2P"), (day, "01/04/2018"), (day, "1 Apr 18")):
+        changed = [value if n == column else cell for n, cell in enumerate(cells)]
+        content = made([header, changed])
+        answer = seeded.upload(
+            path.format(kind="ceff", name="ccg-commissioning"), content, role, **params
+        )
+        assert answer.status_code == 422, (value, answer.text)
+        assert (2, header[column]) in bad_rows(answer) or (2, "") in bad_rows(answer), answer.text
     assert seeded.audited() == before
 
 

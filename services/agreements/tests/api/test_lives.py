@@ -149,13 +149,17 @@ def house_of(request):
     return of
 
 
-@pytest.fixture(scope="module")
-def permitted(app_client):
+def roles_of_routes(app):
     return {
         f"{method} {path}": one.roles
-        for method, path, one in route_permissions(app_client.app)
+        for method, path, one in route_permissions(app)
         if isinstance(one, Permission)
     }
+
+
+@pytest.fixture(scope="module")
+def permitted(app_client):
+    return roles_of_routes(app_client.app)
 
 
 def led(kind, house, start, move=None):

@@ -121,8 +121,18 @@ def the_end_of_its_support(house):
     return date(2018, 9, 1)
 
 
-def support_that_is_withdrawn(house):
+def support_that_is_cut_short(house):
     approve(house, valid_to="2018-05-31")
+    return NOW.date()
+
+
+def support_that_is_withdrawn(house):
+    path = "/v1/section-251-approvals"
+    [one] = house.get(path, Role.REFERENCE_DATA_MANAGER).json()["items"]
+    path = f"{path}/{one['id']}/withdrawal"
+    seen = house.get(f"{path}/preview", Role.REFERENCE_DATA_MANAGER).json()
+    assert [(a["stops"], a["files_due"]) for a in seen["agreements"]] == [([1], 1)]
+    done(house.post(path, Role.REFERENCE_DATA_MANAGER, {"reason": "Letter of the CAG."}))
     return NOW.date()
 
 
@@ -189,6 +199,7 @@ CASES = {
         Case(Trigger.LINE_REMOVED, a_line_removed, the_line_coming_back),
         Case(Trigger.RECIPIENT_CHANGED, another_csu, the_line_coming_back),
         Case(Trigger.SECTION_251_ENDED, the_end_of_its_support, support_that_goes_on, relies=True),
+        Case(Trigger.SECTION_251_ENDED, support_that_is_cut_short, relies=True),
         Case(Trigger.SECTION_251_ENDED, support_that_is_withdrawn, relies=True),
         Case(
             Trigger.SECTION_251_ENDED,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from agreements.records.domain.oversight.instructions import InstructionCommand
 from agreements.records.domain.oversight.waivers import WaiverCommand
+from agreements.records.domain.parties.registration import RegistrationCommand
 from agreements.records.domain.parties.submission_right import RightCommand
 from common.clock import legal_day
 from common.lives import DateState
@@ -166,7 +167,7 @@ class Extensible(ByDays):
     """What is recorded again where it goes on."""
 
     def send(self, _command, role):
-        first, last = AGAIN[self.start, self.to]
+        first, last = AGAIN.get((self.start, self.to), DAYS[self.start])
         return self.service.post(
             self.PATH, role, self.said | {"valid_from": first, "valid_to": last}
         )
@@ -185,6 +186,17 @@ class Extensible(ByDays):
 
 class Supports(Extensible):
     PATH, SAID = "/v1/section-251-approvals", APPROVAL | {"review_on": None}
+
+    def withdraw(self):
+        return self.send(RegistrationCommand.WITHDRAW_SECTION_251, Role.REFERENCE_DATA_MANAGER)
+
+    def send(self, command, role):
+        if command is RegistrationCommand.WITHDRAW_SECTION_251:
+            return self.service.post(f"{self.PATH}/{self.id}/withdrawal", role, WHY)
+        if command is RegistrationCommand.CHANGE_SECTION_251:
+            body = {"purposes": ["IV"], "controllers": None, "review_on": None} | WHY
+            return self.service.post(f"{self.PATH}/{self.id}/conditions", role, body)
+        return super().send(command, role)
 
     def named(self):
         return {"reference": f"CAG {next(NUMBERS)}/2018"}

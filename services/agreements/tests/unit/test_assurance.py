@@ -98,9 +98,7 @@ def test_what_ended_while_nobody_looked_is_found_with_its_last_day():
     assert ended(gone, first=first, today=today) == [("A", date(2024, 1, 10))]
     follows = evidence(**ISO, reference="B", expires_on=date(2024, 1, 20))
     assert ended(gone, follows, first=first, today=today) == [("B", date(2024, 1, 20))]
-    again = evidence(
-        **ISO, reference="C", seen_on=date(2024, 1, 25), expires_on=date(2024, 3, 1)
-    )
+    again = evidence(**ISO, reference="C", seen_on=date(2024, 1, 25), expires_on=date(2024, 3, 1))
     assert ended(gone, follows, again, first=first, today=today) == [
         ("B", date(2024, 1, 20)),
         ("C", date(2024, 3, 1)),

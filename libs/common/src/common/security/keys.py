@@ -210,6 +210,7 @@ KEYS: tuple[KeyUse, ...] = (
     SEAL,
     SIGNATURE_RECEIPT,
     REGISTER_STATEMENT,
+    DATA_USES_STATEMENT,
     *(checkpoint(log) for log in AUDIENCES),
 )
 

@@ -1,7 +1,9 @@
 """Workbooks that people send (XLSX), read in bounded memory and time.
 
 A formula is what somebody else's spreadsheet made of a cell, and may say another thing in ours; a
-macro is a program. Neither is taken, nor is a cell of which it depends on the reader what it says.
+macro is a program. Neither is taken, nor is a cell of which it depends on the reader what it says,
+nor what whoever sends it does not see: hidden rows, columns and sheets, and of merged cells all but
+the first, which are empty and would mean something else.
 What is packed is counted before it is read: sixty thousand bytes unpack to millions of elements,
 each of which costs the reader ten microseconds and up to a kilobyte.
 """
@@ -10,9 +12,9 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import IO, Any, Final
 from xml.etree.ElementTree import ParseError
@@ -20,6 +22,7 @@ from xml.parsers import expat
 
 import openpyxl
 from openpyxl.utils import get_column_letter
+from openpyxl.utils.cell import coordinate_to_tuple
 from openpyxl.utils.exceptions import InvalidFileException
 from pydantic import JsonValue
 
@@ -80,6 +83,13 @@ class WorkbookHasFormulas(Unprocessable):
     title = "Cells of the workbook are formulas"
 
 
+class WorkbookHidesCells(Unprocessable):
+    """Member `errors` names them."""
+
+    code = "WORKBOOK_HIDES_CELLS"
+    title = "Cells of the workbook are hidden or merged"
+
+
 class WorkbookCellType(Unprocessable):
     """Member `errors` names the cells, and of what kind each is."""
 
@@ -92,6 +102,7 @@ REFUSALS: Final = (
     WorkbookHasMacros,
     WorkbookTooLarge,
     WorkbookHasFormulas,
+    WorkbookHidesCells,
     WorkbookCellType,
 )
 
@@ -123,14 +134,14 @@ def rows_of(content: bytes, *, numbers: Collection[str] = ()) -> list[tuple[int,
 
     Raises:
         WorkbookUnreadable, WorkbookHasMacros, WorkbookTooLarge, WorkbookHasFormulas,
-        WorkbookCellType
+        WorkbookHidesCells, WorkbookCellType
 
     """
-    _require_harmless(content)
+    unseen = _require_harmless(content)
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, keep_links=False)
         try:
-            return _read(book, numbers)
+            return _read(book, numbers, unseen)
         finally:
             book.close()
     except BROKEN as error:
@@ -153,7 +164,39 @@ def as_csv(content: bytes, *, numbers: Collection[str] = ()) -> bytes:
     return text.getvalue().encode()
 
 
-def _require_harmless(content: bytes) -> None:
+@dataclass(frozen=True, slots=True)
+class _Unseen:
+    """What whoever sends a workbook does not see of it."""
+
+    rows: set[int] = field(default_factory=set)
+    columns: list[range] = field(default_factory=list)
+    merged: list[str] = field(default_factory=list)
+    """As the workbook has them: A2:B3."""
+
+    def refuse(self, found: Sequence[tuple[int, Sequence[str]]]) -> None:
+        """Refuse what hides something of the rows that were read.
+
+        Raises:
+            WorkbookHidesCells
+
+        """
+        named = _Named()
+        for first in self.merged[:NAMED_MAX]:
+            line, column = coordinate_to_tuple(first.partition(":")[0].replace("$", ""))
+            named.add(line, column, "merged with others")
+        for line, row in found:
+            for at, text in enumerate(row, start=1):
+                if text and (line in self.rows or any(at in one for one in self.columns)):
+                    named.add(line, at, "hidden")
+        if named.total:
+            raise WorkbookHidesCells(
+                "Show every row and column, split merged cells and fill each one, and send it"
+                " again.",
+                **named.told(),
+            )
+
+
+def _require_harmless(content: bytes) -> _Unseen:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
             parts = file.infolist()
@@ -174,6 +217,7 @@ def _require_harmless(content: bytes) -> None:
     programs = ("vbaproject.bin", "/macrosheets/", "/activex/")
     if any(word in name for name in names for word in programs) or b"macroEnabled" in declared:
         raise WorkbookHasMacros("Save it as XLSX without macros.")
+    return elements.unseen
 
 
 class _Elements:
@@ -181,6 +225,8 @@ class _Elements:
 
     def __init__(self) -> None:
         self._table = self._beside = self._attributes = 0
+        self._row = 0
+        self.unseen = _Unseen()
 
     def count(self, part: IO[bytes]) -> None:
         """Count a part.
@@ -194,7 +240,7 @@ class _Elements:
         parser = expat.ParserCreate()
         parser.StartElementHandler = self._begin
         parser.EntityDeclHandler = _refuse_entity
-        fed = 0
+        fed = self._row = 0
         while block := part.read(BLOCK):
             fed += len(block)
             parser.Parse(block, False)
@@ -204,16 +250,30 @@ class _Elements:
 
     def _begin(self, name: str, attributes: Mapping[str, str]) -> None:
         self._attributes += len(attributes)
-        if name.rpartition(":")[2] in TABLE:
+        local = name.rpartition(":")[2]
+        if local in TABLE:
             self._table += 1
         else:
             self._beside += 1
+        self._note(local, attributes)
         if self._table > TABLE_MAX:
             raise _too_many(f"more than {TABLE_MAX} rows, cells and texts")
         if self._beside > BESIDE_MAX:
             raise _too_many(f"more than {BESIDE_MAX} formats, rules and names beside its table")
         if self._attributes > ATTRIBUTES_MAX:
             raise _too_many(f"more than {ATTRIBUTES_MAX} attributes")
+
+    def _note(self, local: str, attributes: Mapping[str, str]) -> None:
+        is_hidden = attributes.get("hidden") in {"1", "true"}
+        if local == "row":
+            self._row = int(attributes.get("r", self._row + 1))
+            if is_hidden and self._row <= ROWS_MAX:
+                self.unseen.rows.add(self._row)
+        elif local == "col" and is_hidden:
+            first, last = int(attributes["min"]), int(attributes["max"])
+            self.unseen.columns.append(range(first, last + 1))
+        elif local == "mergeCell":
+            self.unseen.merged.append(attributes["ref"])
 
 
 def _too_many(what: str) -> WorkbookTooLarge:
@@ -224,7 +284,7 @@ def _refuse_entity(*_: object) -> None:
     raise ValueError("entities are declared")
 
 
-def _read(book: Any, numbers: Collection[str]) -> list[tuple[int, list[str]]]:
+def _read(book: Any, numbers: Collection[str], unseen: _Unseen) -> list[tuple[int, list[str]]]:
     if len(book.worksheets) != 1 or len(book.sheetnames) != 1:
         raise WorkbookUnreadable(
             f"It has {len(book.sheetnames)} sheets. Send one sheet, so that nothing of it is"
@@ -256,6 +316,7 @@ def _read(book: Any, numbers: Collection[str]) -> list[tuple[int, list[str]]]:
         raise WorkbookHasFormulas(
             "Put values in place of formulas, and send it again.", **formulas.told()
         )
+    unseen.refuse(found)
     if others.total:
         raise WorkbookCellType(
             "Format these cells as text and write what they say.", **others.told()

@@ -351,6 +351,9 @@ class Section251ApprovalRow(Versioned, table=True):
     valid_to: date
     former: list[dict[str, str]] = Field(sa_column=Column(JSON, nullable=False))
     review_on: date | None = None
+    conditions: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    withdrawn_on: date | None = None
+    reason: str | None = None
 
 
 class PublicationRow(Versioned, table=True):

@@ -138,6 +138,7 @@ def record_section_251(approval: Section251Approval, *, ctx: Context) -> Section
 
     Raises:
         ExtensionIsPast: it had lapsed, and the extension would be over before it was recorded.
+        SupportWithdrawn: it was withdrawn under that reference.
         OrganisationUnknown: a controller is not in the loaded list on any of its days.
 
     """

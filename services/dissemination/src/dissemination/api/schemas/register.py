@@ -204,8 +204,8 @@ class RegisterStatementView(Outgoing):
     statement: Annotated[
         str,
         Field(
-            description="All of this as a JWS of `typ` `dsfc-data-uses-statement+jws`; the key is in"
-            " `/.well-known/jwks.json`."
+            description="All of this as a JWS of `typ` `dsfc-data-uses-statement+jws`; the key is"
+            " in `/.well-known/jwks.json`."
         ),
     ]
 

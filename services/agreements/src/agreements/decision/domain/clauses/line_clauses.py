@@ -375,6 +375,8 @@ def _too_revealing(column: Column, case: LineCase, data_set: DataSetFacts) -> st
 
 
 def _not_in_force(approval: Section251Approval, day: date) -> str:
+    if approval.withdrawn_on is not None and day >= approval.withdrawn_on:
+        return f"was withdrawn on {approval.withdrawn_on}"
     following = next((i for i in approval.intervals if i.valid_from > day), None)
     if following is not None:
         return f"begins on {following.valid_from}"

@@ -38,7 +38,7 @@ from agreements.records.domain.errors import (
     OrganisationUnknown,
 )
 from agreements.records.domain.lists.layouts.dspt import DsptLayout
-from agreements.records.domain.parties.errors import PublicationUnknown
+from agreements.records.domain.parties.errors import PublicationUnknown, SupportWithdrawn
 from agreements.records.use_cases import registrations as use_cases
 from agreements.records.use_cases.context import Context
 from agreements.records.use_cases.lists import environments, imports
@@ -129,7 +129,7 @@ def list_ico_registrations(
 @removing.post(
     "/section-251-approvals",
     status_code=HTTPStatus.CREATED,
-    responses=responses(ExtensionIsPast, OrganisationUnknown),
+    responses=responses(ExtensionIsPast, OrganisationUnknown, SupportWithdrawn),
 )
 def record_section_251_approval(body: RecordSection251, ctx: Recorder) -> Section251View:
     """Record a section 251 approval, or an extension of one.
@@ -137,7 +137,7 @@ def record_section_251_approval(body: RecordSection251, ctx: Recorder) -> Sectio
     What was in force stays so. An approval that had lapsed was not in force until it was extended.
     """
     stored = use_cases.record_section_251(body.fact(), ctx=ctx)
-    return Section251View.model_validate(stored)
+    return Section251View.of(stored)
 
 
 @router.get("/section-251-approvals")
@@ -152,7 +152,7 @@ def list_section_251_approvals(
     day = as_at or legal_day(ctx.clock.now())
     found = use_cases.section_251_approvals(part(page), ctx=ctx)
     return Page[Section251OnDay].of(
-        found, page, show=told(lambda a: Section251OnDay.of(a, day)), key=lambda a: a.one.id
+        found, page, show=told(lambda a: Section251OnDay.on(a, day)), key=lambda a: a.one.id
     )
 
 

@@ -1,5 +1,6 @@
 """Assurance, ICO registrations, section 251 approvals, publications, as they cross the wire."""
 
+from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -16,6 +17,7 @@ from agreements.records.api.schemas.shared import (
     Notices,
     Outgoing,
     SealedView,
+    Words,
     told,
 )
 from agreements.records.domain.lists.layouts.publications import last_day
@@ -136,9 +138,12 @@ class IcoList(Outgoing):
     items: list[IcoView]
 
 
+Purposes = Annotated[list[Literal["RS", "IV", "COM", "OTHER"]], Field(min_length=1)]
+
+
 class RecordSection251(Incoming):
     reference: Annotated[Label, Field(examples=["CAG 7-07(a)/2013"])]
-    purposes: Annotated[list[Literal["RS", "IV", "COM", "OTHER"]], Field(min_length=1)]
+    purposes: Purposes
     controllers: Annotated[
         Annotated[list[Code], Field(min_length=1, max_length=500)] | None,
         Field(description="Null: not limited to named controllers."),
@@ -146,6 +151,13 @@ class RecordSection251(Incoming):
     valid_from: Day
     valid_to: Annotated[Day, Field(description="Inclusive; closes the gate.")]
     review_on: Annotated[Day | None, Field(description="A warning only.")] = None
+    conditions: Annotated[
+        Annotated[list[Words], Field(max_length=50)] | None,
+        Field(
+            description="Its conditions in the words of whoever gave it; null: as they were"
+            " recorded before."
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
@@ -162,6 +174,7 @@ class RecordSection251(Incoming):
             valid_from=self.valid_from,
             valid_to=self.valid_to,
             review_on=self.review_on,
+            conditions=None if self.conditions is None else tuple(self.conditions),
         )
 
 
@@ -177,14 +190,30 @@ class Section251View(SealedView):
         Field(description="Earlier intervals; between them it was not in force."),
     ]
     review_on: date | None
+    conditions: Annotated[
+        list[str], Field(description="In the words of whoever gave it; empty: none are recorded.")
+    ]
+    withdrawn_on: Annotated[
+        date | None,
+        Field(description="From this day on it is taken away, whatever its days say; null: not."),
+    ]
+    reason: Annotated[
+        str | None,
+        Field(description="Why it was withdrawn, or its conditions changed last; null: neither."),
+    ]
+
+    @classmethod
+    def of(cls, approval: Section251Approval) -> Self:
+        said = asdict(approval)
+        return cls(**said | {"conditions": said["conditions"] or ()})
 
 
 class Section251OnDay(Section251View):
     in_force: Annotated[bool, Field(description="Whether it is in force on the day asked about.")]
 
     @classmethod
-    def of(cls, approval: Section251Approval, day: date) -> Self:
-        view = Section251View.model_validate(approval)
+    def on(cls, approval: Section251Approval, day: date) -> Self:
+        view = Section251View.of(approval)
         return cls(**view.model_dump(), in_force=approval.is_in_force_on(day))
 
 

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from agreements.records.domain.events import LapseAhead
 
-
 OVER = 0
 """Which warning says that the last day is over."""
 

@@ -1,6 +1,6 @@
 """What can go wrong with what organisations may do for one another."""
 
-from common.errors import Conflict, Unprocessable
+from common.errors import Conflict, NotFound, Unprocessable
 
 
 class SubmissionRightOverlaps(Conflict):
@@ -15,3 +15,15 @@ class PublicationUnknown(Unprocessable):
 
     code = "PUBLICATION_UNKNOWN"
     title = "The catalogue has no such data set, or the data set no such period"
+
+
+class SupportNotFound(NotFound):
+    code = "SUPPORT_NOT_FOUND"
+    title = "There is no such support under section 251"
+
+
+class SupportWithdrawn(Conflict):
+    """What was withdrawn does not go on: what is given in its place has a reference of its own."""
+
+    code = "SUPPORT_WITHDRAWN"
+    title = "The support under section 251 was withdrawn"

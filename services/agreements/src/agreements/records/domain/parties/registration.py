@@ -1,7 +1,7 @@
 """Dated facts that others attest: ICO registrations, section 251 approvals, publications."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -9,7 +9,8 @@ from typing import Self
 from uuid import UUID
 
 from agreements.records.domain.errors import ExtensionIsPast
-from common.lives import EVER, FIRST_DAY, LAST_DAY, DateState, Life, Move, on_day
+from agreements.records.domain.parties.errors import SupportWithdrawn
+from common.lives import EVER, FIRST_DAY, LAST_DAY, Answers, DateState, Life, Move, on_day
 
 ICO_NUMBER = re.compile(r"Z[A-Z0-9]{7}")
 """The shape of Standard 6's machine check (domain.md 2.4)."""
@@ -31,11 +32,30 @@ class Interval:
 
 class RegistrationCommand(StrEnum):
     RECORD_SECTION_251 = "POST /v1/section-251-approvals"
+    WITHDRAW_SECTION_251 = "POST /v1/section-251-approvals/{approval_id}/withdrawal"
+    CHANGE_SECTION_251 = "POST /v1/section-251-approvals/{approval_id}/conditions"
     RECORD_ICO = "POST /v1/ico-registrations"
 
 
-def _extensible(name: str, record: RegistrationCommand) -> Life[DateState]:
-    """Return the life of what is recorded anew when it goes on; a gap stays one."""
+_ENDED = "its support is withdrawn: it is over at once"
+
+
+def _extensible(
+    name: str,
+    record: RegistrationCommand,
+    otherwise: Mapping[str, Answers | Mapping[DateState, Answers]],
+    withdraw: RegistrationCommand | None = None,
+) -> Life[DateState]:
+    """Return the life of what is recorded anew when it goes on; a gap stays one.
+
+    `withdraw`: by which command it is taken away for good; None: it never is.
+    """
+    gone = () if withdraw is None else (
+        Move(to=DateState.WITHDRAWN, why=_ENDED, command=withdraw),
+    )  # fmt: skip
+    over: dict[DateState, tuple[Move[DateState], ...]] = {}
+    if withdraw is not None:
+        over = {DateState.WITHDRAWN: ()}
 
     def said(to: DateState, why: str) -> Move[DateState]:
         return Move(to=to, why=why, command=record)
@@ -48,26 +68,44 @@ def _extensible(name: str, record: RegistrationCommand) -> Life[DateState]:
                 FIRST_DAY,
                 said(DateState.AWAITED, "it is recorded with other days that are to come"),
                 said(DateState.IN_FORCE, "it is recorded with a first day that has come"),
+                *gone,
             ),
             DateState.IN_FORCE: (
                 LAST_DAY,
                 said(DateState.IN_FORCE, "it is extended, or cut short, from today on"),
                 said(DateState.LAPSED, "its last day is recorded as over, or its first as to come"),
+                *gone,
             ),
             DateState.LAPSED: (
                 Move(to=DateState.IN_FORCE, why="the first day of its extension begins"),
                 said(DateState.IN_FORCE, "it is extended: from the day on which that is recorded"),
                 said(DateState.LAPSED, "it is extended from a day that is to come"),
+                *gone,
             ),
+            **over,
         },
-        otherwise={record: ExtensionIsPast},
+        otherwise=otherwise,
     )
 
 
 SECTION_251 = _extensible(
-    "Support under section 251, by its days", RegistrationCommand.RECORD_SECTION_251
+    "Support under section 251, by its days",
+    RegistrationCommand.RECORD_SECTION_251,
+    {
+        RegistrationCommand.RECORD_SECTION_251: {DateState.WITHDRAWN: SupportWithdrawn},
+        RegistrationCommand.WITHDRAW_SECTION_251: None,
+        RegistrationCommand.CHANGE_SECTION_251: {
+            **dict.fromkeys(EVER),
+            DateState.WITHDRAWN: SupportWithdrawn,
+        },
+    },
+    RegistrationCommand.WITHDRAW_SECTION_251,
 )
-ICO = _extensible("Registration with the ICO, by its days", RegistrationCommand.RECORD_ICO)
+ICO = _extensible(
+    "Registration with the ICO, by its days",
+    RegistrationCommand.RECORD_ICO,
+    {RegistrationCommand.RECORD_ICO: ExtensionIsPast},
+)
 
 
 def extended(known: Sequence[Interval], said: Interval, *, today: date) -> tuple[Interval, ...]:
@@ -127,6 +165,10 @@ class Extensible:
 
     @property
     def intervals(self) -> tuple[Interval, ...]:
+        return self.recorded_intervals()
+
+    def recorded_intervals(self) -> tuple[Interval, ...]:
+        """Return them by its days alone."""
         return (*self.former, Interval(valid_from=self.valid_from, valid_to=self.valid_to))
 
     def is_in_force_on(self, day: date) -> bool:
@@ -136,7 +178,8 @@ class Extensible:
         """Return how it stands on a day; between two intervals it has lapsed."""
         if any(interval.holds_on(day) for interval in self.intervals):
             return DateState.IN_FORCE
-        return DateState.AWAITED if day < self.intervals[0].valid_from else DateState.LAPSED
+        first = self.recorded_intervals()[0].valid_from
+        return DateState.AWAITED if day < first else DateState.LAPSED
 
     def after(self, known: "Extensible", *, today: date) -> Self:
         """Return this as it is said today of what was known before.
@@ -174,7 +217,98 @@ class Section251Approval(Extensible):
     purposes: tuple[str, ...]
     controllers: tuple[str, ...] | None
     review_on: date | None
+    conditions: tuple[str, ...] | None = None
+    """In the words of whoever gave it; None: none are recorded."""
+    withdrawn_on: date | None = None
+    """From this day on it is taken away, whatever its days say."""
+    reason: str | None = None
+    """Why it was withdrawn, or its conditions changed last."""
     version: int = 0
+
+    @property
+    def intervals(self) -> tuple[Interval, ...]:
+        known = self.recorded_intervals()
+        if self.withdrawn_on is None:
+            return known
+        last = self.withdrawn_on - DAY
+        cut = (replace(one, valid_to=min(one.valid_to, last)) for one in known)
+        return tuple(one for one in cut if one.valid_from <= one.valid_to)
+
+    def date_state(self, day: date) -> DateState:
+        if self.withdrawn_on is not None and day >= self.withdrawn_on:
+            return DateState.WITHDRAWN
+        return Extensible.date_state(self, day)
+
+    def covers(self, purpose: str, controllers: Sequence[Collection[str]], day: date) -> bool:
+        """Say whether a line of a purpose may rely on it on a day.
+
+        `controllers`: of each the codes that count for it.
+        """
+        return (
+            self.is_in_force_on(day)
+            and purpose in self.purposes
+            and (
+                self.controllers is None
+                or all(not {*codes}.isdisjoint(self.controllers) for codes in controllers)
+            )
+        )
+
+    def after(self, known: "Extensible", *, today: date) -> Self:
+        """Return this as it is said today of what was known before.
+
+        Raises:
+            ExtensionIsPast
+            SupportWithdrawn: it goes on under no reference that was withdrawn.
+
+        """
+        assert isinstance(known, Section251Approval)
+        SECTION_251.permits(
+            known.date_state(today),
+            RegistrationCommand.RECORD_SECTION_251,
+            f"{known.reference} was withdrawn on {known.withdrawn_on}. Record what was given in its"
+            " place under a reference of its own.",
+        )
+        conditions = known.conditions if self.conditions is None else self.conditions
+        said = replace(self, conditions=conditions, reason=known.reason)
+        return Extensible.after(said, known, today=today)
+
+    def withdraw(self, reason: str, *, today: date) -> Self:
+        """Return it as taken away from today on; again it stays as it was."""
+        if not SECTION_251.permits(
+            self.date_state(today), RegistrationCommand.WITHDRAW_SECTION_251, ""
+        ):
+            return self
+        return replace(self, withdrawn_on=today, reason=reason)
+
+    def changed(
+        self,
+        *,
+        purposes: tuple[str, ...],
+        controllers: tuple[str, ...] | None,
+        conditions: tuple[str, ...],
+        review_on: date | None,
+        reason: str,
+        today: date,
+    ) -> Self:
+        """Return it with other conditions from today on; its days stay.
+
+        Raises:
+            SupportWithdrawn
+
+        """
+        SECTION_251.permits(
+            self.date_state(today),
+            RegistrationCommand.CHANGE_SECTION_251,
+            f"{self.reference} was withdrawn on {self.withdrawn_on}.",
+        )
+        said = replace(
+            self,
+            purposes=purposes,
+            controllers=controllers,
+            conditions=conditions or None,
+            review_on=review_on,
+        )
+        return self if said == self else replace(said, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

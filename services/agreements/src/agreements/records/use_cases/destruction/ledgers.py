@@ -111,7 +111,7 @@ def destruction_of(
     tx: Transaction, agreement: Agreement, at: datetime, ctx: Context
 ) -> Destruction:
     """Gather all of an agreement's destruction as it stands."""
-    files = _held(tx, agreement, tx.holdings.of(agreement.reference))
+    files = files_of(tx, agreement)
     certificates: Sequence[Certificate] = tx.certificates.find(agreement_id=agreement.id)
     return Destruction(
         agreement_id=agreement.id,
@@ -121,6 +121,11 @@ def destruction_of(
         acceptances=tuple(tx.acceptances.find(agreement_id=agreement.id)),
         at=at,
     )
+
+
+def files_of(tx: Transaction, agreement: Agreement) -> list[LedgerFile]:
+    """Return what may be held under an agreement."""
+    return _held(tx, agreement, tx.holdings.of(agreement.reference))
 
 
 def grounds(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> Grounds:

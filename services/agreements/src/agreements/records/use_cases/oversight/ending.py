@@ -12,6 +12,7 @@ from agreements.records.domain.oversight.lapses import Lapse, LapseKind
 from agreements.records.domain.oversight.staff import StaffRecordKind
 from agreements.records.domain.parties import assurance
 from agreements.records.domain.parties.assurance import months_later
+from agreements.records.domain.parties.registration import Section251Approval
 from agreements.records.domain.parties.relationship import Step
 from agreements.records.domain.parties.submission_right import RightState
 from agreements.records.use_cases.context import World
@@ -43,6 +44,10 @@ Ending = Callable[[Transaction, Window, World], Iterable[Lapse]]
 
 def _always(_fact: Any) -> bool:
     return True
+
+
+def _is_not_withdrawn(approval: Section251Approval) -> bool:
+    return approval.withdrawn_on is None
 
 
 def _own(fact: Any) -> tuple[str, ...]:
@@ -233,6 +238,7 @@ ENDINGS: Mapping[LapseKind, Ending] = {
         kind=LapseKind.SECTION_251,
         facts=lambda tx: tx.section_251_approvals,
         key=("reference",),
+        counts=_is_not_withdrawn,
         organisations=lambda approval: approval.controllers or (),
     ),
     LapseKind.SECTION_251_REVIEW: DatedFacts(
@@ -240,6 +246,7 @@ ENDINGS: Mapping[LapseKind, Ending] = {
         facts=lambda tx: tx.section_251_approvals,
         ends="review_on",
         key=("reference",),
+        counts=_is_not_withdrawn,
         organisations=lambda approval: approval.controllers or (),
     ),
     LapseKind.ASSURANCE: _assurance,

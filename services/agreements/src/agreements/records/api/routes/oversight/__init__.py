@@ -8,6 +8,7 @@ from agreements.records.api.routes.oversight import (
     instructions,
     lapses,
     staff,
+    supports,
     waivers,
 )
 
@@ -15,5 +16,6 @@ router = APIRouter()
 for part in (
     *(staff.router, audits.router, audits.register, directions.router, lapses.router),
     *(waivers.router, waivers.removing, instructions.router, instructions.removing),
+    *(supports.router, supports.removing),
 ):
     router.include_router(part)
