@@ -134,69 +134,58 @@ KEY_ORDER = KeyUse(
     lifetime_max=timedelta(days=1),
 )
 
-MANIFEST = KeyUse(
-    name="manifest",
-    owner="dissemination",
-    use="Tells the recipient what a released file is",
-    typ="dsfc-manifest+jws",
-    iss="urn:dsfc:dissemination",
-    aud="urn:dsfc:recipient",
-    public_half="dissemination `/.well-known/jwks.json`",
+
+def _lasting(name: str, owner: str, use: str, aud: str, typ: str | None = None) -> KeyUse:
+    """Return a statement that does not expire; its key is shown by the service that owns it."""
+    return KeyUse(
+        name=name,
+        owner=owner,
+        use=use,
+        typ=f"dsfc-{typ or name}+jws",
+        iss=f"urn:dsfc:{owner}",
+        aud=f"urn:dsfc:{aud}",
+        public_half=f"{owner} `/.well-known/jwks.json`",
+    )
+
+
+MANIFEST = _lasting(
+    "manifest", "dissemination", "Tells the recipient what a released file is", "recipient"
 )
 
-SEAL = KeyUse(
-    name="seal",
-    owner="agreements",
-    use="Fixes what agreements recorded, change by change: facts that open the gate, permits, "
+SEAL = _lasting(
+    "seal",
+    "agreements",
+    "Fixes what agreements recorded, change by change: facts that open the gate, permits, "
     "reservations, released files and what became of them",
-    typ="dsfc-seal+jws",
-    iss="urn:dsfc:agreements",
-    aud="urn:dsfc:agreements:facts",
-    public_half="agreements `/.well-known/jwks.json`",
+    "agreements:facts",
 )
 
-SIGNATURE_RECEIPT = KeyUse(
-    name="signature-receipt",
-    owner="agreements",
-    use="Says which document was signed, for whom, in which capacity and role, by whom and when",
-    typ="dsfc-signature-receipt+jws",
-    iss="urn:dsfc:agreements",
-    aud="urn:dsfc:agreements:signatures",
-    public_half="agreements `/.well-known/jwks.json`",
+SIGNATURE_RECEIPT = _lasting(
+    "signature-receipt",
+    "agreements",
+    "Says which document was signed, for whom, in which capacity and role, by whom and when",
+    "agreements:signatures",
 )
 
-REGISTER_STATEMENT = KeyUse(
-    name="register-statement",
-    owner="agreements",
-    use="Says to everybody what a public register said at an instant, and whether it was complete",
-    typ="dsfc-register-statement+jws",
-    iss="urn:dsfc:agreements",
-    aud="urn:dsfc:public",
-    public_half="agreements `/.well-known/jwks.json`",
+REGISTER_STATEMENT = _lasting(
+    "register-statement",
+    "agreements",
+    "Says to everybody what a public register said at an instant, and whether it was complete",
+    "public",
 )
 
-DATA_USES_STATEMENT = KeyUse(
-    name="data-uses-statement",
-    owner="dissemination",
-    use="Says to everybody what the register of data uses said, and whether it was complete",
-    typ="dsfc-data-uses-statement+jws",
-    iss="urn:dsfc:dissemination",
-    aud="urn:dsfc:public",
-    public_half="dissemination `/.well-known/jwks.json`",
+DATA_USES_STATEMENT = _lasting(
+    "data-uses-statement",
+    "dissemination",
+    "Says to everybody what the register of data uses said, and whether it was complete",
+    "public",
 )
 
 
 def checkpoint(log: str) -> KeyUse:
     """Return the signed head of a service's audit log; `log` is the service's name."""
-    return KeyUse(
-        name=f"checkpoint-{log}",
-        owner=log,
-        use=f"Fixes the head of the audit log of {log}, outside its database",
-        typ="dsfc-checkpoint+jws",
-        iss=f"urn:dsfc:{log}",
-        aud="urn:dsfc:auditor",
-        public_half=f"{log} `/.well-known/jwks.json`",
-    )
+    use = f"Fixes the head of the audit log of {log}, outside its database"
+    return _lasting(f"checkpoint-{log}", log, use, "auditor", "checkpoint")
 
 
 KEYS: tuple[KeyUse, ...] = (
