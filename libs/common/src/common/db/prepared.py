@@ -73,6 +73,18 @@ class Prepared:
             cursor.close()
         return None if found is None else composed.read(found, told or ())
 
+    def every(self, connection: Connection, values: Values) -> list[tuple[Any, ...]]:
+        """Return all rows that it finds, as the driver gives them; no value is read."""
+        composed = self._for(connection.dialect)
+        cursor = _cursor(connection)
+        try:
+            cursor.execute(composed.text, composed.written([values])[0])
+            return list(cursor.fetchall())
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise_as_sqlalchemy(connection, error)
+        finally:
+            cursor.close()
+
     def _for(self, dialect: Dialect) -> "_Composed":
         found = self._composed.get(dialect)
         if found is None:

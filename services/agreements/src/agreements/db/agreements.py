@@ -1,8 +1,9 @@
 """Agreements in a relational database: versions, signatures, holds and renewals as one."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -10,7 +11,8 @@ from sqlmodel import Session, col
 
 from agreements.db.epoch import stamp
 from agreements.db.events import enqueue
-from agreements.db.read.parts import AgreementParts
+from agreements.db.read.known import KnownAgreements, ReadAgreement
+from agreements.db.read.rows import AgreementRows, AgreementTables, rows_of, tables
 from agreements.db.read.search import narrowed
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Sealer
@@ -32,6 +34,7 @@ from agreements.db.written import add, supersede
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.errors import HoldNotFound
 from agreements.records.domain.hold import Hold, Lift
+from agreements.records.domain.task import Task
 from agreements.records.domain.terms.search import EVERYTHING, AgreementSearch
 from agreements.records.domain.version import (
     AgreementVersion,
@@ -46,16 +49,33 @@ from common.db import reading
 from common.errors import AgreementNotFound
 
 NOTHING = "There is no such agreement."
-READ_AT_ONCE = 200
-"""Agreements whose parts are read together."""
+READ_AT_ONCE = 500
+"""Agreements whose parts are read together: more than the longest page."""
 
 
 @dataclass(frozen=True, slots=True)
 class SqlAgreements:
     session: Session
     sealer: Sealer
+    known: KnownAgreements
+    _read: dict[UUID, ReadAgreement] = field(init=False, repr=False, default_factory=dict)
 
     # Reading
+
+    def as_read(self, agreement: Agreement) -> ReadAgreement | None:
+        """Return the rows that this very agreement was made of, where this transaction read it."""
+        read = self._read.get(agreement.id)
+        return read if read is not None and read.agreement is agreement else None
+
+    def forget(self) -> None:
+        """Know of no rows any more: the snapshot is another one."""
+        self._read.clear()
+
+    def tasks(self, agreement: Agreement) -> Sequence[Task]:
+        read = self.as_read(agreement)
+        if read is None:
+            raise LookupError("this transaction did not read that agreement")
+        return read.tasks
 
     def get(self, reference: str, *, scope: Scope) -> Agreement:
         found = self._of(self._rows(scope).where(col(AgreementRow.reference) == reference))
@@ -156,13 +176,24 @@ class SqlAgreements:
         return query.where(col(AgreementRow.id).in_(party_to(scope)))
 
     def _of(self, query: Select[AgreementRow]) -> list[Agreement]:
-        rows = list(self.session.execute(query).scalars())
-        parts = AgreementParts(self.session)
-        return [
-            agreement
-            for start in range(0, len(rows), READ_AT_ONCE)
-            for agreement in unreadable.read(rows[start : start + READ_AT_ONCE], parts.whole)
-        ]
+        of = tables(self.session.get_bind().dialect)
+        id_ = of.agreement.column("id")
+        said = query.with_only_columns(id_, col(AgreementRow.reference), maintain_column_froms=True)
+        which = [tuple(row) for row in self.session.execute(said).all()]
+        found: list[Agreement] = []
+        for start in range(0, len(which), READ_AT_ONCE):
+            some = which[start : start + READ_AT_ONCE]
+            found += unreadable.read(some, self._whole)
+        return found
+
+    def _whole(self, which: Sequence[tuple[Any, str]]) -> list[Agreement]:
+        of = tables(self.session.get_bind().dialect)
+        rows = rows_of(self.session, which)
+        return [self._one(of, of.agreement.value("id", one[0]), rows[one]) for one in which]
+
+    def _one(self, of: AgreementTables, agreement_id: UUID, rows: AgreementRows) -> Agreement:
+        read = self._read[agreement_id] = self.known.of(of, agreement_id, rows)
+        return read.agreement
 
     # Writing
 

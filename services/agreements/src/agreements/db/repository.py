@@ -1,16 +1,13 @@
 """The facts of agreements in a relational database, and the transaction that has them all."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from threading import Lock
-from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Engine, Select, Text, cast, func, or_, select
+from sqlalchemy import Engine, Select, func, or_, select
 from sqlmodel import Session, col
 
 from agreements.db import written
@@ -27,16 +24,17 @@ from agreements.db.issuing.tables import AgreementBatchRow, AgreementTemplateRow
 from agreements.db.maps import SqlMaps
 from agreements.db.oversight import tables as oversight
 from agreements.db.parties.instruments import SqlInstruments
+from agreements.db.parties.relationships import SqlListedRelationships, SqlRelationships
 from agreements.db.parties.tables import DomainTransferRow, ListedEnvironmentRow
+from agreements.db.read.known import KnownAgreements
 from agreements.db.relationship_tables import (
-    RelationshipConsentRow,
     RelationshipRow,
 )
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book, Sealer, seal
-from agreements.db.seals.shown import not_as_sealed, recorded
+from agreements.db.seals.shown import Seals, not_as_sealed, recorded
 from agreements.db.sharing.tables import OnwardShareRow
-from agreements.db.store import SqlFacts, put, to_fact
+from agreements.db.store import SqlFacts, part_of, put, to_fact
 from agreements.db.tables import (
     AssuranceRow,
     BreachRow,
@@ -59,7 +57,7 @@ from agreements.records.domain.destruction.certificate import (
     Certificate,
     DestroyedFile,
 )
-from agreements.records.domain.errors import BreachNotFound, RelationshipNotFound
+from agreements.records.domain.errors import BreachNotFound
 from agreements.records.domain.issuing.batch import AgreementBatch
 from agreements.records.domain.issuing.template import AgreementTemplate
 from agreements.records.domain.oversight.audits import Audit
@@ -81,7 +79,7 @@ from agreements.records.domain.parties.registration import (
     Publication,
     Section251Approval,
 )
-from agreements.records.domain.parties.relationship import PublicationConsent, Relationship
+from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.parties.submission_right import SubmissionRight
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.task import Task
@@ -94,8 +92,6 @@ from common.db import clock as clocks
 from common.db import reading
 from common.db.idempotency import SqlIdempotencyKeys
 from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
-
-R = TypeVar("R", BreachRow, RelationshipRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,91 +107,6 @@ class SqlContracts(SqlFacts[Contract]):
         epoch = stamp(self.session, at=audit.at)
         receipts.give(self.session, self.sealer, new, epoch=epoch, audit=audit)
         return SqlFacts.save(self, *facts, audit=audit)
-
-
-@dataclass(frozen=True, slots=True)
-class SqlRelationships:
-    session: Session
-
-    def get(self, relationship_id: UUID, *, scope: Scope) -> Relationship:
-        query = self._rows(scope).where(col(RelationshipRow.id) == relationship_id)
-        found = self._of(query)
-        if not found:
-            raise RelationshipNotFound(f"There is no relationship {relationship_id}.")
-        return found[0]
-
-    def find(self, *, commissioner: str | None = None) -> Sequence[Relationship]:
-        query = self._rows(None).order_by(col(RelationshipRow.id))
-        if commissioner is not None:
-            query = query.where(col(RelationshipRow.commissioner) == commissioner)
-        return self._of(query)
-
-    def page(self, part: Slice, *, scope: Scope) -> Sequence[Relationship]:
-        query = _part(self._rows(scope), RelationshipRow, part)
-        return reading.page(self.session, query, self._one, key=col(RelationshipRow.id))
-
-    def save(self, relationship: Relationship, *, audit: Entry) -> Relationship:
-        epoch = stamp(self.session, at=audit.at)
-        known = {c.id: c for c in self._consents(relationship.id)}
-        [stored] = put(self.session, RelationshipRow, [relationship], epoch=epoch, audit=audit)
-        put(
-            self.session,
-            RelationshipConsentRow,
-            [c for c in relationship.consents if known.get(c.id) != c],
-            epoch=epoch,
-            audit=audit,
-            relationship_id=relationship.id,
-        )
-        enqueue(
-            self.session,
-            relationship.pending,
-            aggregate_id=stored.id,
-            aggregate_version=stored.version,
-        )
-        audit_log.append(self.session, [audit])
-        return replace(stored, pending=(), consents=self._consents(stored.id))
-
-    def _rows(self, scope: Scope) -> Select[RelationshipRow]:
-        query = select(RelationshipRow).where(col(RelationshipRow.superseded_epoch).is_(None))
-        if scope is None:
-            return query
-        codes = sorted(scope)
-        # A JSON list of codes, compared as text: a code is quoted in it and holds no quote.
-        listed = cast(col(RelationshipRow.processors), Text)
-        return query.where(
-            or_(
-                col(RelationshipRow.commissioner).in_(codes),
-                col(RelationshipRow.csu).in_(codes),
-                col(RelationshipRow.requested_by_organisation).in_(codes),
-                *(listed.contains(json.dumps(code), autoescape=True) for code in codes),
-            )
-        )
-
-    def _of(self, query: Select[RelationshipRow]) -> list[Relationship]:
-        rows = list(self.session.execute(query).scalars())
-        return [self._one(row) for row in rows]
-
-    def _one(self, row: RelationshipRow) -> Relationship:
-        return to_fact(Relationship, row, consents=self._consents(row.id))
-
-    def _consents(self, relationship_id: UUID) -> tuple[PublicationConsent, ...]:
-        rows = self.session.execute(
-            select(RelationshipConsentRow)
-            .where(col(RelationshipConsentRow.relationship_id) == relationship_id)
-            .where(col(RelationshipConsentRow.superseded_epoch).is_(None))
-            .order_by(col(RelationshipConsentRow.id))
-        ).scalars()
-        return tuple(to_fact(PublicationConsent, row) for row in rows)
-
-
-class SqlListedRelationships(SqlFacts[Relationship]):
-    """Relationships as facts alone; what became of each is told."""
-
-    def save(self, *facts: Relationship, audit: Entry) -> tuple[Relationship, ...]:
-        stored = SqlFacts.save(self, *facts, audit=audit)
-        for one in stored:
-            enqueue(self.session, one.pending, aggregate_id=one.id, aggregate_version=one.version)
-        return tuple(replace(one, pending=()) for one in stored)
 
 
 class SqlLapseWarnings(SqlFacts[LapseWarning]):
@@ -230,7 +141,7 @@ class SqlBreaches:
         return to_fact(Breach, row)
 
     def page(self, part: Slice, *, scope: Scope) -> Sequence[Breach]:
-        query = _part(self._rows(scope), BreachRow, part)
+        query = part_of(self._rows(scope), BreachRow, part)
         return reading.page(
             self.session, query, lambda row: to_fact(Breach, row), key=col(BreachRow.id)
         )
@@ -266,18 +177,29 @@ class SqlBreaches:
         )
 
 
-def _part(query: Select[R], row: type[R], part: Slice) -> Select[R]:
-    query = query.order_by(col(row.id)).limit(part.rows)
-    return query if part.after is None else query.where(col(row.id) > part.after)
-
-
 @dataclass(frozen=True)
 class SqlTransaction:
     """All of it in one session. What a use case does not ask for is never made."""
 
     session: Session
-    sealer: Sealer
+    seals: Seals
+    known: KnownAgreements
     as_sealed: AsSealed = none_is_known
+
+    @property
+    def sealer(self) -> Sealer:
+        return self.seals.book.sealer
+
+    def not_as_sealed(self, *shown: Sequence[object]) -> Sequence[tuple[str, ...]]:
+        if written.stamped(self.session) is not None:
+            raise LookupError("what a transaction changes is sealed when it is over")
+        with self.seals.lock:
+            if not self.seals.are_shown_by(self.session):
+                # Others went on meanwhile. A snapshot that is taken under the lock shows all links
+                # that the process knows.
+                self.session.rollback()
+                self.agreements.forget()
+            return not_as_sealed(self.session, self.seals.book, shown, self.agreements.as_read)
 
     @property
     def at(self) -> datetime:
@@ -325,7 +247,7 @@ class SqlTransaction:
 
     @cached_property
     def agreements(self) -> SqlAgreements:
-        return SqlAgreements(self.session, self.sealer)
+        return SqlAgreements(self.session, self.sealer, self.known)
 
     @cached_property
     def tasks(self) -> SqlFacts[Task]:
@@ -336,7 +258,7 @@ class SqlTransaction:
         return SqlRelationships(self.session)
 
     @cached_property
-    def listed_relationships(self) -> "SqlListedRelationships":
+    def listed_relationships(self) -> SqlListedRelationships:
         return SqlListedRelationships(self.session, RelationshipRow, Relationship)
 
     @cached_property
@@ -458,10 +380,12 @@ class SqlUnitOfWork:
         self, engine: Engine, clock: Clock, sealer: Sealer, as_sealed: AsSealed = none_is_known
     ) -> None:
         """Take `as_sealed` from whoever knows what decisions wrote; by itself it finds nothing."""
-        self._inner = UnitOfWork(engine, lambda session: SqlTransaction(session, sealer, as_sealed))
+        self._seals = Seals(Book(sealer))
+        known = KnownAgreements()
+        self._inner = UnitOfWork(
+            engine, lambda session: SqlTransaction(session, self._seals, known, as_sealed)
+        )
         self._clock = clock
-        self._book = Book(sealer)
-        self._lock = Lock()
 
     @contextmanager
     def reading(self) -> Iterator[SqlTransaction]:
@@ -475,17 +399,17 @@ class SqlUnitOfWork:
             stamp(tx.session, at=lambda: clocks.within(self._clock, connection))
             note_instant(tx.at)
             yield tx
-            with self._lock:
-                seal(tx.session, self._book)
+            with self._seals.lock:
+                seal(tx.session, self._seals.book)
 
     def not_as_sealed(self, *shown: Sequence[object]) -> Sequence[tuple[str, ...]]:
-        # Its snapshot is taken under the lock, so that it shows all links that the book knows.
-        with self._lock, self._inner.reading() as tx:
-            return not_as_sealed(tx.session, self._book, shown)
+        with self._inner.reading() as tx:
+            return tx.not_as_sealed(*shown)
 
     def recorded(self, table: str) -> TableAgainstSeals:
-        with self._lock, self._inner.reading() as tx:
-            return recorded(tx.session, self._book, table)
+        # Its snapshot is taken under the lock, so that it shows all links that the book knows.
+        with self._seals.lock, self._inner.reading() as tx:
+            return recorded(tx.session, self._seals.book, table)
 
     def settled(self) -> None:
         """Return when every change that was under way is over: committed, or never to be."""

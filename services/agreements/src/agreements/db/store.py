@@ -29,6 +29,7 @@ from common.db import reading
 
 F = TypeVar("F", bound=Fact)
 T = TypeVar("T")
+R = TypeVar("R", bound=Versioned)
 
 BOOKKEEPING = frozenset({"epoch", "superseded_epoch", "recorded_at"})
 
@@ -108,6 +109,12 @@ class SqlFacts(Generic[F]):
 
     def _read(self, query: Select[Any]) -> list[F]:
         return [to_fact(self.fact, row) for row in self.session.execute(query).scalars()]
+
+
+def part_of(query: Select[R], row: type[R], part: Slice) -> Select[R]:
+    """Cut a part of a list out of a query."""
+    query = query.order_by(col(row.id)).limit(part.rows)
+    return query if part.after is None else query.where(col(row.id) > part.after)
 
 
 def put(

@@ -19,6 +19,7 @@ from agreements.db.agreements import SqlAgreements
 from agreements.db.decisions import seal_first as decision_seal_first
 from agreements.db.epoch import stamp
 from agreements.db.errors import NotSealed
+from agreements.db.read.known import KnownAgreements
 from agreements.db.seals import chain as seals
 from agreements.db.seals import receipts
 from agreements.db.seals.chain import BROKEN, Book, Sealer
@@ -98,7 +99,7 @@ def _give_receipts(session: Session, sealer: Sealer, epoch: int, at: datetime) -
         for signed in receipts.of_contract(contract):
             leaf = _signing(by_action["contract-signed"], f"contracts/{contract.reference}", signed)
             receipts.give(session, sealer, [signed], epoch=epoch, audit=_by(leaf, at))
-    agreements = SqlAgreements(session, sealer)
+    agreements = SqlAgreements(session, sealer, KnownAgreements())
     for reference in session.execute(
         select(table_of(t.AgreementRow).c.reference).where(
             table_of(t.AgreementRow).c.superseded_epoch.is_(None)

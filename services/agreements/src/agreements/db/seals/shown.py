@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -9,7 +11,8 @@ import structlog
 from sqlmodel import Session
 
 from agreements.db.errors import SealBroken
-from agreements.db.seals.chain import Book
+from agreements.db.read.known import ReadAgreement, ReadRegister
+from agreements.db.seals.chain import Book, newest
 from agreements.db.seals.sealed import (
     SEALED,
     Sealed,
@@ -142,25 +145,64 @@ REGISTERS: Mapping[type[object], Registers] = {
 """By what is shown: where all is that it is shown by. A test asks for every table."""
 
 
+@dataclass(slots=True)
+class Seals:
+    """The chain of facts as one process knows it, for one thread at a time."""
+
+    book: Book
+    lock: Lock = field(default_factory=Lock)
+
+    def are_shown_by(self, session: Session) -> bool:
+        """Check whether a snapshot has all links that are known: what they say is compared then."""
+        return newest(session) >= self.book.number
+
+
+AsRead = Callable[[Agreement], ReadAgreement | None]
+
+
 def not_as_sealed(
-    session: Session, book: Book, shown: Sequence[Sequence[object]]
+    session: Session,
+    book: Book,
+    shown: Sequence[Sequence[object]],
+    as_read: AsRead = lambda _: None,
 ) -> list[tuple[str, ...]]:
-    """Say of each, with what it is shown with, which tables hold other rows than were sealed."""
-    registers = [
-        frozenset(r for one in of_it for r in REGISTERS[type(one)](one)) for of_it in shown
+    """Say of each, with what it is shown with, which tables hold other rows than were sealed.
+
+    `as_read` gives the rows that an agreement was made of, read in this snapshot: they are compared
+    themselves. Of all else the rows are read.
+    """
+    of_each = [_asked(of_it, as_read) for of_it in shown]
+    asked = frozenset[SealedRegister]().union(*(registers for registers, _ in of_each))
+    is_whole = not any(of_each) or _is_refreshed(session, book)
+    unlike = _unlike_seals(session, book, asked) if is_whole else asked
+    found = [
+        {r.table for r in registers & unlike}
+        | {r.table for r in read if not is_whole or book.expected(r.name) != r.digest}
+        for registers, read in of_each
     ]
-    unlike = _unlike_seals(session, book, frozenset[SealedRegister]().union(*registers))
-    return [tuple(sorted({r.table for r in of_it & unlike})) for of_it in registers]
+    if any(found) and is_whole:
+        log.critical("seal_broken", registers=sorted(set().union(*found)))
+    return [tuple(sorted(tables)) for tables in found]
+
+
+def _asked(
+    of_it: Sequence[object], as_read: AsRead
+) -> tuple[frozenset[SealedRegister], Sequence[ReadRegister]]:
+    """Return what is to be read of it, and what was read."""
+    registers: set[SealedRegister] = set()
+    read: list[ReadRegister] = []
+    for one in of_it:
+        known = as_read(one) if isinstance(one, Agreement) else None
+        if known is None:
+            registers.update(REGISTERS[type(one)](one))
+        else:
+            read += known.registers
+    return frozenset(registers), read
 
 
 def recorded(session: Session, book: Book, table: str) -> TableAgainstSeals:
     """Hold every register of a table that was ever sealed against its seal."""
-    is_whole = True
-    try:
-        book.refresh(session)
-    except SealBroken as error:
-        log.critical("seal_broken", detail=str(error))
-        is_whole = False
+    is_whole = _is_refreshed(session, book)
     sealed = BY_NAME[table]
     values = set(_sealed_values(book, sealed))
     unlike = set(_unlike(session, book, table, values))
@@ -190,17 +232,19 @@ def _sealed_values(book: Book, sealed: Sealed) -> Iterator[object]:
             yield READ_AS.get(column.type.python_type, str)(value)
 
 
-def _unlike_seals(
-    session: Session, book: Book, asked: frozenset[SealedRegister]
-) -> frozenset[SealedRegister]:
-    """Return which of these registers hold other rows than were sealed; all, without a chain."""
-    if not asked:
-        return asked
+def _is_refreshed(session: Session, book: Book) -> bool:
     try:
         book.refresh(session)
     except SealBroken as error:
         log.critical("seal_broken", detail=str(error))
-        return asked
+        return False
+    return True
+
+
+def _unlike_seals(
+    session: Session, book: Book, asked: frozenset[SealedRegister]
+) -> frozenset[SealedRegister]:
+    """Return which of these registers hold other rows than were sealed."""
     values: defaultdict[str, set[object]] = defaultdict(set)
     for register in asked:
         values[register.table].add(register.value)

@@ -14,26 +14,20 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Dialect,
-    Select,
     Table,
     Text,
     Uuid,
     cast,
     select,
+    text,
     type_coerce,
 )
 from sqlalchemy.types import NullType
 from sqlmodel import Session
 
-from agreements.db.seals.sealed import (
-    Sealed,
-    known_by,
-    queries,
-    record,
-    some,
-    with_parts,
-)
+from agreements.db.seals.sealed import Sealed, known_by, record, with_parts
 from common import unreadable
+from common.db.prepared import Prepared
 from common.db.tables import table_of
 
 IDS_MAX = 20_000
@@ -75,23 +69,57 @@ def _object(text: str) -> Mapping[str, object]:
     return found
 
 
+StoredColumns = tuple[Any, ...]
+"""A row as the driver gives it."""
+
+AMONG: Mapping[str, str] = {
+    "postgresql": "= ANY (CAST(:values AS {type}[]))",
+    "sqlite": "IN (SELECT value FROM json_each(:values))",
+}
+"""One parameter for any number of values: a statement that is the same for all pages."""
+
+
 class Stored:
     """How rows of a table are asked for as they are stored, and what stands in them."""
 
     def __init__(self, table: Table, dialect: Dialect) -> None:
         self._table = table
+        self._dialect = dialect
         self._positions = {column.name: n for n, column in enumerate(table.c)}
         self._readers = [(column.name, _reader(column, dialect)) for column in table.c]
+        self._query = select(*(_as_stored(column, dialect) for column in table.c))
+        self._among: dict[str, Prepared] = {}
         self.name = table.name
-        self.query = select(*map(_as_stored, table.c))
 
     def position(self, column: str) -> int:
         return self._positions[column]
 
-    def of(self, column: str, values: Collection[Any]) -> Iterator[Select[Any]]:
-        """Ask for the rows whose column has one of these values, as they are stored."""
-        named = type_coerce(self._table.c[column], NullType())
-        return (self.query.where(named.in_(few)) for few in some(values))
+    def column(self, name: str) -> ColumnElement[Any]:
+        """Return a column as it is stored, to ask for it alone."""
+        return self._query.selected_columns[name]
+
+    def among(self, session: Session, column: str, values: Collection[Any]) -> list[StoredColumns]:
+        """Return the rows whose column has one of these values, in no order."""
+        if not values:
+            return []
+        if (prepared := self._among.get(column)) is None:
+            said = AMONG[self._dialect.name].format(
+                type=self._table.c[column].type.compile(self._dialect)
+            )
+            query = self._query.where(text(f"{self.name}.{column} {said}"))
+            prepared = self._among[column] = Prepared(query)
+        given = [*map(self._given, values)]
+        asked = given if self._dialect.name == "postgresql" else json.dumps(given)
+        return prepared.every(session.connection(), {"values": asked})
+
+    def every(self, session: Session) -> list[StoredColumns]:
+        """Return all rows of the table, in no order."""
+        return Prepared(self._query).every(session.connection(), {})
+
+    def _given(self, value: Any) -> Any:
+        if self._dialect.name == "postgresql":
+            return str(value)
+        return value.hex if isinstance(value, UUID) else value
 
     def read(self, row: Sequence[Any]) -> dict[str, Any]:
         """Return the values of a row by the names of their columns."""
@@ -112,16 +140,19 @@ def stored(table: Table, dialect: Dialect) -> Stored:
     return Stored(table, dialect)
 
 
-def _as_stored(column: Column[Any]) -> ColumnElement[Any]:
-    said = cast(column, Text) if isinstance(column.type, JSON) else column
+def _as_stored(column: Column[Any], dialect: Dialect) -> ColumnElement[Any]:
+    # PostgreSQL's driver makes objects of identifiers, which takes as long as all the rest.
+    is_made = isinstance(column.type, Uuid) and dialect.name == "postgresql"
+    said = cast(column, Text) if isinstance(column.type, JSON) or is_made else column
     return type_coerce(said, NullType()).label(column.name)
 
 
 def _reader(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
     if isinstance(column.type, JSON):
         return json.loads
-    reader = column.type.dialect_impl(dialect).result_processor(dialect, None)
-    return _id if isinstance(column.type, Uuid) and reader is not None else reader
+    if isinstance(column.type, Uuid):
+        return _id
+    return column.type.dialect_impl(dialect).result_processor(dialect, None)
 
 
 _id = lru_cache(IDS_MAX)(UUID)
@@ -151,11 +182,11 @@ def read_as_stored(
     """Return all rows of these registers, by the value that names each, as they are stored."""
     dialect = session.get_bind().dialect
     own = stored(sealed.table, dialect)
-    rows = every(session, queries(sealed, values, own.query))
+    rows = own.every(session) if sealed.by is None else own.among(session, sealed.by, values)
     at, by = own.position("id"), None if sealed.by is None else own.position(sealed.by)
     ids = {row[at] for row in rows}
     parts = [
-        (of, _by_owner(session, of, part.column, ids))
+        (of, by_column(of, part.column, of.among(session, part.column, ids)))
         for part in sealed.parts
         if (of := stored(table_of(part.row), dialect))
     ]
@@ -167,15 +198,11 @@ def read_as_stored(
     return found
 
 
-def _by_owner(
-    session: Session, of: Stored, column: str, ids: Collection[Any]
-) -> Mapping[Any, Sequence[Sequence[Any]]]:
+def by_column(
+    of: Stored, column: str, rows: Iterable[StoredColumns]
+) -> Mapping[Any, list[StoredColumns]]:
+    """Return rows by what stands in a column, as it is stored."""
     at, found = of.position(column), defaultdict(list)
-    for row in every(session, of.of(column, ids)):
+    for row in rows:
         found[row[at]].append(row)
     return found
-
-
-def every(session: Session, asked: Iterable[Select[Any]]) -> list[tuple[Any, ...]]:
-    """Return the rows of several queries."""
-    return [tuple(row) for query in asked for row in session.execute(query).all()]

@@ -1,7 +1,6 @@
 """Agreements: drafted from what was approved, signed, ended, held, and told of."""
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -22,7 +21,7 @@ from agreements.records.use_cases.context import (
     Compared,
     Context,
     World,
-    compared,
+    compared_by,
     own,
     require_as_sealed,
     scope,
@@ -166,7 +165,7 @@ def get(reference: str, *, ctx: Context) -> Compared[AgreementWithState]:
     with ctx.uow.reading() as tx:
         agreement = tx.agreements.get(reference, scope=scope(tx, ctx))
         shown = unreadable.read(agreement, lambda one: show(tx, one, ctx.clock.now(), ctx))
-    return _compared([shown], ctx)[0]
+        return _compared(tx, [shown])[0]
 
 
 def page(
@@ -185,13 +184,12 @@ def page(
         )
         found = tx.agreements.page(part, scope=scope(tx, ctx), search=spelled)
         facts = FactsAbout(tx, found, at, ctx)
-        tasks = _tasks(tx, found)
         shown = unreadable.each(
             found,
-            lambda one: _shown(one, at, facts.of(one), tasks.get(one.id, ())),
+            lambda one: _shown(one, at, facts.of(one), tx.agreements.tasks(one)),
             key=lambda a: a.id,
         )
-    return _compared(shown, ctx)
+        return _compared(tx, shown)
 
 
 def _codes(
@@ -233,7 +231,7 @@ def compare(
         said = unreadable.read(
             agreement, lambda one: differences(one.numbered(former), one.numbered(later))
         )
-    return compared([said], by=lambda _: [agreement], ctx=ctx)[0]
+        return compared_by(tx, [said], by=lambda _: [agreement])[0]
 
 
 def holdings(reference: str, part: Slice, *, ctx: Context) -> Sequence[RecordedHolding]:
@@ -402,7 +400,7 @@ def save(tx: Transaction, agreement: Agreement, entry: Entry, ctx: Context) -> A
 
 def show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> AgreementWithState:
     """Return an agreement as it stands at an instant."""
-    tasks = _tasks(tx, [agreement]).get(agreement.id, ())
+    tasks = tx.tasks.find(agreement_id=agreement.id)
     shown = _shown(agreement, at, facts_about(tx, agreement, at, ctx), tasks)
     day, instruments = legal_day(at), tx.instruments.all()
     now = {
@@ -411,14 +409,6 @@ def show(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> A
         for holder in holders(codes.own(tx, controller, day, ctx.reference), day, instruments)
     }
     return replace(shown, controllers_today=tuple(sorted(now)))
-
-
-def _tasks(tx: Transaction, agreements: Sequence[Agreement]) -> Mapping[UUID, Sequence[Task]]:
-    """Return the tasks about several agreements by one question."""
-    found: defaultdict[UUID, list[Task]] = defaultdict(list)
-    for task in tx.tasks.among("agreement_id", [agreement.id for agreement in agreements]):
-        found[task.agreement_id].append(task)
-    return found
 
 
 def _shown(
@@ -449,6 +439,6 @@ def _require_as_sealed(hold_id: UUID, ctx: Context) -> None:
 
 
 def _compared(
-    shown: Sequence[AgreementWithState], ctx: Context
+    tx: Transaction, shown: Sequence[AgreementWithState]
 ) -> Sequence[Compared[AgreementWithState]]:
-    return compared(shown, by=lambda one: [one.agreement], ctx=ctx)
+    return compared_by(tx, shown, by=lambda one: [one.agreement])

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from agreements.records.domain.errors import UnlikeSeal
 from agreements.records.domain.parties.organisation import predecessors
@@ -59,12 +59,25 @@ class Compared(Generic[T]):
     """Tables whose rows about it are not those that were sealed."""
 
 
+class SealsOf(Protocol):
+    """What holds records against their seals: the transaction that read them, or a new one."""
+
+    def not_as_sealed(self, *shown: Sequence[object]) -> Sequence[tuple[str, ...]]: ...
+
+
 def compared(
     shown: Iterable[T], *, by: Callable[[T], Sequence[object]], ctx: World
 ) -> list[Compared[T]]:
     """Hold each against the seals of what it is shown by, in the order given."""
+    return compared_by(ctx.uow, shown, by=by)
+
+
+def compared_by(
+    seals: SealsOf, shown: Iterable[T], *, by: Callable[[T], Sequence[object]]
+) -> list[Compared[T]]:
+    """Do the same in the transaction that read them, which is given last what is shown."""
     every = list(shown)
-    found = ctx.uow.not_as_sealed(*(by(one) for one in every))
+    found = seals.not_as_sealed(*(by(one) for one in every))
     return [Compared(one, unlike) for one, unlike in zip(every, found, strict=True)]
 
 

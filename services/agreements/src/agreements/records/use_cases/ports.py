@@ -191,6 +191,9 @@ class Agreements(Protocol):
     def ending(self, first: date, last: date) -> Sequence[Agreement]:
         """Return those with a version, or an open special condition, that ends between two days."""
 
+    def tasks(self, agreement: Agreement) -> Sequence[Task]:
+        """Return the tasks about an agreement as they were read with it, in order of id."""
+
     def parties(self) -> Sequence[str]:
         """Return the code of whoever is a party to any agreement."""
 
@@ -295,6 +298,14 @@ class Transaction(Protocol):
     def epoch(self) -> int:
         """The epoch under which it writes."""
 
+    def not_as_sealed(self, *shown: Sequence[object]) -> Sequence[tuple[str, ...]]:
+        """Say of each, with what it is shown with, which tables hold other rows than were sealed.
+
+        Of agreements that this transaction read, the very rows that it read are compared. Asked
+        last: where the chain of seals went on meanwhile, the snapshot is a newer one from then on.
+        Raise LookupError where it writes.
+        """
+
     def epoch_at(self, instant: datetime) -> int:
         """Return the newest epoch of that instant; 0 before the first fact."""
 
@@ -394,10 +405,7 @@ class TableAgainstSeals:
 
 class UnitOfWork(Protocol):
     def not_as_sealed(self, *shown: Sequence[object]) -> Sequence[tuple[str, ...]]:
-        """Say of each, with what it is shown with, which tables hold other rows than were sealed.
-
-        As they are by now, and with all that the same seal is over.
-        """
+        """Say the same of what was read before, by the rows as they are by now."""
 
     def recorded(self, table: str) -> TableAgainstSeals:
         """Hold all of a table against its seals, what is not there any more as well."""

@@ -31,7 +31,13 @@ from agreements.records.domain.oversight.audits import RegisteredAudit
 from agreements.records.domain.parties.organisation import holders, predecessors
 from agreements.records.domain.terms.agreement_life import AgreementState
 from agreements.records.use_cases.agreements import facts_about
-from agreements.records.use_cases.context import Compared, World, compared, require_as_sealed
+from agreements.records.use_cases.context import (
+    Compared,
+    World,
+    compared,
+    compared_by,
+    require_as_sealed,
+)
 from agreements.records.use_cases.contracts import ContractWithState, FactsAbout
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.oversight import audits
@@ -210,10 +216,11 @@ def _agreements(part: Slice, ctx: World) -> AgreementPage:
         looked_at = found[: part.rows]
         facts = FactsAbout(tx, looked_at, at, ctx)
         shown = unreadable.each(looked_at, lambda a: _lines(a, facts, at), key=lambda a: a.id)
+        rows = compared_by(tx, shown, by=lambda one: [one.agreement])
     missing = unreadable.noted()
     passed = sorted([*(a.id for a in looked_at), *missing])
     return AgreementPage(
-        rows=compared(shown, by=lambda one: [one.agreement], ctx=ctx),
+        rows=rows,
         hidden=(),
         unreadable=missing,
         next=passed[-1] if len(found) > part.rows else None,
