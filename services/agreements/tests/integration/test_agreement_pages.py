@@ -31,6 +31,7 @@ from agreements.records.use_cases.ports import Slice
 from common import unreadable
 from common.audit import Entry
 from common.clock import legal_day, start_of
+from common.db.prepared import Prepared
 from common.security.roles import Role
 from services.agreements.tests.facts import END, NOW, active, drafted, line, new_id
 from services.agreements.tests.reference.seeding import SEALER
@@ -106,13 +107,21 @@ def saved(uow, agreements):
 
 @contextmanager
 def counted(engine):
+    """Statements that SQLAlchemy runs, and those that are handed to the driver."""
     said = []
+    every = Prepared.every
 
     def count(_connection, _cursor, statement, *_rest):
         said.append(statement)
 
+    def handed(prepared, *given):
+        said.append(str(prepared._statement))
+        return every(prepared, *given)
+
     event.listen(engine, "before_cursor_execute", count)
-    yield said
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Prepared, "every", handed)
+        yield said
     event.remove(engine, "before_cursor_execute", count)
 
 

@@ -78,7 +78,7 @@ class Prepared:
         composed = self._for(connection.dialect)
         cursor = _cursor(connection)
         try:
-            cursor.execute(composed.text, composed.written([values])[0])
+            cursor.execute(composed.text, composed.written([{**composed.constants, **values}])[0])
             return list(cursor.fetchall())
         except connection.dialect.loaded_dbapi.Error as error:
             raise_as_sqlalchemy(connection, error)
@@ -103,6 +103,8 @@ class _Composed:
     in_order: Callable[[Any], tuple[Any, ...]]
     """The same of values that stand in the order of the columns."""
     is_positional: bool
+    constants: Values
+    """Values that stand in the statement itself, by the names of their parameters."""
     _write: tuple[tuple[int, Convert], ...]
     """Parameters that the driver does not take as they are."""
     _types: tuple[Any, ...]
@@ -125,6 +127,11 @@ class _Composed:
             values_of=_values_of(names),
             in_order=_values_of([columns.index(name) for name in names] if columns else ()),
             is_positional=compiled.positional,
+            constants={
+                name: bind.value
+                for name, bind in compiled.binds.items()
+                if not bind.required and bind.value is not None
+            },
             _write=tuple((n, convert) for n, convert in enumerate(converts) if convert),
             _types=tuple(column.type.dialect_impl(dialect) for column in found),
             _dialect=dialect,

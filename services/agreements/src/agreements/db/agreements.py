@@ -67,10 +67,6 @@ class SqlAgreements:
         read = self._read.get(agreement.id)
         return read if read is not None and read.agreement is agreement else None
 
-    def forget(self) -> None:
-        """Know of no rows any more: the snapshot is another one."""
-        self._read.clear()
-
     def tasks(self, agreement: Agreement) -> Sequence[Task]:
         read = self.as_read(agreement)
         if read is None:

@@ -193,13 +193,7 @@ class SqlTransaction:
     def not_as_sealed(self, *shown: Sequence[object]) -> Sequence[tuple[str, ...]]:
         if written.stamped(self.session) is not None:
             raise LookupError("what a transaction changes is sealed when it is over")
-        with self.seals.lock:
-            if not self.seals.are_shown_by(self.session):
-                # Others went on meanwhile. A snapshot that is taken under the lock shows all links
-                # that the process knows.
-                self.session.rollback()
-                self.agreements.forget()
-            return not_as_sealed(self.session, self.seals.book, shown, self.agreements.as_read)
+        return not_as_sealed(self.session, self.seals, shown, self.agreements.as_read)
 
     @property
     def at(self) -> datetime:

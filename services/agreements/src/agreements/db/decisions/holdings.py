@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Dialect, Select, or_, select
 from sqlmodel import Session, col
 
 from agreements.db.agreements import party_to
@@ -22,12 +22,15 @@ from agreements.db.decisions.tables import (
 )
 from agreements.db.destruction.tables import DestroyedFileRow
 from agreements.db.events import enqueue_of_holdings
+from agreements.db.seals.stored import among, among_values
 from agreements.db.tables import AgreementRow
 from agreements.records.domain.destruction.recorded import RecordedHolding
 from agreements.records.domain.events import HoldingEvent
 from agreements.records.domain.recalls import Recall
 from agreements.records.use_cases.ports import Scope, Slice
 from common.db import reading
+from common.db.prepared import Prepared
+from common.db.tables import table_of
 from statements import attestation
 from statements.permit import Permit
 from statements.vocabulary import LineKey
@@ -85,20 +88,11 @@ class SqlHoldings:
         return agreement in self.with_files_out([agreement])
 
     def with_files_out(self, agreements: Collection[str]) -> Collection[str]:
-        reference = col(AgreementRow.reference)
-        is_out = _files_out().where(
-            or_(
-                col(HoldingRow.agreement) == reference,
-                col(HoldingRow.bridged_agreement) == reference,
-            )
-        )
-        found: set[str] = set()
-        every = list(agreements)
-        for start in range(0, len(every), READ_AT_ONCE):
-            some = col(AgreementRow.reference).in_(every[start : start + READ_AT_ONCE])
-            query = select(col(AgreementRow.reference)).where(some).where(is_out.exists())
-            found.update(self.session.execute(query.distinct()).scalars())
-        return found
+        if not agreements:
+            return ()
+        connection = self.session.connection()
+        asked = among_values(connection.dialect, agreements)
+        return {str(row[0]) for row in _with_files_out(connection.dialect).every(connection, asked)}
 
     def agreements_with_files_out(self) -> Sequence[str]:
         own = self.session.execute(_files_out().distinct()).scalars()
@@ -200,6 +194,18 @@ def _files_out() -> Select[str]:
     )
     query = select(col(HoldingRow.agreement))
     return query.where(~is_void.exists()).where(~is_destroyed.exists())
+
+
+@cache
+def _with_files_out(dialect: Dialect) -> Prepared:
+    """Ask which of these agreements have files out."""
+    reference = col(AgreementRow.reference)
+    is_out = (
+        _files_out().where(col(column) == reference).correlate(AgreementRow).exists()
+        for column in (HoldingRow.agreement, HoldingRow.bridged_agreement)
+    )
+    asked = select(reference).where(among(table_of(AgreementRow), "reference", dialect))
+    return Prepared(asked.where(or_(*is_out)).distinct())
 
 
 def _concerns(agreement: str) -> ColumnElement[bool]:

@@ -11,10 +11,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import structlog
-from sqlalchemy import func, insert, select
+from sqlalchemy import BigInteger, bindparam, func, insert, select
 from sqlmodel import Session, col
 
 from agreements.db import written
@@ -32,6 +33,7 @@ from agreements.db.seals.tables import LinkRow, SealRow
 from agreements.db.written import Changed
 from common import audit as audit_log
 from common.audit import Entry
+from common.db.prepared import Prepared
 from common.db.tables import audit_leaf, table_of
 from common.ids import canonical, digest, new_id_text
 from common.security import keys
@@ -161,6 +163,8 @@ class Book:
     epoch: int = 0
     head: str | None = None
     _digests: dict[str, str] = field(default_factory=dict, repr=False)
+    _last: tuple[tuple[Any, ...], Link] | None = field(default=None, init=False, repr=False)
+    """The link that was read last, as it is stored and as it was read."""
 
     def expected(self, register: str) -> str | None:
         """Return the digest that the register's rows must have; None: it has no rows."""
@@ -223,17 +227,21 @@ class Book:
         """Return the link to read from: the last that is known, or one that needs none before."""
         if self.number >= 0 or self.chain.whole_every is None:
             return max(self.number, 0)
-        last = max(newest(session, self.chain), 0)
-        return last // self.chain.whole_every * self.chain.whole_every
+        newest = session.execute(select(func.max(col(self.chain.row.number)))).scalar_one()
+        return (
+            0 if newest is None else int(newest) // self.chain.whole_every * self.chain.whole_every
+        )
 
     def _links(self, session: Session, start: int) -> Iterator[Link]:
-        row = self.chain.row
-        rows = session.execute(
-            select(col(row.number), col(row.epoch), col(row.changes), col(row.statement))
-            .where(col(row.number) >= start)
-            .order_by(col(row.number))
-        )
-        return (_link(*row) for row in rows)
+        rows = _after(self.chain.row).every(session.connection(), {"start": start})
+        return (self._link(tuple(row)) for row in rows)
+
+    def _link(self, row: tuple[Any, ...]) -> Link:
+        """Read a link. Nearly always it is the last again, as it was: read once."""
+        known = self._last
+        if known is None or known[0] != row:
+            known = self._last = row, _link(*row)
+        return known[1]
 
     def _judge(self, session: Session, last: Link, *, is_first: bool) -> None:
         """Judge the newest link: it vouches for those before it, and the audit tree for it."""
@@ -243,6 +251,16 @@ class Book:
             raise SealBroken("the newest link is not signed by this service") from error
         if is_first and last_audited(session, self.chain.action) != (last.number, last.digest):
             raise SealBroken("the newest link is not the one that the audit log names last")
+
+
+@cache
+def _after(row: type[LinkRow]) -> Prepared:
+    of = table_of(row).c
+    return Prepared(
+        select(*of["number", "epoch", "changes", "statement"])
+        .where(of.number >= bindparam("start", type_=BigInteger))
+        .order_by(of.number)
+    )
 
 
 def _link(number: Any, epoch: Any, changes: str, statement: str) -> Link:
@@ -275,12 +293,6 @@ def _written(changes: Mapping[str, str]) -> str:
 
 def _digest_of(changes: Mapping[str, str]) -> str:
     return digest(_written(changes).encode())
-
-
-def newest(session: Session, chain: Chain = FACTS) -> int:
-    """Return the number of the newest link that a snapshot shows; -1: there is none."""
-    found = session.execute(select(func.max(col(chain.row.number)))).scalar_one()
-    return -1 if found is None else int(found)
 
 
 def last_audited(session: Session, action: str = SEALED_ACTION) -> tuple[int, str] | None:

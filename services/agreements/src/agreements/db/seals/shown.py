@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from agreements.db.errors import SealBroken
 from agreements.db.read.known import ReadAgreement, ReadRegister
-from agreements.db.seals.chain import Book, newest
+from agreements.db.seals.chain import Book
 from agreements.db.seals.sealed import (
     SEALED,
     Sealed,
@@ -152,28 +152,38 @@ class Seals:
     book: Book
     lock: Lock = field(default_factory=Lock)
 
-    def are_shown_by(self, session: Session) -> bool:
-        """Check whether a snapshot has all links that are known: what they say is compared then."""
-        return newest(session) >= self.book.number
-
 
 AsRead = Callable[[Agreement], ReadAgreement | None]
 
 
 def not_as_sealed(
-    session: Session,
-    book: Book,
-    shown: Sequence[Sequence[object]],
-    as_read: AsRead = lambda _: None,
+    session: Session, seals: Seals, shown: Sequence[Sequence[object]], as_read: AsRead
 ) -> list[tuple[str, ...]]:
     """Say of each, with what it is shown with, which tables hold other rows than were sealed.
 
-    `as_read` gives the rows that an agreement was made of, read in this snapshot: they are compared
+    `as_read` gives the rows that an agreement was made of, read in this session: they are compared
     themselves. Of all else the rows are read.
     """
+    if not any(shown):
+        return [() for _ in shown]
+    with seals.lock:
+        return _not_as_sealed(session, seals.book, shown, as_read)
+
+
+def _not_as_sealed(
+    session: Session, book: Book, shown: Sequence[Sequence[object]], as_read: AsRead
+) -> list[tuple[str, ...]]:
+    try:
+        book.refresh(session)
+        is_whole = True
+    except SealBroken:
+        # The process may know of links that this snapshot is too old for. One that is taken under
+        # the lock shows them all, and then the rows are read again.
+        session.rollback()
+        as_read = _unknown
+        is_whole = _is_refreshed(session, book)
     of_each = [_asked(of_it, as_read) for of_it in shown]
     asked = frozenset[SealedRegister]().union(*(registers for registers, _ in of_each))
-    is_whole = not any(of_each) or _is_refreshed(session, book)
     unlike = _unlike_seals(session, book, asked) if is_whole else asked
     found = [
         {r.table for r in registers & unlike}
@@ -183,6 +193,10 @@ def not_as_sealed(
     if any(found) and is_whole:
         log.critical("seal_broken", registers=sorted(set().union(*found)))
     return [tuple(sorted(tables)) for tables in found]
+
+
+def _unknown(_agreement: Agreement) -> None:
+    return None
 
 
 def _asked(

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Dialect,
     Table,
     Text,
+    TextClause,
     Uuid,
     cast,
     select,
@@ -79,6 +80,20 @@ AMONG: Mapping[str, str] = {
 """One parameter for any number of values: a statement that is the same for all pages."""
 
 
+def among(table: Table, column: str, dialect: Dialect) -> TextClause:
+    """Say that a column has one of `:values`."""
+    kind = table.c[column].type.compile(dialect)
+    return text(f"{table.name}.{column} {AMONG[dialect.name].format(type=kind)}")
+
+
+def among_values(dialect: Dialect, values: Iterable[Any]) -> Mapping[str, Any]:
+    """Return the parameter for values, or for what stands for them in the database."""
+    if dialect.name == "postgresql":
+        return {"values": [*map(str, values)]}
+    said = [value.hex if isinstance(value, UUID) else value for value in values]
+    return {"values": json.dumps(said)}
+
+
 class Stored:
     """How rows of a table are asked for as they are stored, and what stands in them."""
 
@@ -103,23 +118,13 @@ class Stored:
         if not values:
             return []
         if (prepared := self._among.get(column)) is None:
-            said = AMONG[self._dialect.name].format(
-                type=self._table.c[column].type.compile(self._dialect)
-            )
-            query = self._query.where(text(f"{self.name}.{column} {said}"))
+            query = self._query.where(among(self._table, column, self._dialect))
             prepared = self._among[column] = Prepared(query)
-        given = [*map(self._given, values)]
-        asked = given if self._dialect.name == "postgresql" else json.dumps(given)
-        return prepared.every(session.connection(), {"values": asked})
+        return prepared.every(session.connection(), among_values(self._dialect, values))
 
     def every(self, session: Session) -> list[StoredColumns]:
         """Return all rows of the table, in no order."""
         return Prepared(self._query).every(session.connection(), {})
-
-    def _given(self, value: Any) -> Any:
-        if self._dialect.name == "postgresql":
-            return str(value)
-        return value.hex if isinstance(value, UUID) else value
 
     def read(self, row: Sequence[Any]) -> dict[str, Any]:
         """Return the values of a row by the names of their columns."""

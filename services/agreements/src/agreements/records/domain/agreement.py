@@ -124,6 +124,8 @@ class Agreement:
     def lines_held(self, at: datetime) -> tuple[int, ...]:
         """Return the numbers of the shown version's lines that an open hold stops."""
         held = [hold for hold in self.holds if hold.is_open(at)]
+        if not held:
+            return ()
         lines = self.shown(at).lines
         return tuple(line.number for line in lines if any(h.holds(line.key) for h in held))
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -83,9 +84,12 @@ class Signature:
     signed_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class AgreementVersion:
-    """What was drafted from one approved snapshot. Immutable but for its signatures."""
+    """What was drafted from one approved snapshot. Immutable but for its signatures.
+
+    It has no slots: what follows from it is asked many times of each, and worked out once.
+    """
 
     id: UUID
     number: str
@@ -118,6 +122,10 @@ class AgreementVersion:
 
     def missing_signatures(self) -> tuple[str, ...]:
         """Return the codes of the parties, and the Body's, that have not signed."""
+        return self._missing_signatures
+
+    @cached_property
+    def _missing_signatures(self) -> tuple[str, ...]:
         signed = {s.party for s in self.signatures if not s.for_body}
         missing = [ods for ods in self.named_parties() if ods not in signed]
         if not any(s.for_body for s in self.signatures):
@@ -130,11 +138,19 @@ class AgreementVersion:
 
     def effective_from(self) -> datetime | None:
         """Return max(first day, last signature); None while a signature is missing."""
-        if self.missing_signatures():
+        return self._effective_from
+
+    @cached_property
+    def _effective_from(self) -> datetime | None:
+        if self._missing_signatures:
             return None
         return max(start_of(self.valid_from), *(s.signed_at for s in self.signatures))
 
     def controllers(self) -> tuple[str, ...]:
+        return self._controllers
+
+    @cached_property
+    def _controllers(self) -> tuple[str, ...]:
         return tuple(p.ods for p in self.parties if p.capacity is Capacity.CONTROLLER)
 
     def processors(self) -> tuple[str, ...]:

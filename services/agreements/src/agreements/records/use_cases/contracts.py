@@ -1,9 +1,9 @@
 """Framework contracts: issue, sign, terminate, and find what counts for whom, and for what."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cached_property
 
 import structlog
 
@@ -30,6 +30,7 @@ from agreements.records.use_cases.context import (
 from agreements.records.use_cases.lists import codes
 from agreements.records.use_cases.lists.names import as_listed
 from agreements.records.use_cases.ports import Slice, Transaction
+from common import unreadable
 from common.clock import legal_day, start_of
 from common.ids import contract_reference, new_id
 from common.security.principal import BODY
@@ -224,21 +225,36 @@ def instant_on(day: date | None, *, now: datetime) -> datetime:
 
 def standing_codes(tx: Transaction, code: str, day: date, ctx: World) -> list[str]:
     """Return the codes whose contract, assurance and fee count for `code` on that day."""
-    code = codes.own(tx, code, day, ctx.reference)
-    try:
-        entity = organisation.legal_entity(code, day, tx.organisations.find(ods=code))
-    except OrganisationUnknown:
-        entity = code
-    return [entity, *predecessors(entity, day, tx.instruments.all())]
+    return standing_of(tx, [code], day, ctx)[code]
 
 
-def has_contract(tx: Transaction, code: str, at: datetime, ctx: World) -> bool:
-    """Check whether a framework contract that counts for `code` is in force at that instant."""
-    return any(
-        contract.is_in_force(at)
-        for one in standing_codes(tx, code, legal_day(at), ctx)
-        for contract in tx.contracts.find(organisation=one)
-    )
+def standing_of(
+    tx: Transaction, wanted: Collection[str], day: date, ctx: World
+) -> dict[str, list[str]]:
+    """Return the same of several codes, by each of them."""
+    read = codes.read(tx, wanted, day, ctx.reference).codes
+    own = {code: read.own(code) for code in wanted}
+    listed = codes.listed(tx, {*own.values()})
+    instruments = tx.instruments.all()
+    found = {}
+    for code, short in own.items():
+        try:
+            entity = organisation.legal_entity(short, day, listed[short])
+        except OrganisationUnknown:
+            entity = short
+        found[code] = [entity, *predecessors(entity, day, instruments)]
+    return found
+
+
+def have_contract(
+    tx: Transaction, wanted: Collection[str], at: datetime, ctx: World
+) -> dict[str, bool]:
+    """Say for which of these a framework contract that counts is in force at that instant."""
+    standing = standing_of(tx, wanted, legal_day(at), ctx)
+    every = {one for counting in standing.values() for one in counting}
+    contracts = tx.contracts.among("organisation", sorted(every))
+    in_force = {one.organisation for one in contracts if one.is_in_force(at)}
+    return {code: not in_force.isdisjoint(counting) for code, counting in standing.items()}
 
 
 class FactsAbout:
@@ -247,9 +263,8 @@ class FactsAbout:
     def __init__(
         self, tx: Transaction, agreements: Sequence[Agreement], at: datetime, ctx: World
     ) -> None:
-        self._at = at
-        self._lapse_rules = ctx.reference.lapse
-        self._has_contract = cache(lambda code: has_contract(tx, code, at, ctx))
+        self._tx, self._at, self._ctx = tx, at, ctx
+        self._agreements = agreements
         self._with_files_out = tx.holdings.with_files_out([a.reference for a in agreements])
 
     def of(self, agreement: Agreement) -> Circumstances:
@@ -258,8 +273,22 @@ class FactsAbout:
         return Circumstances(
             without_contract=frozenset(c for c in controllers if not self._has_contract(c)),
             has_files_out=agreement.reference in self._with_files_out,
-            lapse_rules=self._lapse_rules,
+            lapse_rules=self._ctx.reference.lapse,
         )
+
+    def _has_contract(self, code: str) -> bool:
+        if code not in self._have_contract:
+            self._have_contract |= have_contract(self._tx, [code], self._at, self._ctx)
+        return self._have_contract[code]
+
+    @cached_property
+    def _have_contract(self) -> dict[str, bool]:
+        """Of all controllers; of none, as yet, where something of one of them cannot be read."""
+        try:
+            controllers = {c for a in self._agreements for c in a.shown(self._at).controllers()}
+            return have_contract(self._tx, controllers, self._at, self._ctx)
+        except unreadable.UNREADABLE:
+            return {}
 
 
 def _get(tx: Transaction, reference: str) -> Contract:

@@ -11,7 +11,13 @@ from agreements.records.domain.destruction.recorded import RecordedHolding
 from agreements.records.domain.hold import Hold
 from agreements.records.domain.task import TaskKind
 from agreements.records.domain.terms.agreement_life import AgreementState
-from agreements.records.domain.version import AgreementVersion, Capacity, Condition, Signature
+from agreements.records.domain.version import (
+    AgreementVersion,
+    Capacity,
+    Condition,
+    Party,
+    Signature,
+)
 from agreements.records.use_cases.agreements import AgreementWithState, HoldPreview
 
 LineNumbers = Annotated[
@@ -138,7 +144,7 @@ class AgreementSummary(SealedView):
 
     @classmethod
     def of(cls, shown: AgreementWithState) -> Self:
-        return cls(**_summary(shown))
+        return cls.model_validate(_summary(shown))
 
 
 class AgreementView(AgreementSummary):
@@ -232,8 +238,8 @@ def _summary(shown: AgreementWithState) -> dict[str, object]:
     }
 
 
-def _parties(version: AgreementVersion, capacity: Capacity) -> list[PartyView]:
-    return [PartyView.model_validate(p) for p in version.parties if p.capacity is capacity]
+def _parties(version: AgreementVersion, capacity: Capacity) -> list[Party]:
+    return [party for party in version.parties if party.capacity is capacity]
 
 
 def _signature(signature: Signature) -> SignatureView:

@@ -103,7 +103,8 @@ def told(show: Callable[[T], V]) -> Callable[[Compared[T]], V]:
     """Show what was held against its seal, by the view of what it is."""
 
     def tell(shown: Compared[T]) -> V:
-        found = {"not_as_sealed": [*shown.not_as_sealed]}
-        return show(shown.one).model_copy(update=found)
+        view = show(shown.one)
+        view.not_as_sealed = [*shown.not_as_sealed]
+        return view
 
     return tell

@@ -1,6 +1,6 @@
 """Reading codes by the loaded lists: their normal form on a day (ruling 23)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,12 +22,19 @@ def read(tx: Transaction, codes: Iterable[str], day: date, reference: Reference)
     wanted = {one for code in codes for one in reference.codes.candidates(code)}
     found: dict[str, Sequence[Organisation]] = {}
     while missing := wanted - found.keys():
-        for code in missing:
-            found[code] = tx.organisations.find(ods=code)
+        found |= listed(tx, missing)
         wanted |= {
             row.legal_entity for code in missing for row in found[code] if row.kind in OF_ANOTHER
         }
     return Lists(Codes(day, found, reference.codes), found)
+
+
+def listed(tx: Transaction, wanted: Collection[str]) -> Mapping[str, Sequence[Organisation]]:
+    """Return what the lists say of several codes, each as it would be found by itself."""
+    found: dict[str, list[Organisation]] = {code: [] for code in wanted}
+    for row in tx.organisations.among("ods", wanted):
+        found[row.ods].append(row)
+    return found
 
 
 def own(tx: Transaction, code: str, day: date, reference: Reference) -> str:
