@@ -78,5 +78,9 @@ def lapses(
         whole=("ends on", "reference"),
         none="Nothing ends in that time.",
     )
+    for one in found:
+        if one.not_as_sealed:
+            tables = ", ".join(one.not_as_sealed)
+            typer.echo(f"{one.reference} is not as it was sealed: {tables}", err=True)
     for kind in () if calendar is None else calendar.incomplete:
         typer.echo(f"not all of it is shown: a {kind} cannot be read", err=True)

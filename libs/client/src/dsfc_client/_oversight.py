@@ -100,6 +100,8 @@ class Lapse(Wire):
     reference: str
     organisations: tuple[str, ...]
     ends_on: date
+    not_as_sealed: tuple[str, ...] | None = None
+    """Tables of what says so whose rows are not those that the service sealed."""
 
 
 class LapseCalendar(Wire):

@@ -388,6 +388,37 @@ def test_the_calendar_has_one_of_each_kind_in_order(seeded):
     assert calendar(seeded, kind="training", last="2019-06-01") == [("training", "2018-07-02")]
     assert calendar(seeded, kind="special_condition") == [("special_condition", "2018-06-15")]
     assert "somebody" not in seeded.get("/v1/lapses", Role.AUDITOR).text
+    assert {tuple(unlike) for _, unlike in unlike_seals(seeded)} == {()}
+    written_past(seeded)
+    assert dict(unlike_seals(seeded)) == {
+        kind.value: [SAID_BY.get(kind, kind.value)] for kind in LapseKind
+    }
+
+
+SAID_BY = {
+    LapseKind.SPECIAL_CONDITION: "agreement",
+    LapseKind.SECTION_251: "section_251_approval",
+    LapseKind.SECTION_251_REVIEW: "section_251_approval",
+    LapseKind.POLICY: "staff_record",
+    LapseKind.TRAINING: "staff_record",
+    LapseKind.SECONDMENT: "staff_record",
+    LapseKind.AUDIT_ACTION: "audit",
+    LapseKind.YEARLY_AUDIT: "audit",
+}
+"""By kind: the table of what ends, where it is called otherwise."""
+
+
+def written_past(service):
+    """Alter every row of which the calendar is made, in a column of which it shows nothing."""
+    with service.parts.engine.begin() as connection:
+        for table in sorted({SAID_BY.get(kind, kind.value) for kind in LapseKind}):
+            done = f"UPDATE {table} SET recorded_at = '2001-01-01 00:00:00.000000'"
+            assert connection.execute(text(done)).rowcount > 0, table
+
+
+def unlike_seals(service):
+    items = service.get("/v1/lapses", Role.AUDITOR).json()["items"]
+    return [(one["kind"], one["not_as_sealed"]) for one in items]
 
 
 def test_what_another_goes_on_from_does_not_end(seeded):

@@ -110,7 +110,7 @@ OTHERWISE = {
     "/v1/agreement-batches/{batch_id}": "altered in test_issuing",
     "/v1/agreements/{reference}/linkage": "is refused with SEAL_BROKEN: test_linkage.py",
     "/v1/inbox": "says it of each thing that waits: test_desk.py",
-    "/v1/lapses": "when each ends is told where it is shown itself",
+    "/v1/lapses": "says it of each thing that ends: test_oversight.py",
     "/v1/agreements/{reference}/onward-shares/permission": "an answer about the clause; what is"
     " logged is judged again",
     "/v1/holdings": "altered in test_destruction",

@@ -83,6 +83,9 @@ class SqlAgreements:
         found = self._of(self._rows(None).where(col(AgreementRow.reference) == reference))
         return found[0] if found else None
 
+    def named(self, references: Collection[str]) -> Sequence[Agreement]:
+        return self._of(self._rows(None).where(col(AgreementRow.reference).in_(sorted(references))))
+
     def by_id(self, agreement_id: UUID) -> Agreement:
         found = self._of(self._rows(None).where(col(AgreementRow.id) == agreement_id))
         if not found:

@@ -1,6 +1,6 @@
 """The facts of agreements in a relational database, and the transaction that has them all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -151,7 +151,10 @@ class SqlBreaches:
         return [to_fact(Breach, row) for row in self.session.execute(query).scalars()]
 
     def of_agreement(self, agreement_id: UUID) -> Sequence[Breach]:
-        query = self._rows(None).where(col(BreachRow.agreement_id) == agreement_id)
+        return self.of_agreements([agreement_id])
+
+    def of_agreements(self, ids: Collection[UUID]) -> Sequence[Breach]:
+        query = self._rows(None).where(col(BreachRow.agreement_id).in_(ids))
         rows = self.session.execute(query.order_by(col(BreachRow.id))).scalars()
         return [to_fact(Breach, row) for row in rows]
 

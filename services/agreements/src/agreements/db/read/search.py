@@ -63,7 +63,9 @@ def _of_version(search: AgreementSearch) -> list[ColumnElement[bool]]:
     ]
     if of_line:
         belongs = col(AgreementLineRow.agreement_version_id) == col(version.id)
-        said.append(select(col(AgreementLineRow.number)).where(belongs, *of_line).exists())
+        # Its version alone is asked for: the index of lines has all that this looks at.
+        of = col(AgreementLineRow.agreement_version_id)
+        said.append(select(of).where(belongs, *of_line).exists())
     if search.ends_from is not None:
         said.append(col(version.valid_to) >= search.ends_from)
     if search.ends_until is not None:

@@ -227,10 +227,8 @@ class Book:
         """Return the link to read from: the last that is known, or one that needs none before."""
         if self.number >= 0 or self.chain.whole_every is None:
             return max(self.number, 0)
-        newest = session.execute(select(func.max(col(self.chain.row.number)))).scalar_one()
-        return (
-            0 if newest is None else int(newest) // self.chain.whole_every * self.chain.whole_every
-        )
+        last = max(newest(session, self.chain), 0)
+        return last // self.chain.whole_every * self.chain.whole_every
 
     def _links(self, session: Session, start: int) -> Iterator[Link]:
         rows = _after(self.chain.row).every(session.connection(), {"start": start})
@@ -293,6 +291,12 @@ def _written(changes: Mapping[str, str]) -> str:
 
 def _digest_of(changes: Mapping[str, str]) -> str:
     return digest(_written(changes).encode())
+
+
+def newest(session: Session, chain: Chain) -> int:
+    """Return the number of the newest link that a snapshot shows; -1: there is none."""
+    found = session.execute(select(func.max(col(chain.row.number)))).scalar_one()
+    return -1 if found is None else int(found)
 
 
 def last_audited(session: Session, action: str = SEALED_ACTION) -> tuple[int, str] | None:

@@ -112,7 +112,14 @@ class AgreementVersion:
         content: Mapping[str, JsonValue] = json.loads(self.document)["snapshot"]
         return content
 
-    @property
+    @cached_property
+    def locations(self) -> tuple[Mapping[str, JsonValue], ...]:
+        """Return the places that the snapshot names, as far as they are of the usual form."""
+        found = self.snapshot().get("locations")
+        places = found if isinstance(found, list) else ()
+        return tuple(place for place in places if isinstance(place, dict))
+
+    @cached_property
     def origin(self) -> str:
         """Say how it came about: by its application, from a template, or signed elsewhere."""
         content = self.snapshot()

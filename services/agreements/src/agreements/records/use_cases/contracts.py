@@ -232,9 +232,10 @@ def standing_of(
     tx: Transaction, wanted: Collection[str], day: date, ctx: World
 ) -> dict[str, list[str]]:
     """Return the same of several codes, by each of them."""
-    read = codes.read(tx, wanted, day, ctx.reference).codes
-    own = {code: read.own(code) for code in wanted}
-    listed = codes.listed(tx, {*own.values()})
+    lists = codes.read(tx, wanted, day, ctx.reference)
+    own = {code: lists.codes.own(code) for code in wanted}
+    listed = {**lists.organisations}
+    listed |= codes.listed(tx, {*own.values()} - listed.keys())
     instruments = tx.instruments.all()
     found = {}
     for code, short in own.items():

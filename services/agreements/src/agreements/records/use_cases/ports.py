@@ -166,6 +166,9 @@ class Agreements(Protocol):
 
     def find(self, reference: str) -> Agreement | None: ...
 
+    def named(self, references: Collection[str]) -> Sequence[Agreement]:
+        """Return those of these references that there are."""
+
     def by_id(self, agreement_id: UUID) -> Agreement: ...
 
     def of_hold(self, hold_id: UUID, *, scope: Scope) -> Agreement:
@@ -250,6 +253,8 @@ class Breaches(Protocol):
     def without_receipt(self) -> Sequence[Breach]: ...
 
     def of_agreement(self, agreement_id: UUID) -> Sequence[Breach]: ...
+    def of_agreements(self, ids: Collection[UUID]) -> Sequence[Breach]:
+        """Return those about any of these agreements, in order of id."""
 
     def save(self, breach: Breach, *, audit: Entry) -> Breach: ...
 

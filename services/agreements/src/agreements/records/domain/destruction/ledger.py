@@ -212,10 +212,7 @@ def _began(version: AgreementVersion, at: datetime) -> bool:
 
 
 def _at_places(file: LedgerFile, version: AgreementVersion) -> Iterable[Copy]:
-    places = version.snapshot().get("locations")
-    for place in places if isinstance(places, list) else ():
-        if not isinstance(place, dict):
-            continue
+    for place in version.locations:
         kinds = place.get("kinds")
         held = {str(kind) for kind in kinds} if isinstance(kinds, list) else set()
         named = ", ".join(str(place[part]) for part in ("address", "postcode") if part in place)

@@ -6,7 +6,7 @@ end that fell into it, that it is over. How many days before, and how long after
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -49,6 +49,8 @@ class Lapse:
     organisations: tuple[str, ...]
     """Whose affair it is; empty: the Body's alone."""
     ends_on: date
+    facts: tuple[object, ...] = field(default=(), compare=False, repr=False)
+    """What says so, to be held against its seal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from agreements.records.domain.issuing.batch import BatchState
 from agreements.records.domain.parties.domain_transfer import DomainTransfer, DomainTransferState
 from agreements.records.domain.parties.relationship import Relationship, Step
 from agreements.records.domain.parties.submission_right import RightState
-from agreements.records.use_cases.context import Compared, Context, compared, own, scope
+from agreements.records.use_cases.context import Compared, Context, compared_by, own, scope
 from agreements.records.use_cases.destruction.ledgers import destruction_of
 from agreements.records.use_cases.ports import Scope, Slice, Transaction
 from common import unreadable
@@ -144,10 +144,11 @@ def get(duties: Collection[Duty], most: int, *, ctx: Context) -> Inbox:
                 except unreadable.UNREADABLE as error:
                     log.critical("inbox_incomplete", duty=duty.value, kind=type(error).__name__)
                     incomplete.append(duty)
-    found.sort(key=lambda one: (one.by or date.max, one.since or at, one.reference))
+        found.sort(key=lambda one: (one.by or date.max, one.since or at, one.reference))
+        items = compared_by(tx, found[:most], by=lambda one: one.facts)
     return Inbox(
         at=at,
-        items=tuple(compared(found[:most], by=lambda one: one.facts, ctx=ctx)),
+        items=tuple(items),
         counts={duty: sum(one.duty is duty for one in found) for duty in Duty if duty in duties},
         incomplete=tuple(incomplete),
     )

@@ -1,8 +1,10 @@
 """What recipients hold, and by when it must go: read out of holdings, agreements and breaches."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from agreements.records.domain.agreement import Agreement
@@ -15,12 +17,13 @@ from agreements.records.domain.destruction.ledger import (
     ledger,
 )
 from agreements.records.domain.destruction.recorded import RecordedHolding
-from agreements.records.use_cases.agreements import facts_about
-from agreements.records.use_cases.context import Compared, Context, compared, scope
-from agreements.records.use_cases.contracts import standing_codes
+from agreements.records.use_cases.context import Compared, Context, compared, compared_by, scope
+from agreements.records.use_cases.contracts import FactsAbout, standing_of
 from agreements.records.use_cases.ports import Slice, Transaction
 from common import unreadable
 from common.clock import legal_day
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +41,31 @@ def page(part: Slice, *, ctx: Context) -> Sequence[Compared[HoldingWithLedger]]:
     at = ctx.clock.now()
     with ctx.uow.reading() as tx:
         found = tx.holdings.page(part, scope=scope(tx, ctx))
-        known: dict[str, tuple[Agreement, Grounds]] = {}
+        listed = unreadable.together(
+            found, lambda some: _listed(tx, some, at, ctx), key=lambda one: one.id
+        )
+        return compared_by(tx, listed, by=lambda one: [one.agreement, one])
 
-        def shown(one: RecordedHolding) -> HoldingWithLedger:
-            if one.agreement not in known:
-                agreement = tx.agreements.get(one.agreement, scope=None)
-                known[one.agreement] = agreement, grounds(tx, agreement, at, ctx)
-            agreement, rests_on = known[one.agreement]
-            [line] = ledger(agreement, _held(tx, agreement, [one]), rests_on, at)
-            if one.bridges is not None:
-                line = line.with_the_other(_seen_from_the_other(tx, one, at, ctx))
-            return HoldingWithLedger(agreement=agreement, holding=one, line=line, at=at)
 
-        listed = unreadable.each(found, shown, key=lambda one: one.id)
-    return compared(listed, by=lambda one: [one.agreement, one], ctx=ctx)
+def _listed(
+    tx: Transaction, found: Sequence[RecordedHolding], at: datetime, ctx: Context
+) -> list[HoldingWithLedger]:
+    """Say of files by when each must go; what that rests on is asked of all of them at once."""
+    agreements = {a.reference: a for a in tx.agreements.named({one.agreement for one in found})}
+    rests_on = grounds_of(tx, [*agreements.values()], at, ctx)
+    destroyed = {one.id: one for one in tx.destroyed_files.among("id", [one.id for one in found])}
+    listed = []
+    for one in found:
+        agreement = agreements[one.agreement]
+        gone = destroyed.get(one.id)
+        # A bridging file is destroyed with either of its agreements.
+        is_of_it = gone is not None and (one.bridges or gone.agreement_id == agreement.id)
+        file = _file(one, gone.destroyed_at if gone is not None and is_of_it else None)
+        [line] = ledger(agreement, [file], rests_on[agreement.id], at)
+        if one.bridges is not None:
+            line = line.with_the_other(_seen_from_the_other(tx, one, at, ctx))
+        listed.append(HoldingWithLedger(agreement=agreement, holding=one, line=line, at=at))
+    return listed
 
 
 def _seen_from_the_other(
@@ -130,26 +144,52 @@ def files_of(tx: Transaction, agreement: Agreement) -> list[LedgerFile]:
 
 def grounds(tx: Transaction, agreement: Agreement, at: datetime, ctx: Context) -> Grounds:
     """Gather what destruction rests on that is not the agreement's own."""
-    approvals = (
-        tx.section_251_approvals.one(reference=reference)
-        for reference in sorted(approvals_of(agreement, at))
-    )
-    return Grounds(
-        circumstances=facts_about(tx, agreement, at, ctx),
-        rules=ctx.reference.destruction,
-        breaches=tx.breaches.of_agreement(agreement.id),
-        approvals={one.reference: one for one in approvals if one is not None},
-        contracts={
-            code: [
-                contract
-                for one in standing_codes(tx, code, legal_day(at), ctx)
-                for contract in tx.contracts.find(organisation=one)
-            ]
-            for code in agreement.shown(at).controllers()
-        },
-        shares=tx.onward_shares.find(agreement_id=agreement.id),
-        instruments=tx.instruments.all(),
-    )
+    return grounds_of(tx, [agreement], at, ctx)[agreement.id]
+
+
+def grounds_of(
+    tx: Transaction, agreements: Sequence[Agreement], at: datetime, ctx: Context
+) -> Mapping[UUID, Grounds]:
+    """Gather the same of several agreements, by the id of each; all of them are asked at once."""
+    facts = FactsAbout(tx, agreements, at, ctx)
+    wanted = {one.id: approvals_of(one, at) for one in agreements}
+    every = sorted({reference for some in wanted.values() for reference in some})
+    approvals = _by("reference", tx.section_251_approvals.among("reference", every))
+    ids = [one.id for one in agreements]
+    breaches = _by("agreement_id", tx.breaches.of_agreements(ids))
+    shares = _by("agreement_id", tx.onward_shares.among("agreement_id", ids))
+    controllers = {code for one in agreements for code in one.shown(at).controllers()}
+    standing = standing_of(tx, controllers, legal_day(at), ctx)
+    counting = sorted({code for codes in standing.values() for code in codes})
+    contracts = _by("organisation", tx.contracts.among("organisation", counting))
+    instruments = tx.instruments.all()
+    return {
+        one.id: Grounds(
+            circumstances=facts.of(one),
+            rules=ctx.reference.destruction,
+            breaches=breaches[one.id],
+            approvals={
+                reference: approvals[reference][0]
+                for reference in sorted(wanted[one.id])
+                if len(approvals[reference]) == 1
+            },
+            contracts={
+                code: [contract for each in standing[code] for contract in contracts[each]]
+                for code in one.shown(at).controllers()
+            },
+            shares=shares[one.id],
+            instruments=instruments,
+        )
+        for one in agreements
+    }
+
+
+def _by(name: str, found: Iterable[T]) -> defaultdict[object, list[T]]:
+    """Return what was found by a value that each has."""
+    by: defaultdict[object, list[T]] = defaultdict(list)
+    for one in found:
+        by[getattr(one, name)].append(one)
+    return by
 
 
 def destroyed_of(
@@ -170,19 +210,20 @@ def _held(
 ) -> list[LedgerFile]:
     """Return what may be held: a file that gave way before anybody fetched it is nobody's."""
     destroyed = destroyed_of(tx, agreement, found)
-    return [
-        LedgerFile(
-            holding_id=one.id,
-            file_id=one.file_id,
-            extract_id=one.extract_id,
-            key=one.key,
-            line=one.line,
-            version=one.version,
-            holder=one.holder,
-            released_at=one.released_at,
-            is_fetched=one.is_fetched,
-            is_void=one.is_void,
-            destroyed_at=destroyed.get(one.id),
-        )
-        for one in found
-    ]
+    return [_file(one, destroyed.get(one.id)) for one in found]
+
+
+def _file(one: RecordedHolding, destroyed_at: datetime | None) -> LedgerFile:
+    return LedgerFile(
+        holding_id=one.id,
+        file_id=one.file_id,
+        extract_id=one.extract_id,
+        key=one.key,
+        line=one.line,
+        version=one.version,
+        holder=one.holder,
+        released_at=one.released_at,
+        is_fetched=one.is_fetched,
+        is_void=one.is_void,
+        destroyed_at=destroyed_at,
+    )

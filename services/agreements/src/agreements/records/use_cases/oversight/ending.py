@@ -1,5 +1,6 @@
 """One table of all that lapses: what of it ends between two days, and is not followed by more."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +17,7 @@ from agreements.records.domain.parties.registration import Section251Approval
 from agreements.records.domain.parties.relationship import Step
 from agreements.records.domain.parties.submission_right import RightState
 from agreements.records.use_cases.context import World
-from agreements.records.use_cases.contracts import standing_codes
+from agreements.records.use_cases.contracts import standing_of
 from agreements.records.use_cases.ports import FactStore, Transaction
 from common import unreadable
 from common.clock import legal_day
@@ -72,22 +73,35 @@ class DatedFacts:
 
     def __call__(self, tx: Transaction, window: Window, _ctx: World) -> Iterator[Lapse]:
         store = self.facts(tx)
-        for fact in store.between(self.ends, window.first, window.last):
-            if self.counts(fact) and not self._is_followed(store, fact):
+        found = [
+            fact
+            for fact in store.between(self.ends, window.first, window.last)
+            if self.counts(fact)
+        ]
+        # All with the same key have the first part of it in common, and so a seal.
+        first = self.key[0]
+        others = defaultdict(list)
+        for other in store.among(first, {getattr(fact, first) for fact in found}):
+            if self.counts(other):
+                others[self._key(other)].append(other)
+        for fact in found:
+            if not self._is_followed(fact, others[self._key(fact)]):
                 yield Lapse(
                     kind=self.kind,
                     subject_id=fact.id,
                     reference=self.reference(fact),
                     organisations=self.organisations(fact),
                     ends_on=getattr(fact, self.ends),
+                    facts=(fact,),
                 )
 
-    def _is_followed(self, store: FactStore[Any], fact: Any) -> bool:
+    def _key(self, fact: Any) -> tuple[object, ...]:
+        return tuple(getattr(fact, name) for name in self.key)
+
+    def _is_followed(self, fact: Any, others: Iterable[Any]) -> bool:
         end = getattr(fact, self.ends)
-        others = store.find(**{name: getattr(fact, name) for name in self.key})
         return any(
-            self.counts(other)
-            and other.valid_from <= end + DAY
+            other.valid_from <= end + DAY
             and ((last := getattr(other, self.ends)) is None or last > end)
             for other in others
         )
@@ -114,15 +128,22 @@ def _agreements(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse]:
                     reference=reference,
                     organisations=parties,
                     ends_on=ends_on,
+                    facts=(agreement,),
                 )
 
 
 def _assurance(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse]:
     """Say of each party until when what it has is accepted, or was (domain.md 2.6)."""
     today = legal_day(ctx.clock.now())
-    for ods in tx.agreements.parties():
-        known = dict.fromkeys([ods, *standing_codes(tx, ods, today, ctx)])
-        evidence = [found for code in known for found in tx.assurance.find(organisation=code)]
+    parties = tx.agreements.parties()
+    standing = standing_of(tx, parties, today, ctx)
+    every = {*parties, *(code for codes in standing.values() for code in codes)}
+    handed_in = defaultdict(list)
+    for one in tx.assurance.among("organisation", every):
+        handed_in[one.organisation].append(one)
+    for ods in parties:
+        known = dict.fromkeys([ods, *standing[ods]])
+        evidence = [found for code in known for found in handed_in[code]]
         for found, last in assurance.ends(
             evidence, window.first, today, identifiable=False, rules=ctx.reference.assurance
         ):
@@ -133,6 +154,7 @@ def _assurance(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse]:
                     reference=f"{found.kind.value} {found.reference}",
                     organisations=(ods,),
                     ends_on=last,
+                    facts=(*evidence,),
                 )
 
 
@@ -146,6 +168,7 @@ def _audit_actions(tx: Transaction, window: Window, _ctx: World) -> Iterator[Lap
                     reference=f"{audit.reference}/{action.number}",
                     organisations=(action.owner,),
                     ends_on=action.due,
+                    facts=(audit,),
                 )
 
 
@@ -165,6 +188,7 @@ def _yearly_audit(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse
             reference=newest.reference,
             organisations=(BODY,),
             ends_on=due,
+            facts=(*done,),
         )
 
 
@@ -182,6 +206,7 @@ def _directions(tx: Transaction, window: Window, _ctx: World) -> Iterator[Lapse]
                 reference=one.reference,
                 organisations=(),
                 ends_on=one.valid_to,
+                facts=(one,),
             )
 
 
@@ -203,6 +228,7 @@ def _waivers(tx: Transaction, window: Window, _ctx: World) -> Iterator[Lapse]:
                 reference=one.reference,
                 organisations=(),
                 ends_on=one.valid_to,
+                facts=(one,),
             )
 
 

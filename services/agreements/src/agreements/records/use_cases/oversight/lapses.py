@@ -1,7 +1,7 @@
 """What lapses when, the warnings before it does, and that it did."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import date
 
 import structlog
@@ -13,8 +13,15 @@ from agreements.records.domain.oversight.lapses import (
     due,
     rule_of_warnings,
 )
-from agreements.records.use_cases.context import KNOWS_ALL, Compared, Context, compared, own
-from agreements.records.use_cases.oversight.ending import Calendar, Window, ending
+from agreements.records.use_cases.context import (
+    KNOWS_ALL,
+    Compared,
+    Context,
+    compared,
+    compared_by,
+    own,
+)
+from agreements.records.use_cases.oversight.ending import Window, ending
 from agreements.records.use_cases.ports import Scope, Slice, Transaction
 from common.clock import legal_day
 from common.ids import new_id
@@ -26,13 +33,24 @@ AT_ONCE = 200
 """Warnings that are given in one transaction."""
 
 
-def between(first: date, last: date, kinds: Collection[LapseKind], *, ctx: Context) -> Calendar:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedCalendar:
+    """What ends between two days, each held against the seals of the facts that say so."""
+
+    lapses: tuple[Compared[Lapse], ...]
+    incomplete: tuple[LapseKind, ...]
+
+
+def between(
+    first: date, last: date, kinds: Collection[LapseKind], *, ctx: Context
+) -> ComparedCalendar:
     """Return what ends between two days of what the caller may know of."""
     with ctx.uow.reading() as tx:
         known = _scope(tx, ctx)
         found = ending(tx, Window(first=first, last=last), ctx, kinds)
-    concerning = (one for one in found.lapses if _concerns(known, one.organisations))
-    return replace(found, lapses=tuple(concerning))
+        concerning = (one for one in found.lapses if _concerns(known, one.organisations))
+        shown = compared_by(tx, concerning, by=lambda one: one.facts)
+    return ComparedCalendar(lapses=tuple(shown), incomplete=found.incomplete)
 
 
 def warnings(

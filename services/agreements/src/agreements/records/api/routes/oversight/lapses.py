@@ -49,7 +49,7 @@ def list_lapses(
             f"`last` must lie between `first` ({begin}) and {DAYS_MAX} days later."
         )
     found = lapses.between(begin, end, kind, ctx=ctx)
-    items = [LapseView.model_validate(one) for one in found.lapses]
+    items = [told(LapseView.model_validate)(one) for one in found.lapses]
     return LapseList(first=begin, last=end, items=items, incomplete=[*found.incomplete])
 
 

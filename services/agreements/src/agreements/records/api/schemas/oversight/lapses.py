@@ -10,7 +10,7 @@ from agreements.records.api.schemas.shared import Outgoing, SealedView
 from agreements.records.domain.oversight.lapses import OVER, LapseKind
 
 
-class LapseView(Outgoing):
+class LapseView(SealedView):
     """Something, and the last day on which it counts."""
 
     kind: Annotated[LapseKind, Field(description="What ends.")]
