@@ -226,6 +226,21 @@ def _at_places(file: LedgerFile, version: AgreementVersion) -> Iterable[Copy]:
 # By when
 
 
+def may_be_due(agreement: Agreement, grounds: Grounds, at: datetime) -> bool:
+    """Say whether any file of it may have to go, before a file is looked at.
+
+    Of an agreement in force with one version that has governed, no finding that orders it, no
+    approval that a line relies on, and contracts in force, none has.
+    """
+    return (
+        len(agreement.governed(at)) != 1
+        or agreement.ended(at, grounds.circumstances) is not None
+        or any(Demand.DESTROY in (breach.actions or ()) for breach in grounds.breaches)
+        or bool(approvals_of(agreement, at))
+        or bool(_without_contract(agreement, grounds.contracts, at))
+    )
+
+
 def _due(
     file: LedgerFile,
     agreement: Agreement,
@@ -389,17 +404,20 @@ def _without_contract(
 
 def approval_of(version: AgreementVersion, key: LineKey) -> str | None:
     """Return the section 251 approval that a line relies on."""
-    for line in version.lines:
-        rests = line.content.get("confidentiality")
-        if line.key == key and isinstance(rests, Mapping) and rests.get("route") == "section_251":
-            reference = rests.get("section_251")
-            return reference if isinstance(reference, str) else None
-    return None
+    return _approvals(version).get(key)
 
 
 def approvals_of(agreement: Agreement, at: datetime) -> Collection[str]:
     """Return the section 251 approvals that the lines of the shown version rely on."""
-    version = agreement.shown(at)
-    return {
-        found for line in version.lines if (found := approval_of(version, line.key)) is not None
-    }
+    return {one for one in _approvals(agreement.shown(at)).values() if one is not None}
+
+
+def _approvals(version: AgreementVersion) -> Mapping[LineKey, str | None]:
+    """Return what each line relies on that relies on an approval; None where it names none."""
+    found: dict[LineKey, str | None] = {}
+    for line in version.lines:
+        rests = line.content.get("confidentiality")
+        if isinstance(rests, Mapping) and rests.get("route") == "section_251":
+            reference = rests.get("section_251")
+            found.setdefault(line.key, reference if isinstance(reference, str) else None)
+    return found

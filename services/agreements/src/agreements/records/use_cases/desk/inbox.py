@@ -22,12 +22,13 @@ from agreements.records.domain.destruction.certificate import (
     Destruction,
     DestructionState,
 )
+from agreements.records.domain.destruction.ledger import may_be_due
 from agreements.records.domain.issuing.batch import BatchState
 from agreements.records.domain.parties.domain_transfer import DomainTransfer, DomainTransferState
 from agreements.records.domain.parties.relationship import Relationship, Step
 from agreements.records.domain.parties.submission_right import RightState
 from agreements.records.use_cases.context import Compared, Context, compared_by, own, scope
-from agreements.records.use_cases.destruction.ledgers import destruction_of
+from agreements.records.use_cases.destruction.ledgers import destruction_of, grounds_of
 from agreements.records.use_cases.ports import Scope, Slice, Transaction
 from common import unreadable
 from common.clock import legal_day
@@ -365,10 +366,18 @@ def _acceptances(desk: _Desk) -> Iterator[Waiting]:
 
 
 def _with_files_out(desk: _Desk) -> Iterator[Agreement]:
-    for reference in desk.tx.holdings.agreements_with_files_out():
-        agreement = desk.tx.agreements.find(reference)
-        if agreement is not None and agreement.is_party(desk.own):
-            yield agreement
+    """Return the caller's agreements of whose files one may have to go, or is certified."""
+    references = desk.tx.holdings.agreements_with_files_out()
+    for start in range(0, len(references), READ_AT_ONCE):
+        some = desk.tx.agreements.named(references[start : start + READ_AT_ONCE])
+        ours = [agreement for agreement in some if agreement.is_party(desk.own)]
+        ids = [agreement.id for agreement in ours]
+        certified = {c.agreement_id for c in desk.tx.certificates.among("agreement_id", ids)}
+        rests_on = grounds_of(desk.tx, ours, desk.at, desk.ctx)
+        for agreement in sorted(ours, key=lambda one: one.reference):
+            is_certified = agreement.id in certified
+            if is_certified or may_be_due(agreement, rests_on[agreement.id], desk.at):
+                yield agreement
 
 
 def _transfers_to_agree_to(desk: _Desk) -> Iterator[Waiting]:
