@@ -10,6 +10,7 @@ from sqlalchemy import event, text
 from sqlmodel import Session
 
 from agreements import main
+from agreements.db.read import known
 from agreements.db.repository import SqlUnitOfWork
 from agreements.db.seals.sealed import (
     SEALED,
@@ -228,6 +229,52 @@ def test_a_longer_page_is_shown_by_as_many_statements(ctx):
 
     assert (few[1], many[1]) == ([2, 2, 0], [2, 2] + [0] * 10)
     assert many[0] == few[0]
+
+
+def test_the_same_rows_are_the_same_agreement_and_one_other_value_is_another(engine, uow):
+    [kept, changed] = [a.id for a in saved(uow, several(2))]
+    before = {a.id: a for a in page(uow)}
+    assert all(a is before[a.id] for a in page(uow))
+
+    with engine.begin() as connection:
+        statement = "UPDATE task SET subject = 'x' WHERE agreement_id = :id"
+        connection.execute(text(statement), {"id": changed.hex})
+        statement = "UPDATE agreement SET recorded_at = '2001-01-01 00:00:00.000000' WHERE id = :id"
+        assert connection.execute(text(statement), {"id": changed.hex}).rowcount == 1
+
+    with uow.reading() as tx:
+        after = {a.id: a for a in tx.agreements.page(Slice(after=None, rows=9), scope=None)}
+        unlike = tx.not_as_sealed([after[kept]], [after[changed]], [before[changed]])
+    assert after[kept] is before[kept]
+    assert after[changed] is not before[changed]
+    assert unlike == [(), ("agreement",), ("agreement",)]
+
+
+def test_what_is_kept_of_agreements_is_bounded(uow, monkeypatch):
+    saved(uow, several(9))
+    before = {a.id: a for a in page(uow)}
+    monkeypatch.setattr(known, "KNOWN_BYTES_MAX", 1)
+
+    first, *_ = page(uow, rows=1), page(uow)
+
+    assert {a.id: a for a in page(uow)} == before
+    assert page(uow, rows=1)[0] is not first[0]
+
+
+def test_what_was_read_before_others_went_on_is_compared_with_what_they_sealed(uow):
+    stored = saved(uow, several(2))
+    with uow.reading() as tx:
+        found = tx.agreements.page(Slice(after=None, rows=9), scope=None)
+        saved(uow, [one(7)])
+        assert uow.not_as_sealed(found[:1]) == [()]
+
+        assert tx.not_as_sealed(*([agreement] for agreement in found)) == [()] * len(stored)
+
+
+def test_who_writes_compares_nothing_with_what_it_has_not_sealed(uow):
+    [stored] = saved(uow, several(1))
+    with uow.writing() as tx, pytest.raises(LookupError):
+        tx.not_as_sealed([stored])
 
 
 def task(agreement, number):
