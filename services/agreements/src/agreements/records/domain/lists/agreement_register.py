@@ -7,6 +7,8 @@ Never in it: names of people, addresses, security details.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from agreements.records.domain.agreement import Agreement
 from agreements.records.domain.version import AgreementVersion
@@ -39,6 +41,8 @@ COLUMNS = (
 )
 """The names of a line in JSON, and over its columns in CSV and XLSX."""
 
+SAID_MAX = 2_048
+"""Documents of which it is known what the register says of them."""
 SUPERSEDED = "SUPERSEDED"
 """Stands for the state of a version after which another took effect."""
 
@@ -95,23 +99,63 @@ def _line(
     following: datetime | None,
     state: str,
 ) -> RegisteredAgreement:
-    document = read(version.document)
-    published = published_of(document)
-    summary, purposes = published.summary, published.sections.objective.purposes
+    said = _said(version.document)
     ended = agreement.terminated_at if following is None else following
-    lines = lines_of(document)
     return RegisteredAgreement(
         reference=agreement.reference,
         version=version.number,
-        title=summary.title,
-        controllers="; ".join(f"{c.legal_name} ({c.ods})" for c in summary.controllers),
-        controller_type="Sole" if len(summary.controllers) == 1 else "Joint",
+        title=said.title,
+        controllers=said.controllers,
+        controller_type=said.controller_type,
         processors="; ".join(processors_of(version)),
-        start=summary.start,
-        end=summary.end,
+        start=said.start,
+        end=said.end,
         in_force_from=legal_day(begin),
         status=state if following is None else SUPERSEDED,
         ended_on=None if ended is None else legal_day(ended),
+        purposes=said.purposes,
+        data_sets=said.data_sets,
+        classifications=said.classifications,
+        is_sensitive=said.is_sensitive,
+        legal_bases=said.legal_bases,
+        commercial_purpose=said.commercial_purpose,
+        sub_licensing=said.sub_licensing,
+        objectives=said.objectives,
+        origin=version.origin,
+    )
+
+
+class _Said(NamedTuple):
+    """What a line has of its document."""
+
+    title: str
+    controllers: str
+    controller_type: str
+    start: date
+    end: date
+    purposes: tuple[str, ...]
+    data_sets: tuple[str, ...]
+    classifications: tuple[str, ...]
+    is_sensitive: bool
+    legal_bases: tuple[str, ...]
+    commercial_purpose: bool
+    sub_licensing: bool
+    objectives: str
+
+
+@lru_cache(SAID_MAX)
+def _said(text: str) -> _Said:
+    """Read a document for the register, once: a page of it would read 200 again and again."""
+    document = read(text)
+    published = published_of(document)
+    summary, purposes = published.summary, published.sections.objective.purposes
+    lines = lines_of(document)
+    return _Said(
+        title=summary.title,
+        controllers="; ".join(f"{c.legal_name} ({c.ods})" for c in summary.controllers),
+        controller_type="Sole" if len(summary.controllers) == 1 else "Joint",
+        start=summary.start,
+        end=summary.end,
         purposes=_each(lines, lambda line: line.key.purpose),
         data_sets=_each(lines, lambda line: line.key.data_set),
         classifications=_each(lines, lambda line: line.key.classification),
@@ -120,7 +164,6 @@ def _line(
         commercial_purpose=summary.commercial,
         sub_licensing=summary.sub_licence,
         objectives="; ".join(one.objective for one in purposes),
-        origin=version.origin,
     )
 
 
