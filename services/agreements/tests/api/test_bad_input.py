@@ -345,6 +345,11 @@ ASKED = {
     ),
     "/v1/relationships": (MANAGER, AREA, ["commissioner", "csu", "area_team", "processors[]"]),
     "/v1/section-251-approvals": (RECORDER, APPROVAL, ["controllers[]"]),
+    "/v1/section-251-approvals/{approval_id}/conditions": (
+        RECORDER,
+        {"purposes": ["IV"], "controllers": [CCG], "reason": "Letter of the CAG."},
+        ["controllers[]"],
+    ),
     "/v1/staff-records": (Role.INFORMATION_GOVERNANCE, STAFF, ["organisation"]),
     "/v1/submission-rights": (RECORDER, RIGHT, ["submitter", "provider"]),
     "/v1/transfer-instruments": (MANAGER, TRANSFER, ["predecessor", "successor"]),
@@ -407,6 +412,9 @@ def test_a_code_that_no_list_has_is_refused_wherever_one_is_named(seeded, path, 
     if "{audit_id}" in path:
         planned = seeded.post("/v1/audits", MANAGER, PLAN).json()
         path = path.format(audit_id=planned["id"])
+    if "{approval_id}" in path:
+        given = seeded.post("/v1/section-251-approvals", RECORDER, APPROVAL).json()
+        path = path.format(approval_id=given["id"])
     before = seeded.audited()
 
     refused = seeded.post(path, role, with_another(body, member, "ZZZ9"), who="somebody-else")
