@@ -22,7 +22,7 @@ AT_MOST = {"": 1.25, " suspects": 1.25, REFUSED: 1.1}
 file of two row groups or three not all are under way at once. Lines that were held would show
 here; reasons of some 60 bytes each are counted besides."""
 ENTRIES_MAX = 10_000
-FEW, MANY = 62_500, 250_000
+FEW, MANY = 62_500, 150_000
 """Rows of each table. The fewer are joined in one pass, the more in parts and lots."""
 TABLES_AT_MOST = 1.15
 """Measured were 0.94 to 1.0 (620 and 656 MB, and 615), and 0.95 to 1.04 of ten times the rows;

@@ -273,7 +273,7 @@ def played(engine, clock, seed_of: int, *, linked: bool = False) -> World:
 @pytest.mark.scenario("R14")
 @pytest.mark.parametrize(
     "seed_of",
-    [QUICK, *(pytest.param(n, marks=pytest.mark.long) for n in range(30) if n != QUICK)],
+    [QUICK, *(pytest.param(n, marks=pytest.mark.long) for n in range(8) if n != QUICK)],
 )
 def test_no_two_files_with_scores_tell_who_opted_out(engine, clock, seed_of):
     world = played(engine, clock, seed_of)
