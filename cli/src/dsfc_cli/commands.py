@@ -227,7 +227,8 @@ PARTS: Mapping[str, Mapping[str, Lazy]] = {
         ),
         "section-251": Lazy(
             "dsfc_cli.reference_data.letters:section_251",
-            "Supports under section 251: recorded, extended, and which are in force on a day.",
+            "Supports under section 251: recorded, extended, changed, withdrawn; and what would"
+            " stop.",
         ),
         "letters": Lazy(
             "dsfc_cli.reference_data.letters:letters",

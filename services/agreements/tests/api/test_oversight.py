@@ -500,6 +500,7 @@ NO_LAPSE = {
             *(("publication", "published_on"), ("import", "snapshot_on")),
             *(("onward_share", "shared_on"), ("opt_out_waiver", "dated")),
             *(("audit", "performed_on"), ("audit", "reviewed_on")),
+            ("section_251_approval", "withdrawn_on"),
         ],
         "what has been",
     ),

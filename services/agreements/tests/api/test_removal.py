@@ -238,5 +238,7 @@ def test_every_command_waits_or_is_known_to_be_unable_to_take_permission_away(se
         "/v1/assurance",
         "/v1/ico-registrations",
         "/v1/section-251-approvals",
+        "/v1/section-251-approvals/{approval_id}/withdrawal",
+        "/v1/section-251-approvals/{approval_id}/conditions",
         "/v1/publications",
     }

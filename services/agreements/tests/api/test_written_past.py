@@ -70,6 +70,8 @@ SHOWN = {
     "/v1/assurance": {"assurance"},
     "/v1/ico-registrations": {"ico_registration"},
     "/v1/section-251-approvals": {"section_251_approval"},
+    "/v1/section-251-approvals/{approval_id}/withdrawal/preview": {"section_251_approval"},
+    "/v1/section-251-approvals/{approval_id}/conditions/preview": {"section_251_approval"},
     "/v1/environment-registers/{kind}": {"listed_environment"},
     "/v1/directions": {"direction"},
     "/v1/directions/data-sets/{data_set}": {"direction"},
@@ -162,6 +164,7 @@ QUERIES = {
     "/v1/staff-records/{subject}/clearance": {"organisation": "X26"},
     "/v1/ico-registrations": {"organisation": CCG},
     "/v1/submission-rights": {"submitter": "RFF", "as_at": "2018-06-01"},
+    "/v1/section-251-approvals/{approval_id}/conditions/preview": {"purpose": "RS"},
 }
 REPORTED = FOUND | {"actions": [FOUND["actions"][0] | {"due": "2018-08-01"}]}
 """Of which a warning is due."""
@@ -216,7 +219,8 @@ def whole(seeded):
     done(seeded.post("/v1/ico-registrations", data, ICO))
     done(seeded.post("/v1/assurance", data, EVIDENCE))
     for reference in ("CAG 7-07(a)/2013", "CAG 2-03(a)/2013"):
-        done(seeded.post("/v1/section-251-approvals", data, APPROVAL | {"reference": reference}))
+        support = APPROVAL | {"reference": reference}
+        support = done(seeded.post("/v1/section-251-approvals", data, support))
     for period in ("2018-04", "2018-05"):
         body = {"data_set": "CSDS", "period": period, "published_on": "2018-06-14"}
         done(seeded.post("/v1/publications", Role.REGISTER_PUBLISHER, body))
@@ -268,6 +272,7 @@ def whole(seeded):
         "share_id": share["id"],
         "subject": APPROVER,
         "data_set": "SUS_APC",
+        "approval_id": support["id"],
     }
     return seeded
 
@@ -314,6 +319,8 @@ def answered(service, path):
     role = Role.SERVICE_PSEUDONYMISATION if path.endswith("/entries") else Role.AUDITOR
     if path.endswith(("/holds/preview", "/breaches/{breach_id}/preview")):
         role = Role.BREACH_HANDLER
+    if "{approval_id}" in path:
+        role = Role.REFERENCE_DATA_MANAGER
     return service.get(path.format(**named), role, **QUERIES.get(path, {}))
 
 

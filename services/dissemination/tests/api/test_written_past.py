@@ -38,6 +38,7 @@ OTHERWISE = {
     "/v1/catalogue/{data_set}": "files of the catalogue",
     "/v1/catalogue/{data_set}/table-schema": "files of the catalogue",
     "/.well-known/jwks.json": "the key's file",
+    "/v1/register/statement": "says it of lines, signed anew each time: test_files_and_register",
 }
 CSV = "/v1/register?format=csv"
 

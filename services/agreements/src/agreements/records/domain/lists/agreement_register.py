@@ -125,7 +125,7 @@ def _line(
     )
 
 
-class _Said(NamedTuple):
+class _OfDocument(NamedTuple):
     """What a line has of its document."""
 
     title: str
@@ -144,13 +144,13 @@ class _Said(NamedTuple):
 
 
 @lru_cache(SAID_MAX)
-def _said(text: str) -> _Said:
+def _said(text: str) -> _OfDocument:
     """Read a document for the register, once: a page of it would read 200 again and again."""
     document = read(text)
     published = published_of(document)
     summary, purposes = published.summary, published.sections.objective.purposes
     lines = lines_of(document)
-    return _Said(
+    return _OfDocument(
         title=summary.title,
         controllers="; ".join(f"{c.legal_name} ({c.ods})" for c in summary.controllers),
         controller_type="Sole" if len(summary.controllers) == 1 else "Joint",
