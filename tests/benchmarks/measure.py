@@ -12,7 +12,8 @@ class Result:
     """A ratio, its goal, and what it is a ratio of."""
 
     name: str
-    ratio: float
+    ratio: float | None
+    """None: what it is a ratio of is not on this machine."""
     goal: float | None
     """None where nothing was promised: the number is then to be watched."""
     better: Literal["higher", "lower"]
@@ -20,13 +21,17 @@ class Result:
 
     @property
     def is_met(self) -> bool:
-        """Whether the goal is reached."""
+        """Whether the goal is reached, where there is one and it was measured."""
         if self.goal is None:
             return True
+        if self.ratio is None:
+            return False
         return self.ratio >= self.goal if self.better == "higher" else self.ratio <= self.goal
 
     def line(self) -> str:
         """`name: ratio (goal R)`."""
+        if self.ratio is None:
+            return f"{self.name}: not measured"
         if self.goal is None:
             return f"{self.name}: {self.ratio:.2f} (no goal, {self.better} is better)"
         sign = "at least" if self.better == "higher" else "at most"

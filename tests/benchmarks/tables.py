@@ -171,7 +171,7 @@ def _peers(scratch: Path) -> list[Result]:
         name = f"tables_beside_{peer.replace('-', '_')}"
         if run.returncode:
             told = f"{peer} is not there: `make peers` installs it"
-            results.append(Result(name=name, ratio=0.0, goal=None, better="higher", told=told))
+            results.append(Result(name=name, ratio=None, goal=None, better="higher", told=told))
             continue
         theirs = json.loads(run.stdout.splitlines()[-1])
         results.append(

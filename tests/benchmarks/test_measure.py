@@ -35,6 +35,7 @@ def test_the_ratio_is_the_median_of_the_rounds_and_not_of_the_times():
         (1.2, 1.45, "lower", "job: 1.20 (goal at most 1.45)"),
         (1.5, 1.45, "lower", "job: 1.50 (goal at most 1.45)  NOT MET"),
         (4.0, None, "lower", "job: 4.00 (no goal, lower is better)"),
+        (None, None, "lower", "job: not measured"),
     ],
 )
 def test_a_line_says_ratio_and_goal_and_whether_it_is_missed(ratio, goal, better, line):
@@ -51,8 +52,12 @@ def test_the_record_says_what_machine_it_was():
 @pytest.mark.long
 @pytest.mark.parametrize("name", benchmarks.NAMES)
 def test_every_benchmark_still_runs(name, tmp_path):
-    """At a thousandth of its rows: what it measures moves, and nobody measures every day."""
+    """At a thousandth of its rows: what it measures moves, and nobody measures every day.
+
+    Beside programs that `make peers` installs, and CI does not, nothing is measured without them.
+    """
     results = import_module(f"tests.benchmarks.{name}").run(0.001, tmp_path)
 
-    assert results
-    assert all(result.ratio > 0 for result in results)
+    ratios = [result.ratio for result in results if not result.name.startswith("tables_beside_")]
+    assert ratios
+    assert all(ratio > 0 for ratio in ratios)
