@@ -27,6 +27,7 @@ from services.agreements.tests.service import Service, settings
 
 OF_PEOPLE = {
     "ALREADY_SIGNED",
+    "INSTRUCTION_SIGNED",
     "EDITED_MEANWHILE",
     "LIFT_NEEDS_ANOTHER_PERSON",
     "DESTRUCTION_NEEDS_ANOTHER_PERSON",
