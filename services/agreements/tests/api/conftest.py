@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import make_url
 
 from agreements import main
+from common.security.keys import Signer, generate_jwk
 from dsfc_testing import safety
 from services.agreements.tests.service import KEYS, Service, settings
 
@@ -25,6 +26,12 @@ SEEDED = "seeded.db"
 @pytest.fixture
 def database_kind() -> str:
     return "sqlite"
+
+
+@pytest.fixture
+def haven() -> Signer:
+    """The key of pseudonymisation."""
+    return Signer(generate_jwk())
 
 
 @pytest.fixture(scope="session")

@@ -39,14 +39,7 @@ EVALUATION = "/access/v1/evaluation"
 FIELDS = ["Sex", "Hospital_Spell_No", "Der_Diagnosis_All"]
 
 
-@pytest.fixture
-def haven():
-    """The key of pseudonymisation."""
-    return Signer(generate_jwk())
-
-
-@pytest.fixture
-def asked(service, haven):
+def sound(service, haven):
     """The service with a sound world, asked by dissemination."""
     seed(
         service.parts.engine,
@@ -55,6 +48,11 @@ def asked(service, haven):
     )
     service.client.app_state["attestations"] = SignedAttestations(haven.jwks, clock=service.clock)
     return Asked(service, haven)
+
+
+@pytest.fixture
+def asked(service, haven):
+    return sound(service, haven)
 
 
 @pytest.fixture

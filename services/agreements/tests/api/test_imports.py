@@ -4,7 +4,6 @@ import pytest
 
 from agreements.decision.adapters.attestations import SignedAttestations
 from agreements.records.domain.lists.register import RELATIONSHIP_COLUMNS
-from common.security.keys import Signer, generate_jwk
 from common.security.roles import Role
 from services.agreements.tests.api.test_access import Asked
 from services.agreements.tests.api.test_organisations import HEADER, code
@@ -26,12 +25,6 @@ def trusts(number=MANY, *, closed=0):
 
 def csu(to=""):
     return f"{CSU},A CSU,CSU,,,2013-04-01,{to}\n"
-
-
-@pytest.fixture
-def haven():
-    """The key of pseudonymisation."""
-    return Signer(generate_jwk())
 
 
 class Lists:

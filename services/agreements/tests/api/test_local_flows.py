@@ -19,7 +19,6 @@ from common import faults
 from common.db import catalogue_files, tables
 from common.errors import Unavailable
 from common.http import Remote
-from common.security.keys import Signer, generate_jwk
 from common.security.principal import BODY
 from common.security.roles import Role
 from dsfc_testing.said import without_ids
@@ -36,12 +35,6 @@ FLOW = read_flow(FILE)
 NAME, DIGEST = FLOW.data_set.data_set, FLOW.data_set.digest
 WHY = {"reason": "The layout is that of contract schedule 6."}
 EVIDENCE = "Contract schedule 6, agreed on 1 March 2018."
-
-
-@pytest.fixture
-def haven():
-    """The key of pseudonymisation."""
-    return Signer(generate_jwk())
 
 
 def seconded(service, who="registrar", dscro="yorkshire"):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from common.security.roles import Role
-from services.agreements.tests.api.test_access import asked, haven, match_body  # noqa: F401
+from services.agreements.tests.api.test_access import match_body, sound
 from services.agreements.tests.api.test_registrations import APPROVAL, code
 from services.agreements.tests.reference.world import CAG, CCG, REFERENCE
 
@@ -16,13 +16,18 @@ NOBODY = "018f0000-0000-7000-8000-000000000000"
 GIVEN = {"purposes": ["IV"], "controllers": None, "conditions": [], "review_on": None}
 
 
+@pytest.fixture
+def asked(service, haven):
+    return sound(service, haven)
+
+
 def support(service, reference=CAG):
     found = service.get(PATH, DATA).json()["items"]
     [one] = [item for item in found if item["reference"] == reference]
     return one
 
 
-def refusals(asked):  # noqa: F811  the fixture is given to it
+def refusals(asked):
     answer = asked.post(match_body(asked), role=Role.SERVICE_PSEUDONYMISATION).json()
     found = answer["context"].get("refusals", [])
     assert answer["decision"] is (not found)
@@ -39,7 +44,7 @@ def preview(service, one, what, **said):
     return answer.json()
 
 
-def test_what_is_withdrawn_stops_its_lines_at_once_and_the_preview_says_which(asked):  # noqa: F811
+def test_what_is_withdrawn_stops_its_lines_at_once_and_the_preview_says_which(asked):
     house = asked.service
     one = support(house)
     assert refusals(asked) == []
@@ -70,7 +75,7 @@ def test_what_is_withdrawn_stops_its_lines_at_once_and_the_preview_says_which(as
     assert [item["in_force"] for item in was if item["reference"] == CAG] == [True]
 
 
-def test_what_was_withdrawn_does_not_go_on_under_its_reference(asked):  # noqa: F811
+def test_what_was_withdrawn_does_not_go_on_under_its_reference(asked):
     house = asked.service
     one = support(house)
     house.post(f"{PATH}/{one['id']}/withdrawal", DATA, WHY)
@@ -85,7 +90,7 @@ def test_what_was_withdrawn_does_not_go_on_under_its_reference(asked):  # noqa: 
     assert not support(house)["in_force"]
 
 
-def test_a_support_for_others_stops_the_lines_that_it_does_not_cover_any_more(asked):  # noqa: F811
+def test_a_support_for_others_stops_the_lines_that_it_does_not_cover_any_more(asked):
     house = asked.service
     one = support(house)
     stops = {"reference": REFERENCE, "stops": [2], "begins": [], "files_due": 0}

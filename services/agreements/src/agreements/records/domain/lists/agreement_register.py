@@ -99,29 +99,16 @@ def _line(
     following: datetime | None,
     state: str,
 ) -> RegisteredAgreement:
-    said = _said(version.document)
     ended = agreement.terminated_at if following is None else following
     return RegisteredAgreement(
         reference=agreement.reference,
         version=version.number,
-        title=said.title,
-        controllers=said.controllers,
-        controller_type=said.controller_type,
         processors="; ".join(processors_of(version)),
-        start=said.start,
-        end=said.end,
         in_force_from=legal_day(begin),
         status=state if following is None else SUPERSEDED,
         ended_on=None if ended is None else legal_day(ended),
-        purposes=said.purposes,
-        data_sets=said.data_sets,
-        classifications=said.classifications,
-        is_sensitive=said.is_sensitive,
-        legal_bases=said.legal_bases,
-        commercial_purpose=said.commercial_purpose,
-        sub_licensing=said.sub_licensing,
-        objectives=said.objectives,
         origin=version.origin,
+        **_said(version.document)._asdict(),
     )
 
 
