@@ -6,8 +6,8 @@ was loaded under an epoch is kept while the epoch is the newest; under another o
 used (design.md section 5).
 """
 
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -90,6 +90,7 @@ from agreements.records.domain.parties.registration import (
 from agreements.records.domain.parties.relationship import Relationship
 from agreements.records.domain.recalls import Recall
 from agreements.records.domain.version import AgreementVersion, Condition, Party
+from common.grouping import grouped
 from common.ids import digest
 from common.replacement import State
 from common.unreadable import UNREADABLE
@@ -104,7 +105,6 @@ THE_CHAIN = "seal"
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 T = TypeVar("T")
-K = TypeVar("K")
 About = tuple[str, str]
 """An agreement, and the code of who asks and is no party of it; empty: nobody besides."""
 
@@ -334,11 +334,11 @@ class _Loader:
 
     def _versions(self, agreement_id: UUID) -> tuple[AgreementVersion, ...]:
         found = self._found(AgreementVersionRow, [agreement_id])
-        conditions = _grouped(
+        conditions = grouped(
             self._rows(SpecialConditionRow, [agreement_id]),
             lambda condition: condition.agreement_version_id,
         )
-        signatures = _grouped(
+        signatures = grouped(
             self._rows(SignatureRow, [one.row.id for one in found]),
             lambda signature: signature.agreement_version_id,
         )
@@ -370,7 +370,7 @@ class _Loader:
         """Demand a receipt of every signature that counts."""
         signed = [s for v in versions for s in receipts.of_version(v)]
         signed += [s for contract in contracts for s in receipts.of_contract(contract)]
-        given = _grouped(
+        given = grouped(
             self._rows(SignatureReceiptRow, {one.document_hash for one in signed}),
             lambda row: row.document_hash,
         )
@@ -400,11 +400,11 @@ class _Loader:
         found = self._about(OrganisationRow, Organisation, codes)
         behind = {o.legal_entity for o in found} - set(codes)
         found += self._about(OrganisationRow, Organisation, behind)
-        return _grouped(found, lambda organisation: organisation.ods)
+        return grouped(found, lambda organisation: organisation.ods)
 
     def _environments(self, owners: Collection[str]) -> tuple[EnvironmentFacts, ...]:
         rows = self._rows(RecipientEnvironmentRow, owners)
-        clients = _grouped(
+        clients = grouped(
             self._rows(EnvironmentClientRow, [row.id for row in rows]),
             lambda client: client.environment_id,
         )
@@ -486,12 +486,5 @@ def _document(version: AgreementVersion) -> Document:
     return document.read(version.document)
 
 
-def _grouped(rows: Iterable[T], key: Callable[[T], K]) -> Mapping[K, tuple[T, ...]]:
-    groups: defaultdict[K, list[T]] = defaultdict(list)
-    for row in rows:
-        groups[key(row)].append(row)
-    return {name: tuple(group) for name, group in groups.items()}
-
-
 def _by_organisation(facts: Iterable[Any]) -> Mapping[str, tuple[Any, ...]]:
-    return _grouped(facts, lambda fact: fact.organisation)
+    return grouped(facts, lambda fact: fact.organisation)

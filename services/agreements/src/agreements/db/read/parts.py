@@ -1,7 +1,7 @@
 """An agreement made of the rows about it, as they are stored."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from agreements.records.domain.version import (
     Party,
     Signature,
 )
+from common.grouping import grouped
 from statements.vocabulary import LineKey
 
 Columns = Mapping[str, Any]
@@ -84,10 +85,10 @@ class AgreementParts:
             yield to_fact(
                 AgreementVersion,
                 row,
-                parties=tuple(to_fact(Party, party) for party in parties[row["id"]]),
+                parties=tuple(to_fact(Party, party) for party in parties.get(row["id"], ())),
                 lines=tuple(lines[row["id"]]),
                 conditions=tuple(conditions[row["id"]]),
-                signatures=tuple(map(to_signature, signatures[row["id"]])),
+                signatures=tuple(map(to_signature, signatures.get(row["id"], ()))),
             )
 
     def _lines(self) -> Mapping[UUID, list[AgreementLine]]:
@@ -111,8 +112,8 @@ class AgreementParts:
             yield to_fact(
                 Hold,
                 row,
-                lines=tuple(map(to_held_line, lines[row["id"]])),
-                lifts=tuple(to_fact(Lift, lift) for lift in lifts[row["id"]]),
+                lines=tuple(map(to_held_line, lines.get(row["id"], ()))),
+                lifts=tuple(to_fact(Lift, lift) for lift in lifts.get(row["id"], ())),
             )
 
 
@@ -123,11 +124,9 @@ def _current(of: Stored, rows: Rows) -> list[Columns]:
     return sorted(found, key=lambda row: row["id"])
 
 
-def _by(of: Stored, column: str, rows: Rows, *, order: str) -> Mapping[UUID, list[Columns]]:
-    found: defaultdict[UUID, list[Columns]] = defaultdict(list)
-    for row in sorted(map(of.read, rows), key=lambda row: row[order]):
-        found[row[column]].append(row)
-    return found
+def _by(of: Stored, column: str, rows: Rows, *, order: str) -> Mapping[UUID, Sequence[Columns]]:
+    read = sorted(map(of.read, rows), key=lambda row: row[order])
+    return grouped(read, lambda row: row[column])
 
 
 def to_signature(row: Row[Any] | Columns) -> Signature:

@@ -3,8 +3,7 @@
 That is a list that is still to come into force, and one whose taking back waits.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from agreements.records.domain.lists.imports import (
 from agreements.records.domain.lists.published import plan_publications, plan_relationships
 from agreements.records.domain.lists.undoing import KEYS, NOBODY, Undo, undone
 from agreements.records.domain.parties.registration import Publication
+from common.grouping import grouped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +111,9 @@ def _present(facts: AgreementFacts, kind: ImportKind, known: Known) -> tuple[Any
 def _with(facts: AgreementFacts, kind: ImportKind, found: Sequence[Any]) -> AgreementFacts:
     match kind:
         case ImportKind.ORGANISATIONS:
-            return replace(facts, organisations=_by(found, lambda o: o.ods), _on_day={})
+            return replace(facts, organisations=grouped(found, lambda o: o.ods), _on_day={})
         case ImportKind.ASSURANCE:
-            return replace(facts, assurance=_by(found, lambda a: a.organisation), _on_day={})
+            return replace(facts, assurance=grouped(found, lambda a: a.organisation), _on_day={})
         case ImportKind.RELATIONSHIPS:
             return replace(facts, relationships=tuple(found), _on_day={})
         case ImportKind.PUBLICATIONS:
@@ -121,10 +121,3 @@ def _with(facts: AgreementFacts, kind: ImportKind, found: Sequence[Any]) -> Agre
             return replace(facts, publications=days, _on_day={})
         case ImportKind.REGISTER:
             return facts
-
-
-def _by(found: Iterable[Any], name: Callable[[Any], str]) -> dict[str, tuple[Any, ...]]:
-    rows: defaultdict[str, list[Any]] = defaultdict(list)
-    for one in found:
-        rows[name(one)].append(one)
-    return {code: tuple(of) for code, of in rows.items()}

@@ -1,10 +1,8 @@
 """What recipients hold, and by when it must go: read out of holdings, agreements and breaches."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeVar
 from uuid import UUID
 
 from agreements.records.domain.agreement import Agreement
@@ -22,8 +20,7 @@ from agreements.records.use_cases.contracts import FactsAbout, standing_of
 from agreements.records.use_cases.ports import Slice, Transaction
 from common import unreadable
 from common.clock import legal_day
-
-T = TypeVar("T")
+from common.grouping import grouped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,42 +151,34 @@ def grounds_of(
     facts = FactsAbout(tx, agreements, at, ctx)
     wanted = {one.id: approvals_of(one, at) for one in agreements}
     every = sorted({reference for some in wanted.values() for reference in some})
-    approvals = _by("reference", tx.section_251_approvals.among("reference", every))
+    approvals = grouped(tx.section_251_approvals.among("reference", every), lambda a: a.reference)
     ids = [one.id for one in agreements]
-    breaches = _by("agreement_id", tx.breaches.of_agreements(ids))
-    shares = _by("agreement_id", tx.onward_shares.among("agreement_id", ids))
+    breaches = grouped(tx.breaches.of_agreements(ids), lambda b: b.agreement_id)
+    shares = grouped(tx.onward_shares.among("agreement_id", ids), lambda s: s.agreement_id)
     controllers = {code for one in agreements for code in one.shown(at).controllers()}
     standing = standing_of(tx, controllers, legal_day(at), ctx)
     counting = sorted({code for codes in standing.values() for code in codes})
-    contracts = _by("organisation", tx.contracts.among("organisation", counting))
+    contracts = grouped(tx.contracts.among("organisation", counting), lambda c: c.organisation)
     instruments = tx.instruments.all()
     return {
         one.id: Grounds(
             circumstances=facts.of(one),
             rules=ctx.reference.destruction,
-            breaches=breaches[one.id],
+            breaches=breaches.get(one.id, ()),
             approvals={
                 reference: approvals[reference][0]
                 for reference in sorted(wanted[one.id])
-                if len(approvals[reference]) == 1
+                if len(approvals.get(reference, ())) == 1
             },
             contracts={
-                code: [contract for each in standing[code] for contract in contracts[each]]
+                code: [contract for each in standing[code] for contract in contracts.get(each, ())]
                 for code in one.shown(at).controllers()
             },
-            shares=shares[one.id],
+            shares=shares.get(one.id, ()),
             instruments=instruments,
         )
         for one in agreements
     }
-
-
-def _by(name: str, found: Iterable[T]) -> defaultdict[object, list[T]]:
-    """Return what was found by a value that each has."""
-    by: defaultdict[object, list[T]] = defaultdict(list)
-    for one in found:
-        by[getattr(one, name)].append(one)
-    return by
 
 
 def destroyed_of(

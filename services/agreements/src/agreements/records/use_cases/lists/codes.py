@@ -7,6 +7,7 @@ from datetime import date
 from agreements.records.domain.parties.codes import OF_ANOTHER, Codes
 from agreements.records.domain.parties.organisation import Organisation
 from agreements.records.use_cases.ports import Reference, Transaction
+from common.grouping import grouped
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,8 @@ def read(tx: Transaction, codes: Iterable[str], day: date, reference: Reference)
 
 def listed(tx: Transaction, wanted: Collection[str]) -> Mapping[str, Sequence[Organisation]]:
     """Return what the lists say of several codes, each as it would be found by itself."""
-    found: dict[str, list[Organisation]] = {code: [] for code in wanted}
-    for row in tx.organisations.among("ods", wanted):
-        found[row.ods].append(row)
-    return found
+    found = grouped(tx.organisations.among("ods", wanted), lambda one: one.ods)
+    return {code: found.get(code, ()) for code in wanted}
 
 
 def own(tx: Transaction, code: str, day: date, reference: Reference) -> str:

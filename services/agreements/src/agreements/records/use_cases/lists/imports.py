@@ -1,6 +1,5 @@
 """Lists that replace facts: taken in, waiting for a second person, taken back (ruling 20)."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -33,6 +32,7 @@ from agreements.records.use_cases.organisations import require_known
 from agreements.records.use_cases.ports import Slice, Transaction
 from agreements.records.use_cases.relationships import raise_tasks
 from common.clock import legal_day
+from common.grouping import grouped
 from common.ids import canonical, digest, new_id
 from common.replacement import (
     Change,
@@ -120,14 +120,12 @@ def import_relationships(content: bytes, *, ctx: Context) -> Imported:
         _require_newest(tx, read.published_on)
         known = {r.reference: r for r in tx.listed_relationships.find()}
         disputed = read.remainder.contradict("dscro_ods", served_twice(read.listed))
-        here = defaultdict(list)
-        for other in known.values():
-            here[other.commissioner].append(other)
+        here = grouped(known.values(), lambda other: other.commissioner)
         listed = [
             row
             for row in read.listed
             if row.line not in disputed
-            and _is_of_use(tx, row, known.get(row.reference), here[row.commissioner], read)
+            and _is_of_use(tx, row, known.get(row.reference), here.get(row.commissioner, ()), read)
         ]
         read.remainder.require_none()
         left_out = read.remainder.left_out(taken=len(listed))

@@ -1,6 +1,5 @@
 """One table of all that lapses: what of it ends between two days, and is not followed by more."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +20,7 @@ from agreements.records.use_cases.contracts import standing_of
 from agreements.records.use_cases.ports import FactStore, Transaction
 from common import unreadable
 from common.clock import legal_day
+from common.grouping import grouped
 from common.security.principal import BODY
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -80,12 +80,10 @@ class DatedFacts:
         ]
         # All with the same key have the first part of it in common, and so a seal.
         first = self.key[0]
-        others = defaultdict(list)
-        for other in store.among(first, {getattr(fact, first) for fact in found}):
-            if self.counts(other):
-                others[self._key(other)].append(other)
+        there = store.among(first, {getattr(fact, first) for fact in found})
+        others = grouped(filter(self.counts, there), self._key)
         for fact in found:
-            if not self._is_followed(fact, others[self._key(fact)]):
+            if not self._is_followed(fact, others.get(self._key(fact), ())):
                 yield Lapse(
                     kind=self.kind,
                     subject_id=fact.id,
@@ -138,12 +136,10 @@ def _assurance(tx: Transaction, window: Window, ctx: World) -> Iterator[Lapse]:
     parties = tx.agreements.parties()
     standing = standing_of(tx, parties, today, ctx)
     every = {*parties, *(code for codes in standing.values() for code in codes)}
-    handed_in = defaultdict(list)
-    for one in tx.assurance.among("organisation", every):
-        handed_in[one.organisation].append(one)
+    handed_in = grouped(tx.assurance.among("organisation", every), lambda one: one.organisation)
     for ods in parties:
         known = dict.fromkeys([ods, *standing[ods]])
-        evidence = [found for code in known for found in handed_in[code]]
+        evidence = [found for code in known for found in handed_in.get(code, ())]
         for found, last in assurance.ends(
             evidence, window.first, today, identifiable=False, rules=ctx.reference.assurance
         ):
