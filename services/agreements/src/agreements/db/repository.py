@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, Select, func, or_, select
@@ -26,6 +27,7 @@ from agreements.db.oversight import tables as oversight
 from agreements.db.parties.instruments import SqlInstruments
 from agreements.db.parties.relationships import SqlListedRelationships, SqlRelationships
 from agreements.db.parties.tables import DomainTransferRow, ListedEnvironmentRow
+from agreements.db.read.facts import current_rows, facts_of, rows_found
 from agreements.db.read.known import KnownAgreements
 from agreements.db.relationship_tables import (
     RelationshipRow,
@@ -34,7 +36,7 @@ from agreements.db.seals import receipts
 from agreements.db.seals.chain import Book, Sealer, seal
 from agreements.db.seals.shown import Seals, not_as_sealed, recorded
 from agreements.db.sharing.tables import OnwardShareRow
-from agreements.db.store import SqlFacts, part_of, put, to_fact
+from agreements.db.store import SqlFacts, put, read_page
 from agreements.db.tables import (
     AssuranceRow,
     BreachRow,
@@ -89,9 +91,11 @@ from common import audit as audit_log
 from common.audit import Entry
 from common.clock import Clock
 from common.db import clock as clocks
-from common.db import reading
 from common.db.idempotency import SqlIdempotencyKeys
+from common.db.tables import table_of
 from common.db.unit_of_work import DatabaseUnavailable, UnitOfWork, note_instant
+
+BREACH = table_of(BreachRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,29 +138,26 @@ class SqlBreaches:
     session: Session
 
     def get(self, breach_id: UUID, *, scope: Scope) -> Breach:
-        query = self._rows(scope).where(col(BreachRow.id) == breach_id)
-        row = self.session.execute(query).scalar_one_or_none()
-        if row is None:
+        found = self._read(self._rows(scope).where(BREACH.c.id == breach_id))
+        if not found:
             raise BreachNotFound(f"There is no breach {breach_id}.")
-        return to_fact(Breach, row)
+        return found[0]
 
     def page(self, part: Slice, *, scope: Scope) -> Sequence[Breach]:
-        query = part_of(self._rows(scope), BreachRow, part)
-        return reading.page(
-            self.session, query, lambda row: to_fact(Breach, row), key=col(BreachRow.id)
-        )
+        return read_page(self.session, Breach, BreachRow, self._rows(scope), part)
 
     def without_receipt(self) -> Sequence[Breach]:
-        query = self._rows(None).where(col(BreachRow.receipt_at).is_(None))
-        return [to_fact(Breach, row) for row in self.session.execute(query).scalars()]
+        return self._read(self._rows(None).where(BREACH.c.receipt_at.is_(None)))
 
     def of_agreement(self, agreement_id: UUID) -> Sequence[Breach]:
         return self.of_agreements([agreement_id])
 
     def of_agreements(self, ids: Collection[UUID]) -> Sequence[Breach]:
-        query = self._rows(None).where(col(BreachRow.agreement_id).in_(ids))
-        rows = self.session.execute(query.order_by(col(BreachRow.id))).scalars()
-        return [to_fact(Breach, row) for row in rows]
+        return SqlFacts(self.session, BreachRow, Breach).among("agreement_id", ids)
+
+    def _read(self, query: Select[Any]) -> Sequence[Breach]:
+        of = current_rows(self.session, BreachRow).of
+        return facts_of(Breach, of, rows_found(self.session, query))
 
     def save(self, breach: Breach, *, audit: Entry) -> Breach:
         epoch = stamp(self.session, at=audit.at)
@@ -167,15 +168,15 @@ class SqlBreaches:
         audit_log.append(self.session, [audit])
         return replace(stored, pending=())
 
-    def _rows(self, scope: Scope) -> Select[BreachRow]:
+    def _rows(self, scope: Scope) -> Select[Any]:
         """Return the rows in scope: a reporter's own, and those about a party's agreements."""
-        query = select(BreachRow).where(col(BreachRow.superseded_epoch).is_(None))
+        query = current_rows(self.session, BreachRow).current()
         if scope is None:
             return query
         return query.where(
             or_(
-                col(BreachRow.reporter_organisation).in_(sorted(scope)),
-                col(BreachRow.agreement_id).in_(party_to(scope)),
+                BREACH.c.reporter_organisation.in_(sorted(scope)),
+                BREACH.c.agreement_id.in_(party_to(scope)),
             )
         )
 

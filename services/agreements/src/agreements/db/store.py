@@ -8,28 +8,26 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from enum import Enum
-from functools import cache
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter
-from sqlalchemy import Row, Select, select
-from sqlmodel import Session, col
+from sqlalchemy import Select
+from sqlmodel import Session
 
 from agreements.db.epoch import stamp
-from agreements.db.seals.sealed import columns_of
+from agreements.db.read.facts import CurrentRows, current_rows, facts_of, rows_found
+from agreements.db.seals.stored import StoredColumns
 from agreements.db.tables import Row as TableRow
 from agreements.db.tables import Versioned
 from agreements.db.written import add, supersede
 from agreements.records.domain.lists.undoing import Undo
 from agreements.records.use_cases.ports import Fact, Slice
 from common import audit as audit_log
-from common import unreadable
 from common.audit import Entry
 from common.db import reading
+from common.db.tables import table_of
 
 F = TypeVar("F", bound=Fact)
 T = TypeVar("T")
-R = TypeVar("R", bound=Versioned)
 
 BOOKKEEPING = frozenset({"epoch", "superseded_epoch", "recorded_at"})
 
@@ -43,48 +41,42 @@ class SqlFacts(Generic[F]):
     fact: type[F]
 
     def find(self, **equal: object) -> list[F]:
-        return self._read(self._current(equal).order_by(col(self.row.id)))
+        asked = {name: _plain(value) for name, value in equal.items()}
+        return self._facts(self._rows.equal(self.session, asked))
 
     def among(self, column: str, values: Collection[object]) -> list[F]:
         """Return those whose column has one of these values."""
         if not values:
             return []
-        wanted = getattr(self.row, column).in_(values)
-        return self._read(self._current({}).where(wanted).order_by(col(self.row.id)))
+        return self._facts(self._rows.among(self.session, column, [*map(_plain, values)]))
 
     def one(self, **equal: object) -> F | None:
         found = self.find(**equal)
         return found[0] if len(found) == 1 else None
 
     def page(self, part: Slice, **equal: object) -> list[F]:
-        query = self._current(equal).order_by(col(self.row.id)).limit(part.rows)
-        if part.after is not None:
-            query = query.where(col(self.row.id) > part.after)
-        return reading.page(
-            self.session, query, lambda row: to_fact(self.fact, row), key=col(self.row.id)
-        )
+        query = self._where(self._rows.current(), equal)
+        return read_page(self.session, self.fact, self.row, query, part)
 
     def between(self, column: str, first: date, last: date) -> list[F]:
         """Return those of which a day lies between two, both inclusive."""
-        day = getattr(self.row, column)
-        return self._read(
-            self._current({}).where(day.between(first, last)).order_by(col(self.row.id))
-        )
+        return self._facts(self._rows.between(self.session, column, first, last))
 
     def known_at(self, epoch: int, **equal: object) -> list[F]:
         """Return what was held true at an epoch."""
-        query = select(self.row).where(col(self.row.epoch) <= epoch)
-        gone = col(self.row.superseded_epoch)
-        query = query.where(gone.is_(None) | (gone > epoch))
-        return self._read(self._where(query, equal).order_by(col(self.row.id)))
+        of = self._columns
+        gone = of.superseded_epoch
+        query = self._rows.query().where(of.epoch <= epoch, gone.is_(None) | (gone > epoch))
+        return self._read(self._where(query, equal))
 
     def undo(self, epoch: int, **equal: object) -> Undo[F]:
         """Return what was written under an epoch, and what it replaced."""
-        written = self._current(equal).where(col(self.row.epoch) == epoch)
-        replaced = select(self.row).where(col(self.row.superseded_epoch) == epoch)
+        of = self._columns
+        written = self._rows.current().where(of.epoch == epoch)
+        replaced = self._rows.query().where(of.superseded_epoch == epoch)
         return Undo(
-            written=tuple(self._read(written.order_by(col(self.row.id)))),
-            replaced=tuple(self._read(self._where(replaced, equal).order_by(col(self.row.id)))),
+            written=tuple(self._read(self._where(written, equal))),
+            replaced=tuple(self._read(self._where(replaced, equal))),
         )
 
     def save(self, *facts: F, audit: Entry) -> tuple[F, ...]:
@@ -99,22 +91,42 @@ class SqlFacts(Generic[F]):
             supersede(self.session, self.row, fact.id, fact.version, epoch=epoch)
         audit_log.append(self.session, [audit])
 
-    def _current(self, equal: Mapping[str, object]) -> Select[Any]:
-        return self._where(select(self.row).where(col(self.row.superseded_epoch).is_(None)), equal)
+    @property
+    def _rows(self) -> CurrentRows:
+        return current_rows(self.session, self.row)
+
+    @property
+    def _columns(self) -> Any:
+        return table_of(self.row).c
 
     def _where(self, query: Select[Any], equal: Mapping[str, object]) -> Select[Any]:
-        for name, value in equal.items():
-            query = query.where(getattr(self.row, name) == _plain(value))
-        return query
+        return query.where(*(self._columns[name] == _plain(equal[name]) for name in equal))
 
     def _read(self, query: Select[Any]) -> list[F]:
-        return [to_fact(self.fact, row) for row in self.session.execute(query).scalars()]
+        return self._facts(rows_found(self.session, query.order_by(self._columns.id)))
+
+    def _facts(self, rows: Sequence[StoredColumns]) -> list[F]:
+        return facts_of(self.fact, self._rows.of, rows)
 
 
-def part_of(query: Select[R], row: type[R], part: Slice) -> Select[R]:
-    """Cut a part of a list out of a query."""
-    query = query.order_by(col(row.id)).limit(part.rows)
-    return query if part.after is None else query.where(col(row.id) > part.after)
+def read_page(
+    session: Session, fact: type[T], row: type[TableRow], query: Select[Any], part: Slice
+) -> list[T]:
+    """Return the facts of a part of the rows that a query finds as they are stored."""
+    of = current_rows(session, row).of
+    table: Any = table_of(row)
+    return reading.page_by(
+        session,
+        cut(query, table, part),
+        lambda asked: facts_of(fact, of, rows_found(session, asked)),
+        key=table.c.id,
+    )
+
+
+def cut(query: Select[Any], table: Any, part: Slice) -> Select[Any]:
+    """Cut a part of a list out of a query of the table's rows."""
+    query = query.order_by(table.c.id).limit(part.rows)
+    return query if part.after is None else query.where(table.c.id > part.after)
 
 
 def put(
@@ -158,42 +170,6 @@ def to_columns(fact: object, row: type[Versioned]) -> dict[str, object]:
         for field in fields(fact)  # type: ignore[arg-type]  # all facts are dataclasses
         if field.name in columns
     }
-
-
-def to_fact(fact: type[T], row: TableRow | Row[Any] | Mapping[str, Any], **more: object) -> T:
-    """Return the fact of a row or its columns, with `more` fields that are not columns.
-
-    Raises:
-        RecordUnreadable
-
-    """
-    return unreadable.read(row, lambda one: _fact(fact, one, more))
-
-
-def _fact(
-    fact: type[T], row: TableRow | Row[Any] | Mapping[str, Any], more: Mapping[str, object]
-) -> T:
-    named = _named(fact)  # type: ignore[arg-type]  # a class is hashable
-    values = {name: value for name, value in _columns(row).items() if name in named}
-    values.update(more)
-    made: T = _adapter(fact).validate_python(values)  # type: ignore[arg-type]  # a class is
-    return made
-
-
-def _columns(row: TableRow | Row[Any] | Mapping[str, Any]) -> Mapping[str, Any]:
-    if isinstance(row, TableRow):
-        return row.model_dump(warnings=False)  # what does not fit is refused by the fact
-    return columns_of(row) if isinstance(row, Row) else row
-
-
-@cache
-def _named(fact: type[object]) -> frozenset[str]:
-    return frozenset(field.name for field in fields(fact))  # type: ignore[arg-type]  # as above
-
-
-@cache
-def _adapter(fact: type[object]) -> TypeAdapter[Any]:
-    return TypeAdapter(fact)
 
 
 def _plain(value: object) -> object:

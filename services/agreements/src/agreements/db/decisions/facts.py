@@ -28,6 +28,7 @@ from agreements.db.parties.tables import (
     ListedEnvironmentRow,
     TransferWithdrawalRow,
 )
+from agreements.db.read.facts import to_fact
 from agreements.db.read.parts import to_held_line, to_signature
 from agreements.db.relationship_tables import RelationshipRow
 from agreements.db.seals import receipts
@@ -41,7 +42,6 @@ from agreements.db.seals.sealed import (
     read,
 )
 from agreements.db.seals.tables import SignatureReceiptRow
-from agreements.db.store import to_fact
 from agreements.db.tables import (
     AgreementRow,
     AgreementVersionRow,

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
+from agreements.db.read.facts import to_fact
 from agreements.db.read.rows import OF_HOLD, OF_VERSION, AgreementRows, AgreementTables, Rows
 from agreements.db.seals.stored import JsonText, Stored
-from agreements.db.store import to_fact
 from agreements.records.domain.agreement import Agreement, Renewal
 from agreements.records.domain.hold import HeldLine, Hold, Lift
 from agreements.records.domain.task import Task

@@ -109,6 +109,11 @@ class Stored:
     def position(self, column: str) -> int:
         return self._positions[column]
 
+    @property
+    def columns(self) -> Sequence[ColumnElement[Any]]:
+        """Return all columns as they are stored, to ask for rows."""
+        return tuple(self._query.selected_columns)
+
     def column(self, name: str) -> ColumnElement[Any]:
         """Return a column as it is stored, to ask for it alone."""
         return self._query.selected_columns[name]
