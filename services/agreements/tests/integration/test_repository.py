@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlmodel import Session, col
 
 from agreements.db.epoch import current, stamp
@@ -38,6 +38,7 @@ from common.db.tables import audit_leaf
 from common.errors import AgreementNotFound, EditedMeanwhile
 from common.ids import digest
 from common.security.principal import BODY
+from common.unreadable import RecordUnreadable
 from services.agreements.tests.facts import (
     CCG,
     CSU,
@@ -195,6 +196,51 @@ def test_what_is_retracted_is_held_true_no_longer(uow):
         assert tx.environments.one(id=environment.id) is None
     with pytest.raises(EditedMeanwhile), uow.writing() as tx:
         tx.environments.retract(stored, audit=entry())
+
+
+def test_a_fact_is_made_once_of_the_same_row_and_anew_of_another(engine, uow):
+    with uow.writing() as tx:
+        [first, second] = tx.contracts.save(
+            contract(), contract(reference="CON-654321-A1B2C", valid_to=None), audit=entry()
+        )
+    with uow.reading() as tx:
+        found = tx.contracts.among("organisation", [CCG, OTHER_CCG])
+        assert found == tx.contracts.find(organisation=CCG) == sorted(found, key=lambda c: c.id)
+        assert {c.id for c in found} == {first.id, second.id}
+        assert tx.contracts.find(valid_to=None) == [second]
+        assert tx.contracts.between("valid_to", END, END) == [first]
+        assert tx.contracts.between("valid_to", END + timedelta(days=1), date(2999, 1, 1)) == []
+        assert tx.contracts.page(Slice(after=found[0].id, rows=5)) == found[1:]
+    with uow.reading() as tx:
+        again = tx.contracts.find(organisation=CCG)
+    assert [id(one) for one in again] == [id(one) for one in found]
+
+    past_the_service(engine, "UPDATE contract SET legal_name = 'Somebody else'")
+    with uow.reading() as tx:
+        assert {c.legal_name for c in tx.contracts.find()} == {"Somebody else"}
+    past_the_service(engine, "UPDATE contract SET valid_from = '0001-01-01'")
+    with uow.reading() as tx:
+        assert {c.valid_from for c in tx.contracts.find()} == {date(1, 1, 1)}
+
+
+def test_what_cannot_be_read_is_not_remembered_as_read(engine, uow):
+    right = RecipientEnvironment(
+        id=new_id(), organisation=CSU, kind=EnvironmentKind.ANALYTICS, version=0
+    )
+    with uow.writing() as tx:
+        tx.environments.save(right, audit=entry())
+    for _ in range(2):
+        past_the_service(engine, "UPDATE recipient_environment SET kind = 'cellar'")
+        with uow.reading() as tx, pytest.raises(RecordUnreadable):
+            tx.environments.find()
+        past_the_service(engine, "UPDATE recipient_environment SET kind = 'analytics'")
+        with uow.reading() as tx:
+            assert [one.id for one in tx.environments.find()] == [right.id]
+
+
+def past_the_service(engine, statement):
+    with engine.begin() as connection:
+        connection.execute(text(statement))
 
 
 def test_many_are_stored_at_once_with_one_leaf_and_read_in_pages(engine, uow):
