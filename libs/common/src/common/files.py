@@ -1,6 +1,7 @@
 """What a service or a command writes is its own: files 0600, directories 0700."""
 
 import os
+import secrets
 from pathlib import Path
 from typing import IO
 
@@ -26,11 +27,25 @@ def append_to(path: Path) -> IO[bytes]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file for ourselves alone; a reader finds the former text or the new one."""
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(staged, "w", encoding="utf-8", opener=_private) as file:
-        file.write(text)
-    staged.replace(path)
+    """Write a file for ourselves alone, durable when this returns.
+
+    A reader finds the former text or the new one, and so does who comes after a power cut.
+
+    Raises:
+        OSError: it cannot be written; then the former text is there, and nothing beside it
+
+    """
+    # Not by the process's number: containers that share a disk have the same.
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with open(staged, "x", encoding="utf-8", opener=_private) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+    sync_directory(path.parent)
 
 
 def sync_directory(directory: Path) -> None:

@@ -3,23 +3,28 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from common.audit.entries import entry_for
 from common.audit.log import append
 from common.clock import SystemClock, legal_day
-from common.errors import AppError, ObjectStoreUnavailable
-from common.files import write_private
+from common.errors import AppError, KeyUnavailable, ObjectStoreUnavailable
+from common.files import directory, write_private
+from common.replacement import person_of
 from common.security.keys import Signer, generate
 from common.service.cli import commands
 from pseudonymisation.engine.custody.backups import KeyPart
 from pseudonymisation.engine.custody.ceremony import Ceremony
-from pseudonymisation.engine.custody.orders import Action, Custodians, Order
-from pseudonymisation.engine.errors import KeyLost, NotMoved
+from pseudonymisation.engine.custody.orders import NAME, NAMED, Action, Custodians, Order
+from pseudonymisation.engine.errors import KeyExists, KeyLost, KeyOrderRefused, NotMoved
+from pseudonymisation.engine.keystore import LASTING
 from pseudonymisation.engine.objects import landing_store
 from pseudonymisation.engine.objects.moving import move
 from pseudonymisation.intake.adapters.intake import FOLDERS
@@ -56,7 +61,7 @@ def rewrap(
 
     A key-encryption key is given up by its line in the file, when no key is wrapped under it.
     """
-    with closing(Parts(SERVICE.started())) as parts:
+    with _refusals(), closing(_parts(is_started=True)) as parts:
         newest = parts.keys.newest_version()
         if not preview:
             typer.echo(f"{parts.keys.rewrap()} keys were rewrapped.")
@@ -114,13 +119,28 @@ def custodian(
 ) -> None:
     """Make a custodian's key, and name them in the file of custodians. Nothing is overwritten."""
     with _refusals():
-        before = json.loads(to.read_text("utf-8"))["keys"] if to.exists() else []
+        before = _custodians_in(to)
+        if NAME.fullmatch(person_of(name)) is None:
+            raise KeyOrderRefused(f"A custodian's name has {NAMED}.")
         if key.exists():
-            raise ValueError(f"{key} is there already")
-        public = generate(key).jwks()["keys"]
-        named = [{"name": name, **one} for one in public]
-    write_private(to, json.dumps({"keys": [*before, *named]}, indent=2) + "\n")
-    typer.echo(f"{to}: {len(before) + len(named)} keys of custodians")
+            raise KeyExists(f"{key} is there already; a key is never made in another's place.")
+        with _files():
+            public = generate(key).jwks()["keys"]
+            named = [{"name": name, **one} for one in public]
+            write_private(to, json.dumps({"keys": [*before, *named]}, indent=2) + "\n")
+    people = {person_of(str(one["name"])) for one in [*before, *named]}
+    typer.echo(f"{to}: {len(before) + len(named)} keys of {len(people)} custodians")
+
+
+def _custodians_in(file: Path) -> list[dict[str, object]]:
+    """Return what a file of custodians has, where there is one. Raise KeyOrderRefused."""
+    try:
+        found = json.loads(file.read_text("utf-8"))["keys"] if file.exists() else []
+        if all(str(one["name"]) for one in found):
+            return list(found)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise KeyOrderRefused(f"{file} is no file of custodians; nothing was written to it.")
 
 
 @keys_app.command()
@@ -138,7 +158,8 @@ def order(
     to: Annotated[Path, typer.Option(help="The order, to be signed by two custodians.")],
 ) -> None:
     """Write an order. It does nothing before two custodians have signed it."""
-    write_private(to, Order.new(action, subject, reason).written())
+    with _refusals(), _files():
+        write_private(to, Order.new(action, subject, reason).written())
     typer.echo(f"{to}: two custodians sign it, each with `sign`; then `carry-out`.")
 
 
@@ -153,7 +174,10 @@ def sign(
         meant = Order.read(order_file)
         typer.echo(f"{meant.action} {meant.subject}: {meant.reason}")
         signed = meant.signed(Signer(key), SystemClock().now())
-    write_private(order_file, signed.written())
+        with _files():
+            write_private(order_file, signed.written())
+    count = len(signed.signatures)
+    typer.echo(f"{order_file}: {count} {'signature' if count == 1 else 'signatures'}, of 2 people.")
 
 
 @keys_app.command()
@@ -176,9 +200,9 @@ def carry_out(
     ] = None,
 ) -> None:
     """Do what two custodians ordered. Exit 1 with a code where it is refused: nothing was done."""
-    settings = SERVICE.started() if not preview else SERVICE.configured()
     clock = SystemClock()
-    with _refusals(), closing(Parts(settings)) as parts:
+    with _refusals(), closing(_parts(is_started=not preview)) as parts:
+        settings = parts.settings
         meant = Order.read(order_file)
         signed_by: Sequence[str] = ()
         if not preview:
@@ -186,24 +210,26 @@ def carry_out(
             signed_by = meant.signed_by(custodians, clock)
             if meant.action is Action.BEGIN_BACKUPS and parts_to is None:
                 raise typer.BadParameter("say where the parts go", param_hint="--parts-to")
-        ceremony = Ceremony(
-            parts.keys,
-            parts.key_backups,
-            parts.key_ledger,
-            key_encryption_key_file or settings.key_encryption_key_file,
-            signed_by,
-            [KeyPart.read(path) for path in part or ()],
+        ceremony = replace(
+            _ceremony(parts, clock),
+            copy_of_it=key_encryption_key_file,
+            custodians=signed_by,
+            parts=[KeyPart.read(path) for path in part or ()],
+            deliver=None if parts_to is None else partial(_deliver, parts_to),
         )
         if not preview:
             _log_order(parts, meant, signed_by, clock.now(), "key-order-begun")
         done = ceremony.carry_out(meant, preview=preview)
-        for one in done.parts:
-            assert parts_to is not None
-            write_private(parts_to / f"{one.period}-{one.custodian}.part", one.written())
         if not preview:
             _log_order(parts, meant, signed_by, clock.now(), "key-order-carried-out")
     for line in done.told:
         typer.echo(line)
+
+
+def _deliver(folder: Path, part: KeyPart) -> None:
+    """Write a custodian's part for them to take away."""
+    with _files():
+        write_private(directory(folder) / f"{part.period}-{part.custodian}.part", part.written())
 
 
 @keys_app.command()
@@ -215,9 +241,12 @@ def backup(
     ] = False,
 ) -> None:
     """Back up all keys under the key of the newest period, and destroy periods that are due."""
-    with _refusals(), closing(Parts(SERVICE.configured())) as parts:
+    with _refusals(), closing(_parts()) as parts:
         if missing := parts.keys.missing():
-            raise KeyLost(f"{len(missing)} keys are missing, so the backup would lack them.")
+            raise KeyLost(
+                f"{len(missing)} keys are missing, so the backup would lack them: restore them, or"
+                " give up by order (destroy-key) what is lost for good; `list` has them."
+            )
         if preview:
             period, count = parts.key_backups.current(), sum(1 for _ in parts.keys.export())
             typer.echo(f"{count} keys would be backed up under the key of {period}.")
@@ -235,20 +264,59 @@ def backup(
 @keys_app.command(name="where")
 def where_(name: Annotated[str, typer.Argument(help="A key's name, as `domain/…`.")]) -> None:
     """Say what became of a key, and until which day a backup holds it."""
-    with _refusals(), closing(Parts(SERVICE.configured())) as parts:
+    with _refusals(), closing(_parts()) as parts:
         said = parts.key_ledger.of(name)
         is_there = parts.keys.has(name)
         became = "nothing is known" if said is None else f"{said.word} on {said.at.date()}"
         typer.echo(f"{name}: {became}; it is {'' if is_there else 'not '}in the key store.")
-        backups = parts.key_backups
-        typer.echo(
-            Ceremony(
-                parts.keys,
-                backups,
-                parts.key_ledger,
-                parts.settings.key_encryption_key_file,
-            ).until(name)
+        typer.echo(_ceremony(parts, SystemClock()).until(name))
+
+
+@keys_app.command(name="list")
+def list_() -> None:
+    """List the keys of the haven and of domains, as CSV: name, state, and under what wrapped.
+
+    `lost`: it was made and is not in the key store. Keys of editions, lists and uploads are counted
+    at the end. Example: pseudonymisation keys list
+    """
+    with _refusals(), closing(_parts()) as parts:
+        described = {name: (state, version) for name, state, version in parts.keys.described()}
+        described |= {name: ("lost", 0) for name in parts.keys.missing()}
+        lasting = sorted(name for name in described if name.startswith(LASTING))
+        typer.echo("key,state,key_encryption_key")
+        for name in lasting:
+            state, version = described[name]
+            typer.echo(f"{name},{state},{version or ''}")
+        others = len(described) - len(lasting)
+        typer.echo(f"{len(lasting)} keys; {others} more of editions, lists and uploads.", err=True)
+
+
+def _parts(*, is_started: bool = False) -> Parts:
+    """Return the haven's parts by its settings. Exit 2 where these are not at hand."""
+    try:
+        return Parts(SERVICE.started() if is_started else SERVICE.configured())
+    except ValidationError as invalid:
+        names = ", ".join(
+            f"PSEUDONYMISATION_{'_'.join(map(str, error['loc'])).upper()}"
+            for error in invalid.errors(include_input=False, include_url=False)
         )
+        typer.echo(
+            f"The settings of the haven are not those of this command ({names}): give them as they"
+            " are given to the haven, in its image or by `dsfc keys --house`"
+            " (docs/key-custody.md).",
+            err=True,
+        )
+        raise typer.Exit(2) from None
+
+
+def _ceremony(parts: Parts, clock: SystemClock) -> Ceremony:
+    return Ceremony(
+        store=parts.keys,
+        backups=parts.key_backups,
+        ledger=parts.key_ledger,
+        key_encryption_key_file=parts.settings.key_encryption_key_file,
+        today=legal_day(clock.now()),
+    )
 
 
 def _log_order(
@@ -269,6 +337,15 @@ def _log_order(
     )
     with parts.engine.begin() as connection:
         append(connection, [entry])
+
+
+@contextmanager
+def _files() -> Iterator[None]:
+    """Say which file it was, and that it was not written."""
+    try:
+        yield
+    except OSError as refused:
+        raise KeyUnavailable(f"{refused.filename}: {refused.strerror}.") from None
 
 
 @contextmanager

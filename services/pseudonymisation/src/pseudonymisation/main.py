@@ -422,7 +422,9 @@ def _measured(app: FastAPI, parts: Parts) -> Iterator[None]:
 
 def prepare_development(settings: Settings) -> None:
     """Make what a first start in development lacks; production is given it."""
-    if settings.environment is Environment.DEVELOPMENT:
+    if settings.environment is not Environment.DEVELOPMENT:
+        return
+    if not any(settings.key_store.rglob("*.key")):  # of which it would open none
         keystore.generate_key_encryption_key(settings.key_encryption_key_file)
 
 

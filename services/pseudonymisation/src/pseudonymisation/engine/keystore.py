@@ -12,16 +12,20 @@ Nothing is cached: with the store or the key-encryption key away, the answer is 
 
 import base64
 import fcntl
+import hmac
 import json
 import os
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from common.errors import KeyUnavailable
 from common.files import sync_directory
@@ -170,11 +174,59 @@ class KeyStore:
         )
 
     def _require_whole(self) -> None:
-        """Make nothing at all in an empty store that is not a new one."""
-        if not self.has(PERSON):
-            said = self._said(PERSON)
-            if said is not None and said.word is not Word.DESTROYED:
-                self.require_new(PERSON)
+        """Make nothing at all in an empty store that is not a new one.
+
+        Nor under a key-encryption key that is not the one of this store: what was made would be
+        lost once the right one is back.
+        """
+        if self.has(PERSON):
+            self._read(PERSON)
+            return
+        said = self._said(PERSON)
+        if said is not None and said.word is not Word.DESTROYED:
+            self.require_new(PERSON)
+
+    def mark(self, what: bytes) -> bytes:
+        """Return what only who has the haven's own key can make of it, 32 bytes.
+
+        Raises:
+            KeyClosed, KeyDestroyed, KeyUnavailable
+
+        """
+        derived = HKDF(SHA256(), KEY_BYTES, salt=None, info=b"dsfc/mark/1").derive(self.get(PERSON))
+        return hmac.digest(derived, what, "sha256")
+
+    def unreadable(self, names: Iterable[str]) -> Sequence[str]:
+        """Name the keys that are there and cannot be opened. Raise KeyUnavailable if all away."""
+        return [name for name in names if self.has(name) and not self._opens(name)]
+
+    def _opens(self, name: str) -> bool:
+        try:
+            self._read(name)
+        except KeyDestroyed:
+            return True  # meanwhile; it is not to be opened
+        except KeyUnavailable:
+            return False
+        return True
+
+    def described(self) -> Iterator[tuple[str, str, int]]:
+        """Yield name, state and version of the wrapping of each key; none is opened.
+
+        Raises:
+            KeyUnavailable
+
+        """
+        for path in self._records():
+            with self._there():
+                try:
+                    record = json.loads(path.read_text())
+                    state, version = KeyState(record["state"]), int(record["version"])
+                except FileNotFoundError:
+                    continue  # meanwhile
+                except (ValueError, KeyError, TypeError):
+                    yield self._name(path), "unreadable", 0
+                    continue
+            yield self._name(path), state, version
 
     def _said(self, name: str) -> Said | None:
         return None if self._ledger is None else self._ledger.of(name)
@@ -352,7 +404,7 @@ class KeyStore:
             except FileNotFoundError:
                 return None
             except (ValueError, KeyError, TypeError):
-                raise KeyUnavailable("A record of the key store cannot be read.") from None
+                raise KeyUnavailable(f"The key {self._name(path)} cannot be read.") from None
 
     def _path(self, name: str) -> Path:
         if NAME.fullmatch(name) is None:

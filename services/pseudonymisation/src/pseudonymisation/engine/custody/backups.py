@@ -12,11 +12,13 @@ that is lost as well, and a key-encryption key that was destroyed opens no old b
 
 import base64
 import binascii
+import hmac
 import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -53,6 +55,9 @@ class KeySource(Protocol):
 
     def export(self) -> Iterator[tuple[str, bytes, str]]:
         """Name, key and state of each. Raise KeyUnavailable."""
+
+    def mark(self, what: bytes) -> bytes:
+        """Return what only who has the haven's own key can make of it. Raise KeyUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,41 +112,59 @@ class Backups:
         self._directory = directory
         self._keep = keep
 
-    def begin(self, period: str, custodians: Sequence[str]) -> Sequence[KeyPart]:
-        """Make the key of a period; return the parts of two custodians, which are kept nowhere.
+    def begin(
+        self,
+        period: str,
+        custodians: Sequence[str],
+        source: KeySource,
+        deliver: Callable[[KeyPart], None],
+    ) -> None:
+        """Make the key of a period; `deliver` gives two custodians their parts, kept nowhere else.
+
+        They have them before the period is begun: one whose parts were lost on the way would take
+        backups that nobody opens. What `deliver` raises leaves no period.
 
         Raises:
-            KeyUnavailable: the directory is away
+            KeyUnavailable: the directory, or the haven's own key, is away
             KeyExists: the period has a key, or had one
 
         """
         first, second = custodians
+        self.require_new(period)
         folder = self._folder(period)
-        if folder.exists():
-            raise KeyExists(f"Backups of {period} were begun already; begin another period.")
         private = X25519PrivateKey.generate()
-        secret = private.private_bytes_raw()
-        ours, *theirs = _split(secret, 3)
+        public = private.public_key().public_bytes_raw()
+        ours, *theirs = _split(private.private_bytes_raw(), 3)
+        destroy_on = self.destroy_on(period).isoformat()
         text = json.dumps(
             {
                 "period": period,
-                "public_key": _text(private.public_key().public_bytes_raw()),
-                "destroy_on": self.destroy_on(period).isoformat(),
+                "public_key": _text(public),
+                "destroy_on": destroy_on,
                 "part": _text(ours),
+                "mark": _text(source.mark(_begun(period, destroy_on, public))),
             }
         )
+        for name, part in zip((first, second), theirs, strict=True):
+            deliver(KeyPart(period, name, part))
         with _there(self._directory):
-            folder.mkdir(mode=0o700)
-            write_private(folder / KEY_FILE, text)
-            sync_directory(folder)
+            staged = folder.with_name(f".{period}")
+            shutil.rmtree(staged, ignore_errors=True)  # of one that was cut off
+            staged.mkdir(mode=0o700)
+            write_private(staged / KEY_FILE, text)
+            staged.rename(folder)
             sync_directory(self._directory)
-        names = (first, second)
-        return [KeyPart(period, name, part) for name, part in zip(names, theirs, strict=True)]
+
+    def require_new(self, period: str) -> None:
+        """Raise KeyExists where the period has a key or had one, KeyUnavailable with none of it."""
+        folder = self._folder(period)
+        with _there(self._directory):
+            if folder.exists() and any(folder.iterdir()):
+                raise KeyExists(f"Backups of {period} were begun already; begin another month.")
 
     def current(self) -> str:
         """Return the newest period that has a key. Raise KeyUnavailable where there is none."""
-        with _there(self._directory):
-            found = sorted(path.parent.name for path in self._directory.glob(f"*/{KEY_FILE}"))
+        found = self._periods()
         if not found:
             raise KeyUnavailable(
                 "No period of backups was begun; two custodians begin one (begin-backups)."
@@ -149,12 +172,25 @@ class Backups:
         return found[-1]
 
     def make(self, source: KeySource, now: datetime) -> Backup:
-        """Seal all keys that are there under the newest period's key. Raise KeyUnavailable."""
+        """Seal all keys that are there under the newest period's key.
+
+        Raises:
+            KeyUnavailable: keys or directory are away, or the period's key was not made by who has
+                the haven's own: who may write beside the backups would have made one that they open
+
+        """
         period = self.current()
         header = self._header(period)
+        public_key = _bytes(header["public_key"])
+        mark = source.mark(_begun(period, str(header["destroy_on"]), public_key))
+        if not hmac.compare_digest(mark, _bytes(header.get("mark", ""))):
+            raise KeyUnavailable(
+                f"The key of the backups of {period} is not one that this haven made, or is of an"
+                " earlier version: nothing is sealed under it. Two custodians begin another month."
+            )
         made_at = now.astimezone(UTC).replace(microsecond=0)
         kept = {name: [_text(key), state] for name, key, state in source.export()}
-        public = X25519PublicKey.from_public_bytes(_bytes(header["public_key"]))
+        public = X25519PublicKey.from_public_bytes(public_key)
         clear = json.dumps(kept).encode()
         sealed = SUITE.encrypt(clear, public, info=_bound(period, made_at))
         document = {
@@ -167,14 +203,49 @@ class Backups:
         path = self._folder(period) / name
         with _there(self._directory):
             write_private(path, json.dumps(document))
-            sync_directory(path.parent)
         return self._told(path)
 
     def all(self) -> Sequence[Backup]:
         """Return the backups that can be opened yet, the oldest first. Raise KeyUnavailable."""
+        return self._sorted_out()[0]
+
+    def unreadable(self) -> Sequence[Path]:
+        """Return the files that are no backups any more, as a cut-off copy. They stop no others.
+
+        Raises:
+            KeyUnavailable
+
+        """
+        return self._sorted_out()[1]
+
+    def find(self, name: str) -> Path | None:
+        """Return where the backup of a file name is, whether or not it can be opened.
+
+        Raises:
+            KeyUnavailable
+
+        """
+        with _there(self._directory):
+            found = (path for path in self._directory.glob(f"*/*{ENDING}") if path.name == name)
+            return next(found, None)
+
+    def _sorted_out(self) -> tuple[Sequence[Backup], Sequence[Path]]:
+        readable, unreadable = [], []
         with _there(self._directory):
             found = sorted(self._directory.glob(f"*/*{ENDING}"))
-        return [self._told(path) for path in found]
+        for path in found:
+            try:
+                readable.append(self._told(path))
+            except KeyBackupGone:
+                continue  # a copy of one that nobody opens
+            except KeyUnavailable:
+                unreadable.append(path)
+        return readable, unreadable
+
+    def _periods(self) -> Sequence[str]:
+        with _there(self._directory):
+            found = (path.parent.name for path in self._directory.glob(f"*/{KEY_FILE}"))
+            return sorted(name for name in found if PERIOD.fullmatch(name))
 
     def open(self, path: Path, parts: Sequence[KeyPart]) -> Mapping[str, Kept]:
         """Return what is in a backup, by the parts of both custodians.
@@ -201,20 +272,21 @@ class Backups:
             clear = SUITE.decrypt(
                 _bytes(document["sealed"]), private, info=_bound(told.period, told.made_at)
             )
-        except (InvalidTag, KeyError):
+            kept: Mapping[str, Sequence[str]] = json.loads(clear)
+            return {name: Kept(_bytes(key), state) for name, (key, state) in kept.items()}
+        except (InvalidTag, KeyError, ValueError, TypeError, AttributeError):
             raise KeyUnavailable("The backup is not what was written.") from None
-        kept: Mapping[str, Sequence[str]] = json.loads(clear)
-        return {name: Kept(_bytes(key), state) for name, (key, state) in kept.items()}
 
     def due(self, today: date) -> Sequence[str]:
         """Return the periods whose backups are to be destroyed by now, the oldest first."""
-        with _there(self._directory):
-            found = sorted(self._directory.glob(f"*/{KEY_FILE}"))
-            return [
-                path.parent.name
-                for path in found
-                if today >= date.fromisoformat(str(_json(path)["destroy_on"]))
-            ]
+        return [period for period in self._periods() if today >= self._stated(period)]
+
+    def _stated(self, period: str) -> date:
+        """When it was said to be destroyed; where that cannot be read, when it would be now."""
+        try:
+            return date.fromisoformat(str(_json(self._folder(period) / KEY_FILE)["destroy_on"]))
+        except (KeyUnavailable, KeyError, ValueError):
+            return self.destroy_on(period)
 
     def destroy_due(self, today: date) -> Sequence[str]:
         """Destroy the periods whose day has come: the key's part first, then what it sealed."""
@@ -245,22 +317,31 @@ class Backups:
         folder = self._folder(period)
         if (folder / GONE).exists():
             raise KeyBackupGone(f"The key of the backups of {period} was destroyed.")
-        return _json(folder / KEY_FILE)
+        header = _json(folder / KEY_FILE)
+        if not {"public_key", "destroy_on", "part"} <= header.keys():
+            raise KeyUnavailable(f"{folder / KEY_FILE} cannot be read.")
+        return header
 
     def _told(self, path: Path) -> Backup:
         document = _json(path)
         try:
             period = str(document["period"])
+            if period != path.parent.name:
+                raise KeyUnavailable(f"{path} is a backup of another month than its folder.")
             header = self._header(period)
             return Backup(
                 path,
                 period,
                 datetime.fromisoformat(document["made_at"]),
-                document["names"],
+                tuple(map(str, document["names"])),
                 date.fromisoformat(header["destroy_on"]),
             )
         except (KeyError, ValueError, TypeError):
             raise KeyUnavailable(f"{path} is no backup of keys.") from None
+
+
+def _begun(period: str, destroy_on: str, public_key: bytes) -> bytes:
+    return f"dsfc/key-backups/1/{period}/{destroy_on}/".encode() + public_key
 
 
 def _bound(period: str, made_at: datetime) -> bytes:
@@ -312,4 +393,4 @@ def _there(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError:
-        raise KeyUnavailable("The directory of key backups cannot be written.") from None
+        raise KeyUnavailable("The directory of key backups cannot be read or written.") from None

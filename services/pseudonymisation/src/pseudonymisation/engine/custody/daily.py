@@ -16,6 +16,8 @@ from pseudonymisation.engine.keystore import KeyStore
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 EVERY: Final = timedelta(days=1)
+NAMED: Final = 20
+"""So many lost keys are named; `keys list` names all."""
 
 
 @dataclass(slots=True)
@@ -44,11 +46,18 @@ class KeyBackupWorker:
         backups, now = self.backups(), self.clock.now()
         for period in backups.destroy_due(legal_day(now)):
             log.info("key_backups_destroyed", period=period)
-        backups.current()
-        if any(backup.made_at > now - EVERY for backup in backups.all()):
+        period = backups.current()
+        if period < f"{legal_day(now):%Y-%m}":
+            # All backups go on one day, those of yesterday too, where nobody begins another month.
+            day = backups.destroy_on(period).isoformat()
+            log.warning("key_backups_of_a_past_month", period=period, destroy_on=day)
+        if spoilt := backups.unreadable():
+            log.warning("key_backups_unreadable", files=[path.name for path in spoilt])
+        # One that says that it is of tomorrow is none of today.
+        if any(now - EVERY < backup.made_at <= now for backup in backups.all()):
             return
         if missing := self.store().missing():
-            log.error("keys_lost", keys=len(missing))
+            log.error("keys_lost", keys=len(missing), names=missing[:NAMED])
             return
         made = backups.make(self.store(), now)
         log.info("keys_backed_up", keys=len(made.names), destroy_on=made.destroy_on.isoformat())

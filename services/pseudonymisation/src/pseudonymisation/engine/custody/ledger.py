@@ -50,10 +50,13 @@ class Ledger:
 
         Raises:
             KeyUnavailable: the directory is away
+            ValueError: it would not be read again, or be read as something else
 
         """
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if LINE.fullmatch(f"{at} {word} {name} end") is None:
+            raise ValueError("what the ledger is to be told of is not well formed")
         with self._alone() as descriptor:
-            at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             # What a crash left half of is ended first: half a line is no line.
             start = "" if _ends_whole(descriptor) else "\n"
             os.write(descriptor, f"{start}{at} {word} {name} end\n".encode())
@@ -67,6 +70,24 @@ class Ledger:
     def of(self, name: str) -> Said | None:
         """Return the last word on a name. Raise KeyUnavailable where it is away."""
         return self.told().get(name)
+
+    @contextmanager
+    def one_order_at_a_time(self) -> Iterator[None]:
+        """Let nobody else carry out an order meanwhile, in whatever process.
+
+        Raises:
+            KeyUnavailable: the directory is away
+
+        """
+        try:
+            descriptor = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            raise KeyUnavailable("The directory of key backups cannot be reached.") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     @staticmethod
     def _read(descriptor: int) -> dict[str, Said]:

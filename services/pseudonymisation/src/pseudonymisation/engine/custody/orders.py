@@ -6,23 +6,30 @@ key-encryption key.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from common.clock import Clock
 from common.ids import new_id
+from common.personal_data import find_personal_data
 from common.replacement import person_of
 from common.security import keys
 from common.security.jws import NotGenuine
 from common.security.keys import KEY_ORDER, SignedVerifier, Signer, thumbprint
+from common.texts import detail_of
 from pseudonymisation.engine.errors import KeyOrderRefused
 
 CUSTODIANS: Final = 2
 LIFE: Final = timedelta(days=1)
+NAME: Final = re.compile(r"[^\W_](?:[^\W_]|[ .'-]){0,99}")
+"""Of a custodian: it is in the audit log, and in the name of the file of a part."""
+NAMED: Final = "letters, digits, spaces, and . ' - between them, at most 100"
 
 
 class Action(StrEnum):
@@ -34,9 +41,36 @@ class Action(StrEnum):
     RESTORE = "restore"
 
 
+SUBJECTS: Final[Mapping[Action, tuple[str, str]]] = {
+    Action.CREATE_KEY: (r"haven(/[a-z0-9_-]{1,128})?", "`haven`, or one of its keys (haven/…)"),
+    Action.DESTROY_KEY: (
+        r"(haven|domain)(/[a-z0-9_-]{1,128}){1,3}",
+        "the name of a key of the haven or of a domain (domain/…); `list` has them",
+    ),
+    Action.ADD_KEY_ENCRYPTION_KEY: ("new", "nothing (or `new`)"),
+    Action.DESTROY_KEY_ENCRYPTION_KEY: (
+        r"[1-9][0-9]{0,3}",
+        "the version of a key-encryption key, the number of its line",
+    ),
+    Action.BEGIN_BACKUPS: (r"[0-9]{4}-(0[1-9]|1[0-2])", "a month, as 2026-12"),
+    Action.RESTORE: (
+        r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.backup",
+        "the file name of a backup, without its folder",
+    ),
+}
+"""What each act is done to: a closed pattern, for it is signed and logged; and in words."""
+
+REASON_LENGTH: Final = 500
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One act, and why."""
+    """One act, and why.
+
+    Raises:
+        KeyOrderRefused: a part of it is not what two people could read and sign
+
+    """
 
     id: str
     action: Action
@@ -44,6 +78,24 @@ class Order:
     """A key's name, a version, a period, a backup's file name; `new` for what has no name yet."""
     reason: str
     signatures: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            is_id = str(UUID(self.id)) == self.id
+        except ValueError:
+            is_id = False
+        if not is_id:
+            raise KeyOrderRefused("The id of the order is none: write the order anew (`order`).")
+        pattern, words = SUBJECTS[self.action]
+        if re.fullmatch(pattern, self.subject) is None:
+            raise KeyOrderRefused(f"The subject of {self.action} is {words}.")
+        # What custodians are shown before they sign is one line, and all of it.
+        if not (self.reason.strip() and self.reason.isprintable()):
+            raise KeyOrderRefused("The reason of the order is a line of text; it has to be there.")
+        if len(self.reason) > REASON_LENGTH:
+            raise KeyOrderRefused(f"The reason has at most {REASON_LENGTH} characters.")
+        for found in find_personal_data(self.reason):
+            raise KeyOrderRefused(f"The reason goes into the audit log. {detail_of(found)}")
 
     @classmethod
     def new(cls, action: Action, subject: str, reason: str) -> "Order":
@@ -108,6 +160,8 @@ class Custodians:
             holders = {(thumbprint(jwk), name) for name, jwk in known}
         except (OSError, ValueError, KeyError, TypeError):
             raise KeyOrderRefused("The file of custodians cannot be read.") from None
+        if any(NAME.fullmatch(name) is None for name, _ in known):
+            raise KeyOrderRefused(f"The file of custodians has a name that is none: {NAMED}.")
         if len({key for key, _ in holders}) < len(holders):
             raise KeyOrderRefused(
                 "The file of custodians (key_custodians_file) names one key under two names, whose"

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -62,15 +62,32 @@ class FileWrapping:
             raise KeyUnavailable("The key-encryption key did not wrap this key.") from None
 
     def _keys(self) -> Mapping[int, bytes]:
+        return _keys(self.lines())
+
+    def lines(self) -> Sequence[str]:
+        """Return the lines of the file, each a key or `destroyed`.
+
+        Raises:
+            KeyUnavailable: it cannot be read, is empty or has a line that is neither
+
+        """
         try:
             lines = self._path.read_text("ascii").split()
-            keys = {
-                n: base64.b64decode(line, validate=True)
-                for n, line in enumerate(lines, 1)
-                if line != DESTROYED
-            }
-        except (OSError, UnicodeDecodeError, binascii.Error):
+        except (OSError, UnicodeDecodeError):
             raise KeyUnavailable("The key-encryption key cannot be read.") from None
-        if not keys or any(len(key) != KEY_BYTES for key in keys.values()):
-            raise KeyUnavailable("The key-encryption key is malformed.")
-        return keys
+        _keys(lines)
+        return lines
+
+
+def _keys(lines: Sequence[str]) -> Mapping[int, bytes]:
+    try:
+        keys = {
+            n: base64.b64decode(line, validate=True)
+            for n, line in enumerate(lines, 1)
+            if line != DESTROYED
+        }
+    except binascii.Error:
+        raise KeyUnavailable("The key-encryption key cannot be read.") from None
+    if not keys or any(len(key) != KEY_BYTES for key in keys.values()):
+        raise KeyUnavailable("The key-encryption key is malformed.")
+    return keys
