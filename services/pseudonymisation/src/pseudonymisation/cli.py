@@ -1,5 +1,6 @@
 """The service's commands: `python -m pseudonymisation.cli serve`."""
 
+import errno
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -125,6 +126,8 @@ def custodian(
         if key.exists():
             raise KeyExists(f"{key} is there already; a key is never made in another's place.")
         with _files():
+            if not to.parent.is_dir():
+                raise FileNotFoundError(errno.ENOENT, "its folder is not there", str(to))
             public = generate(key).jwks()["keys"]
             named = [{"name": name, **one} for one in public]
             write_private(to, json.dumps({"keys": [*before, *named]}, indent=2) + "\n")
@@ -281,7 +284,7 @@ def list_() -> None:
     """
     with _refusals(), closing(_parts()) as parts:
         described = {name: (state, version) for name, state, version in parts.keys.described()}
-        described |= {name: ("lost", 0) for name in parts.keys.missing()}
+        described |= dict.fromkeys(parts.keys.missing(), ("lost", 0))
         lasting = sorted(name for name in described if name.startswith(LASTING))
         typer.echo("key,state,key_encryption_key")
         for name in lasting:
@@ -302,8 +305,7 @@ def _parts(*, is_started: bool = False) -> Parts:
         )
         typer.echo(
             f"The settings of the haven are not those of this command ({names}): give them as they"
-            " are given to the haven, in its image or by `dsfc keys --house`"
-            " (docs/key-custody.md).",
+            " are given to the haven, in its image (docs/key-custody.md).",
             err=True,
         )
         raise typer.Exit(2) from None

@@ -190,10 +190,11 @@ class Ceremony:
     def _to_be_put_there(self) -> Sequence[str]:
         if self.copy_of_it is None:
             return []
-        return [
+        told = (
             f"{self.copy_of_it} is to be put in the place of the key-encryption key in use, for"
             " every process of the haven, before anything else is ordered of it."
-        ]
+        )
+        return [told]
 
     def _write(self, lines: Sequence[str]) -> None:
         try:
@@ -265,11 +266,12 @@ def _said_of_spoilt(names: Sequence[str]) -> Sequence[str]:
     if not names:
         return []
     more = ", …" if len(names) > SAMPLE else ""
-    return [
+    told = (
         f"{len(names)} are there and cannot be opened, so that nothing was put in their place:"
         f" {', '.join(names[:SAMPLE])}{more}. Is it the right key-encryption key? If it is lost, or"
         " their files are spoilt, move these out of the key store, and restore by another order."
-    ]
+    )
+    return [told]
 
 
 def _is_whole(entry: tuple[str, Kept]) -> bool:
