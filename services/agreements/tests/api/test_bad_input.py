@@ -449,9 +449,9 @@ def test_nothing_is_published_that_the_catalogue_does_not_have(seeded, changes, 
         Role.REGISTER_PUBLISHER,
     )
 
-    assert [(one["line"], one["column"]) for one in taken.json()["left_out"]["named"]] == [
-        (3, field)
-    ]
+    assert code(taken) == (422, "IMPORT_REFUSED")
+    assert [(one["line"], one["column"]) for one in taken.json()["errors"]] == [(3, field)]
+    assert seeded.audited() == before
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_an_import_says_what_it_changed_and_the_same_again_changes_nothing(servi
     assert len(service.pauses) == 4
 
 
-def test_an_odd_line_is_left_out_and_named_and_a_contradiction_changes_nothing(service):
+def test_an_odd_line_and_a_contradiction_change_nothing_and_every_line_is_named(service):
     csu = "0DF,SCW CSU,CSU,,,2013-04-01,\n"
     contradicting = imported(service, csu + csu.replace("SCW", "Other"))
 
@@ -65,10 +65,40 @@ def test_an_odd_line_is_left_out_and_named_and_a_contradiction_changes_nothing(s
     assert service.get("/v1/organisations", Role.AUDITOR).json()["items"] == []
     assert service.audited() == []
 
-    taken = imported(service, csu + "0CX,ML,CLUB,,,2013-04-01,\n").json()
-    assert (taken["listed"], taken["left_out"]["lines"]) == (1, 1)
-    [place] = taken["left_out"]["named"]
-    assert (place["line"], place["column"]) == (3, "kind")
+    odd = imported(service, csu + "0CX,ML,CLUB,,,2013-04-01,\n0CX,ML,CSU,,,2013-02-29,\n")
+    assert code(odd) == (422, "IMPORT_REFUSED")
+    assert [(no["line"], no["column"]) for no in odd.json()["errors"]] == [
+        (3, "kind"),
+        (4, "valid_from"),
+    ]
+    assert service.audited() == []
+
+
+def test_no_stretch_of_a_code_ends_by_a_line_that_cannot_be_taken(service):
+    """Of a code that it names the list is the whole: left out, a stretch would have been unsaid."""
+    imported(service, "0DF,SCW,CSU,,,2013-04-01,2018-03-31\n0DF,SCW,CSU,,,2018-04-01,\n")
+
+    odd = imported(service, "0DF,SCW,CSU,,,2013-04-01,2018-03-31\n0DF,SCW,CSU,,,2018-O4-01,\n")
+
+    assert code(odd) == (422, "IMPORT_REFUSED")
+    assert service.get("/v1/organisations/0DF", Role.AUDITOR, as_at="2018-04-01").is_success
+
+
+@pytest.mark.parametrize(
+    "second", ["2018-03-31,2019-03-31", "2018-03-31,", "2015-04-01,2016-03-31"]
+)
+def test_a_code_that_is_two_things_on_a_day_is_no_list(service, second):
+    answer = imported(
+        service,
+        f"0DF,SCW,CSU,,,2013-04-01,2018-03-31\n0CX,ML,CSU,,,2013-04-01,\n0DF,SCW,CCG,,,{second}\n",
+    )
+
+    assert code(answer) == (422, "IMPORT_CONTRADICTS")
+    assert [(no["line"], no["column"]) for no in answer.json()["errors"]] == [
+        (2, "valid_from"),
+        (4, "valid_from"),
+    ]
+    assert service.audited() == []
 
 
 def test_a_list_larger_than_the_limit_and_one_that_is_not_csv_are_refused(service):
@@ -557,17 +587,21 @@ def test_a_code_is_answered_as_the_one_that_stands_for_itself(service):
 
 
 def test_who_is_not_in_ods_is_recorded_by_company_number(service):
-    sent = imported(
-        service,
+    right = (
         "1234567,A Supplier Ltd,SUPPLIER,,,2013-04-01,\n"
         "sc123456,A Scottish Supplier Ltd,SUPPLIER,,,2013-04-01,\n"
-        "SC12345,No Number Ltd,SUPPLIER,,,2013-04-01,\n"
+    )
+    sent = imported(
+        service,
+        f"{right}SC12345,No Number Ltd,SUPPLIER,,,2013-04-01,\n"
         "COMPANY1,No Number Either Ltd,SUPPLIER,,,2013-04-01,\n",
-    ).json()
+    )
 
-    left_out = sent["left_out"]["named"]
-    assert [(place["line"], place["column"]) for place in left_out] == [(4, "ods"), (5, "ods")]
-    assert all("Companies House" in place["detail"] for place in left_out)
+    assert code(sent) == (422, "IMPORT_REFUSED")
+    named = sent.json()["errors"]
+    assert [(place["line"], place["column"]) for place in named] == [(4, "ods"), (5, "ods")]
+    assert all("Companies House" in place["detail"] for place in named)
+    imported(service, right)
     for written, number in (("01234567", "01234567"), ("1234567", "01234567")):
         found = service.get(f"/v1/organisations/{written}", Role.SERVICE_APPLICATIONS).json()
         assert (found["ods"], found["own"], found["name"]) == (number, number, "A Supplier Ltd")

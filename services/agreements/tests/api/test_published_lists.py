@@ -386,12 +386,21 @@ def test_a_first_list_of_many_periods_and_one_that_moves_many_wait(lists):
         ("CSDS,2018-01,2018-01-31", "published_on"),
     ],
 )
-def test_a_publication_of_no_use_is_left_out_and_named(lists, line, column):
-    sent = lists.publications(f"CSDS,2017-12,2018-04-01\n{line}\n").json()
+def test_a_publication_that_cannot_be_taken_refuses_the_list_and_takes_none_back(
+    lists, line, column
+):
+    """Left out, it would have been unsaid: of a data set that is named the list is the whole."""
+    lists.publications("CSDS,2017-12,2018-04-01\nCSDS,2018-01,2018-05-01\n")
+    before = lists.published()
 
-    (named,) = sent["left_out"]["named"]
-    assert (named["line"], named["column"]) == (3, column)
-    assert list(lists.published()) == [("CSDS", "2017-12")]
+    sent = lists.publications(f"CSDS,2017-12,2018-04-02\n{line}\nA&E,2018-01,2018-05-01\n")
+
+    assert code(sent) == (422, "IMPORT_REFUSED")
+    assert [(no["line"], no["column"]) for no in sent.json()["errors"]] == [
+        (3, column),
+        (4, "data_set"),
+    ]
+    assert lists.published() == before
 
 
 def test_a_period_with_two_days_contradicts_itself(lists):

@@ -1,7 +1,6 @@
 """Who may send whose activity: recorded by one person, let in by another, asked by the haven."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -10,7 +9,12 @@ import structlog
 
 from agreements.records.domain.errors import OrganisationUnknown, SubmissionRightNotFound
 from agreements.records.domain.lists.layouts import rights as layout
-from agreements.records.domain.lists.layouts.reading import LeftOut, contradict
+from agreements.records.domain.lists.layouts.reading import (
+    LeftOut,
+    Stretch,
+    contradict,
+    overlapping,
+)
 from agreements.records.domain.parties import submission_right as domain
 from agreements.records.domain.parties.errors import SubmissionRightOverlaps
 from agreements.records.domain.parties.submission_right import (
@@ -86,7 +90,11 @@ def import_rights(content: bytes, *, ctx: Context) -> RecordedRights:
             except SubmissionRightOverlaps as overlaps:
                 read.remainder.add(asked.line, "valid_from", overlaps.detail)
                 del by_line[asked.line]
-        contradict("valid_from", _overlapping(by_line))
+        stretches = (
+            Stretch(line, (right.submitter, right.provider), right.valid_from, right.valid_to)
+            for line, right in by_line.items()
+        )
+        contradict("valid_from", overlapping(stretches))
         rights = [*by_line.values()]
         left_out = read.remainder.left_out(taken=len(rights))
         stored = _recorded(tx, batch, rights, digest(content), ctx)
@@ -112,20 +120,6 @@ def _recorded(
 
 def _of_the_same(tx: Transaction, right: SubmissionRight) -> Sequence[SubmissionRight]:
     return tx.submission_rights.find(submitter=right.submitter, provider=right.provider)
-
-
-def _overlapping(by_line: Mapping[int, SubmissionRight]) -> Iterator[tuple[int, int]]:
-    """Yield the lines of a list that are of the same days of the same two."""
-    of_two: defaultdict[tuple[str, str], list[tuple[int, SubmissionRight]]] = defaultdict(list)
-    for line, right in by_line.items():
-        of_two[right.submitter, right.provider].append((line, right))
-    for found in of_two.values():
-        found.sort(key=lambda one: one[1].valid_from)
-        longest = found[0]
-        for line, right in found[1:]:
-            if longest[1].overlaps(right):
-                yield longest[0], line
-            longest = max(longest, (line, right), key=lambda one: one[1].valid_to or date.max)
 
 
 def _right(

@@ -184,7 +184,13 @@ def require_no_circle(
         TransferInCircle: to itself, or to somebody whose own standing it has.
 
     """
-    if predecessor == successor or successor in predecessors(predecessor, date.max, instruments):
+    if predecessor == successor:
+        raise TransferInCircle(
+            f"{predecessor} would pass to itself. Name who comes after it.",
+            predecessor=predecessor,
+            successor=successor,
+        )
+    if successor in predecessors(predecessor, date.max, instruments):
         raise TransferInCircle(
             f"{predecessor} has what was {successor}'s. Look at GET /v1/transfer-instruments.",
             predecessor=predecessor,

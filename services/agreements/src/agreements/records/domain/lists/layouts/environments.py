@@ -1,20 +1,22 @@
 """A register of environments: `organisation,hosted_for,valid_from,valid_to`, whole as of a day."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 from agreements.records.domain.lists.layouts.ods import ODS
 from agreements.records.domain.lists.layouts.reading import (
+    ALL_NAMED_MAX,
     Remainder,
+    Stretch,
     day,
+    overlapping,
     records,
     text_of,
 )
 
 LAYOUT = "environments"
 COLUMNS = ("organisation", "hosted_for", "valid_from", "valid_to")
-ROWS_NAMED_MAX = 20_000
 FORM = "YYYY-MM-DD"
 
 
@@ -25,19 +27,6 @@ class RegisteredEnvironment:
     valid_from: date
     valid_to: date | None
     line: int = field(default=0, compare=False)
-
-    def is_over_before(self, other: "RegisteredEnvironment") -> bool:
-        """Say whether it is of the same environment and does not outlast the other."""
-        if (self.organisation, self.hosted_for) != (other.organisation, other.hosted_for):
-            return False
-        return (self.valid_to or date.max) <= (other.valid_to or date.max)
-
-    def overlaps(self, other: "RegisteredEnvironment") -> bool:
-        """Say whether both speak of the same days of the same environment."""
-        if (self.organisation, self.hosted_for) != (other.organisation, other.hosted_for):
-            return False
-        ends = [end for end in (self.valid_to, other.valid_to) if end is not None]
-        return all(max(self.valid_from, other.valid_from) <= end for end in ends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,27 +43,17 @@ def read(content: bytes) -> EnvironmentRegister:
         ImportRefused: it is not what its layout says, or is empty.
 
     """
-    remainder = Remainder(LAYOUT, named_max=ROWS_NAMED_MAX)
+    remainder = Remainder(LAYOUT, named_max=ALL_NAMED_MAX)
     rows = records(text_of(content), remainder, needed=COLUMNS)
     found = [one for line, row in rows if (one := _listed(line, row, remainder)) is not None]
     if not found:
         remainder.left_out(taken=0)
-    remainder.contradict("valid_from", _overlapping(found))
-    return EnvironmentRegister(listed=tuple(found), remainder=remainder)
-
-
-def _overlapping(found: Sequence[RegisteredEnvironment]) -> list[list[int]]:
-    in_order = sorted(
-        found, key=lambda one: (one.organisation, one.hosted_for or "", one.valid_from)
+    stretches = (
+        Stretch(one.line, (one.organisation, one.hosted_for), one.valid_from, one.valid_to)
+        for one in found
     )
-    pairs: list[list[int]] = []
-    reaching: RegisteredEnvironment | None = None  # of one environment, what lasts longest
-    for one in in_order:
-        if reaching is not None and reaching.overlaps(one):
-            pairs.append([reaching.line, one.line])
-        if reaching is None or not one.is_over_before(reaching):
-            reaching = one
-    return pairs
+    remainder.contradict("valid_from", overlapping(stretches))
+    return EnvironmentRegister(listed=tuple(found), remainder=remainder)
 
 
 def _listed(

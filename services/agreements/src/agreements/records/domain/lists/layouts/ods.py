@@ -10,10 +10,15 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from agreements.records.domain.lists.layouts.reading import (
+    ALL_NAMED_MAX,
+    NAMED_MAX,
     Collected,
     LeftOut,
     Remainder,
+    Stretch,
+    contradict,
     day,
+    overlapping,
     records,
     rows,
     text_of,
@@ -68,12 +73,14 @@ def read(content: bytes, layout: OdsLayout, *, icbs_from: date) -> OdsList:
     """Read a file; `icbs_from` is the day on which locations of ICBs took the CCGs' place.
 
     Raises:
-        ImportRefused: it is not what its layout says; nothing of it is taken.
-        ImportContradicts: a code is two things at once.
+        ImportRefused: it is not what its layout says, or a line of our own layout cannot be taken,
+            by which a stretch of its code would be unsaid; nothing of it is taken.
+        ImportContradicts: a code is two things at once, or on one day.
 
     """
     text = text_of(content)
-    remainder = Remainder(layout)
+    is_ours = layout is OdsLayout.DSFC
+    remainder = Remainder(layout, named_max=ALL_NAMED_MAX if is_ours else NAMED_MAX)
     found: Stretches = Collected(remainder, "code")
     readers: Mapping[OdsLayout, Callable[[], None]] = {
         OdsLayout.ECCG: lambda: _eccg(text, remainder, found, icbs_from),
@@ -84,6 +91,12 @@ def read(content: bytes, layout: OdsLayout, *, icbs_from: date) -> OdsList:
     }
     readers[layout]()
     listed = tuple(found.values().values())
+    contradict(
+        "valid_from",
+        overlapping(Stretch(line, o.ods, o.valid_from, o.valid_to) for line, o in found.lines()),
+    )
+    if is_ours:
+        remainder.require_none()
     return OdsList(listed=listed, left_out=remainder.left_out(taken=len(listed)))
 
 

@@ -10,6 +10,7 @@ from functools import cache
 
 import catalogue
 from agreements.records.domain.lists.layouts.reading import (
+    ALL_NAMED_MAX,
     Collected,
     LeftOut,
     Remainder,
@@ -43,17 +44,19 @@ def read(content: bytes) -> PublicationList:
     """Read a list.
 
     Raises:
-        ImportRefused: it is not what its layout says; nothing of it is taken.
+        ImportRefused: it is not what its layout says, or a line cannot be taken, by which a period
+            would be unsaid; nothing of it is taken.
         ImportContradicts: a period was published on two days.
 
     """
-    remainder = Remainder(LAYOUT)
+    remainder = Remainder(LAYOUT, named_max=ALL_NAMED_MAX)
     found: Collected[tuple[str, str], ListedPublication] = Collected(remainder, "published_on")
     for line, row in records(text_of(content), remainder, needed=COLUMNS):
         listed = _listed(line, row, remainder)
         if listed is not None:
             found.add(line, (listed.data_set, listed.period), listed)
     values = tuple(found.values().values())
+    remainder.require_none()
     return PublicationList(listed=values, left_out=remainder.left_out(taken=len(values)))
 
 

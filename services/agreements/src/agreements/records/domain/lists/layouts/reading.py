@@ -1,14 +1,15 @@
 """Reading comma-separated lines: what is of no use here, and what contradicts itself.
 
 One odd line does not refuse a list of millions. A line that cannot be used is left out, counted
-and named by its place; the same key with the same values again is taken once. A key with two
+and named by its place; the same key with the same values again is taken once. Of a list that
+replaces what it leaves out it refuses the whole (docs/adr/0255). A key with two
 values is a contradiction: which of them is meant nobody can tell, so nothing of the file is taken
 and every line that says one of them is named. Values are never quoted.
 """
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Generic, TypeVar
@@ -21,12 +22,14 @@ from common.personal_data import find_personal_data
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 """Characters of no text, and what stands where bytes were no UTF-8."""
 NAMED_MAX = 100
+ALL_NAMED_MAX = 20_000
+"""Of a file that is taken whole or not at all: it is corrected at once."""
 LINE_CHARACTERS_MAX = 10_000
 TELLING_CHARACTERS_MIN = 10
 """Of an NHS number; what words tell of a birth or a home is longer."""
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
-K = TypeVar("K")
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
@@ -143,6 +146,11 @@ class Collected(Generic[K, V]):
             self._remainder.repeated += 1
         said.append(line)
 
+    def lines(self) -> Iterator[tuple[int, V]]:
+        """Yield what was collected, each with the first line that says it."""
+        for key, value in self._values.items():
+            yield self._said[key][0], value
+
     def values(self) -> Mapping[K, V]:
         """Return what was collected.
 
@@ -157,6 +165,34 @@ class Collected(Generic[K, V]):
         """Return the values of which every line says the same; the other lines are left out."""
         self._remainder.contradict(self._column, (self._said[key] for key in self._contradicted))
         return [value for key, value in self._values.items() if key not in self._contradicted]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch(Generic[K]):
+    """Of what a line speaks, and of which days: both inclusive, to an open end without a last."""
+
+    line: int
+    of: K
+    first: date
+    last: date | None
+
+    @property
+    def end(self) -> date:
+        return self.last or date.max
+
+
+def overlapping(found: Iterable[Stretch[K]]) -> Iterator[tuple[int, int]]:
+    """Yield lines of one thing that speak of a day twice: each such line is in a pair.
+
+    Not each pair is told, of which a list can have millions.
+    """
+    longest: dict[K, Stretch[K]] = {}
+    for one in sorted(found, key=lambda one: (one.first, one.line)):
+        former = longest.get(one.of)
+        if former is not None and one.first <= former.end:
+            yield former.line, one.line
+        if former is None or one.end > former.end:
+            longest[one.of] = one
 
 
 def contradict(column: str, groups: Iterable[Sequence[int]]) -> None:

@@ -12,6 +12,7 @@ from datetime import date
 from agreements.records.domain.errors import DscroUnknown
 from agreements.records.domain.lists.layouts.ods import ODS
 from agreements.records.domain.lists.layouts.reading import (
+    ALL_NAMED_MAX,
     Collected,
     FilePosition,
     Remainder,
@@ -28,8 +29,6 @@ REFERENCE = re.compile(r"[A-Z0-9][A-Z0-9/-]{3,39}")
 SEPARATOR = re.compile(r"[;|]")
 """Between the codes of other processors."""
 FORM = "YYYY-MM-DD"
-ROWS_NAMED_MAX = 20_000
-"""Of an edition that is refused all rows are named, so that it is corrected once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +68,7 @@ def read(content: bytes) -> RelationshipList:
         ImportContradicts: every reference stands for two relationships.
 
     """
-    remainder = Remainder(LAYOUT, named_max=ROWS_NAMED_MAX)
+    remainder = Remainder(LAYOUT, named_max=ALL_NAMED_MAX)
     found: Collected[str, ListedRelationship] = Collected(remainder, "lcr_ref")
     editions: dict[tuple[str, str], int] = {}
     for line, row in records(text_of(content), remainder, needed=RELATIONSHIP_COLUMNS):
