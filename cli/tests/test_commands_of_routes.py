@@ -25,6 +25,7 @@ from referencing.jsonschema import DRAFT202012
 
 from catalogue.flows import example
 from common.security.roles import Role
+from dsfc_cli.audit_logs.registers import Register
 from dsfc_cli.commands import LAZY
 from dsfc_cli.house.identities import Identities
 from dsfc_cli.shell.lazy import LazyGroup, loaded
@@ -61,6 +62,15 @@ OTHERWISE = {
     ("agreements", "GET", "/v1/holdings"): "`dsfc holdings list` asks for its statement.",
     ("agreements", "GET", "/v1/local-flows/files/{digest}"): "Services fetch layouts by digest.",
     ("agreements", "GET", "/v1/local-flows/versions"): "`dsfc local-flows list` has versions.",
+    ("agreements", "GET", "/v1/registers/audits/{reference}"): "`dsfc registers list` has all.",
+    ("agreements", "GET", "/v1/registers/onward-shares/{share_id}"): (
+        "`dsfc registers list` has all."
+    ),
+    ("dissemination", "GET", "/v1/catalogue"): "`dsfc catalogue` has it on this machine.",
+    ("dissemination", "GET", "/v1/catalogue/{data_set}"): "As the whole catalogue.",
+    ("dissemination", "GET", "/v1/catalogue/{data_set}/table-schema"): (
+        "`dsfc catalogue show --table-schema`."
+    ),
     ("dissemination", "GET", "/v1/bridging-files/{bridging_file_id}/files"): "`show` has them.",
     ("dissemination", "GET", "/v1/extracts/{extract_id}/files"): "`show` has them.",
     ("dissemination", "GET", "/v1/tabulations/{tabulation_id}/files"): "`show` has them.",
@@ -89,6 +99,9 @@ OTHERWISE = {
 FURTHER = (
     "dsfc extracts --as csu-0df-analytics ask DARS-NIC-123456-A1B2C CSDS --period 2018-04 --yes",
     "dsfc lapses --as body-contracts --warned",
+    *(f"dsfc registers list {one}" for one in Register),
+    "dsfc registers fetch data-uses --target uses.csv",
+    "dsfc registers statement agreements",
     "dsfc submit CSDS --period 2018-04 --as provider-rr8 --table CYP001=people.csv",
     *(
         f"dsfc waiting --as {by} {verb} {kind} ID --reason Because."
@@ -104,6 +117,7 @@ SAYS_NO: Mapping[str, str] = {
     "dsfc download": "KeyError('file')",
     "dsfc holdings --as csu-0df-contact list": "1 overdue",
     "dsfc opt-out-checks exchange": "MESH_NOT_CONFIGURED: set DSFC_MESH_URL",
+    "dsfc registers statement": "NOT_GENUINE",
     "dsfc reidentify": "waits for another person of the practice",
     "dsfc table ": "KeyError('file')",
     "dsfc bridging-file ": "KeyError('file')",
@@ -239,7 +253,8 @@ def commands() -> Iterator[tuple[tuple[str, ...], typer.core.TyperCommand, bool]
     ]
     while waiting:
         typed, found, asks = waiting.pop(0)
-        asks = asks or any("--as" in one.opts for one in found.params)
+        options = {opt for one in found.params for opt in one.opts}
+        asks = asks or "--as" in options or {"--profile", "--agreements"} <= options
         for name, command in getattr(found, "commands", {}).items():
             lazy = found.lazy.get(name) if isinstance(found, LazyGroup) else None
             waiting.append(((*typed, name), loaded(name, lazy) if lazy else command, asks))
@@ -278,6 +293,8 @@ def _nobody(urls: Mapping[str, str], known: Mapping[str, Any]) -> Any:
     def client(caller: Any) -> Any:
         from dsfc_client import Dsfc
 
+        if caller.client is None:
+            return Dsfc(urls={**urls, "issuer": "http://issuer.test"})
         assert caller.client in known, f"{caller.client} is not known"
         roles = known[caller.client].roles
         assert Role(caller.role) in roles if caller.role else len(roles) == 1, "which role?"
@@ -323,6 +340,18 @@ def test_every_example_works_as_the_contracts_have_it(walked: Any) -> None:
     assert contracts.refused == []
 
 
+def test_a_text_is_printed_as_it_came(walked: Any) -> None:
+    """A line feed more, and a file that it is printed into has not the digest that is stated."""
+    _, called = walked
+    came = {
+        ("agreements", "document"): "{}",
+        ("maps", "entries"): "a,b\n",
+        ("submissions", "report"): "a,b\n",
+    }
+
+    assert {one.typed: one.output for one in called if one.typed in came} == came
+
+
 @pytest.mark.parametrize("command", ["inbox", "lapses"])
 def test_a_list_that_is_not_whole_says_so(walked: Any, command: str) -> None:
     """What is made of the contracts has a row of which something cannot be read."""
@@ -341,8 +370,9 @@ def _is_expected(one: Called) -> bool:
 
 
 def test_every_route_that_a_person_may_call_has_a_command(walked: Any) -> None:
+    """And what everybody may call."""
     contracts, _ = walked
-    of_people = set(routes_of_people())
+    of_people = {*routes_of_people(), *public_routes()}
 
     assert len(of_people) > 200
     assert sorted(of_people - contracts.called - OTHERWISE.keys()) == []
@@ -356,11 +386,23 @@ def routes_of_people() -> Iterator[tuple[str, str, str]]:
     Of the sections of an application, which have a route each, one: they are called alike.
     """
     services = {role.value for role in Role if role.value.startswith(("service-", "system-"))}
+    for service, verb, path, permission, roles in permitted_routes():
+        if permission != "public" and set(roles.split(", ")) - services:
+            yield service, verb, re.sub(r"/sections/\d+$", "/sections/9", path)
+
+
+def public_routes() -> Iterator[tuple[str, str, str]]:
+    """Every route that needs no token, but those of programs: pages, keys, health."""
+    for service, verb, path, permission, _ in permitted_routes():
+        if permission == "public" and path.startswith("/v1/"):
+            yield service, verb, path
+
+
+def permitted_routes() -> Iterator[tuple[str, str, str, str, str]]:
     service = ""
     for line in (ROOT / "docs" / "permissions.md").read_text("utf-8").splitlines():
         if line.startswith("## "):
             service = line.removeprefix("## ")
-        found = re.match(r"\| `(\w+) (\S+)` \| `\S+` \| (.+) \|", line)
-        if found and set(found.group(3).split(", ")) - services:
-            path = re.sub(r"/sections/\d+$", "/sections/9", found.group(2))
-            yield service, found.group(1), path
+        found = re.match(r"\| `(\w+) (\S+)` \| `?([^|`]+)`? \| (.+) \|", line)
+        if found:
+            yield service, *found.groups()

@@ -260,6 +260,10 @@ PARTS: Mapping[str, Mapping[str, Lazy]] = {
             "Who fetched which bytes of which file, and what the audit log says of an agreement.",
         ),
         "audit": Lazy("dsfc_cli.audit_logs.audit:app", "The audit logs."),
+        "registers": Lazy(
+            "dsfc_cli.audit_logs.registers:registers",
+            "The public registers: read, fetched, and held against their signed statements.",
+        ),
         "keys": Lazy(
             "dsfc_cli.house.keys:app",
             "Make keys, passwords and the profile for docker-compose.yml; what is there already"

@@ -50,11 +50,12 @@ P = ParamSpec("P")
 class Caller:
     """As whom the services are asked, and where they are."""
 
-    client: str
-    role: str | None
-    key: Path | None
-    directory: Path
     urls: Mapping[str, str]
+    client: str | None = None
+    """Nobody: the public routes."""
+    role: str | None = None
+    key: Path | None = None
+    directory: Path = SUITE
     profile: Path | None = None
 
     @contextmanager
@@ -73,6 +74,8 @@ class Caller:
             raise failed(str(error.args[0])) from None
 
     def _client(self) -> Dsfc:
+        if self.client is None:
+            return self._of_nobody()
         if self.profile is not None and self.key is None:
             return Dsfc.from_profile(self.profile, self.client, self.role)
         if self.profile is not None:
@@ -86,7 +89,15 @@ class Caller:
             )
         return Dsfc(credentials=self._credentials(), urls=self.urls)
 
+    def _of_nobody(self) -> Dsfc:
+        if self.profile is None:
+            return Dsfc(urls=self.urls)
+        known = Profile.read(self.profile)
+        authority = known.authority_file(beside=self.profile.parent)
+        return Dsfc(urls={**self.urls, **known.services}, authority=authority)
+
     def _credentials(self) -> Credentials:
+        assert self.client is not None
         if self.key is not None:
             if self.role is None:
                 raise LookupError("With --key, --role says as what the client asks.")
@@ -101,7 +112,10 @@ class Caller:
 
 
 def calls(
-    *services: str, client: str | None = None, who: str = "Who asks: a client of the issuer."
+    *services: str,
+    client: str | None = None,
+    who: str = "Who asks: a client of the issuer.",
+    is_public: bool = False,
 ) -> Callable[[Callable[Concatenate[Caller, P], None]], Callable[..., None]]:
     """Give a command the options of as whom and where it asks; it is handed them as a `Caller`.
 
@@ -109,10 +123,16 @@ def calls(
         services: Which services it asks; each gets an option for its address.
         client: As whom it asks where nobody is named; without one, `--as` has to be given.
         who: What the help says of `--as`.
+        is_public: Whether it asks for what everybody may know, as nobody.
 
     """
-    asked = ("issuer", *services)
-    options = [
+    asked = services if is_public else ("issuer", *services)
+    profile = inspect.Parameter("profile", KEYWORD, default=None, annotation=ProfileFile)
+    places = [
+        _option(name, str, typer.Option(help=f"Where {WHERE.get(name, name)} is."), URLS[name])
+        for name in asked
+    ]
+    identity = [
         _option("client", str, typer.Option("--as", help=who), client),
         _option("role", str | None, typer.Option(help="Where the client has several."), None),
         _option(
@@ -121,13 +141,10 @@ def calls(
             typer.Option(help="Its private key (JWK). Without one: a development identity."),
             None,
         ),
-        inspect.Parameter("profile", KEYWORD, default=None, annotation=ProfileFile),
+        profile,
         _option("directory", Path, typer.Option(help="Of a running `dsfc up`."), SUITE),
-        *(
-            _option(name, str, typer.Option(help=f"Where {WHERE.get(name, name)} is."), URLS[name])
-            for name in asked
-        ),
     ]
+    options = [*([profile] if is_public else identity), *places]
 
     def given(command: Callable[Concatenate[Caller, P], None]) -> Callable[..., None]:
         _, *own = inspect.signature(command).parameters.values()
@@ -136,7 +153,7 @@ def calls(
         def called(**values: Any) -> None:
             caller = Caller(
                 urls={**URLS, **{name: values.pop(name) for name in asked}},
-                **{name: values.pop(name) for name in CALLER},
+                **{name: values.pop(name) for name in CALLER if name in values},
             )
             command(caller, **values)  # type: ignore[call-arg]
 

@@ -7,6 +7,7 @@ is alike - recording, confirming, taking back, listing, showing - is said here o
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
@@ -90,15 +91,26 @@ CONTEXT: Final = inspect.Parameter("context", KEYWORD, annotation=typer.Context)
 JSON: Final = inspect.Parameter("as_json", KEYWORD, default=False, annotation=AsJson)
 
 
-def group(service: str, summary: str, *, example: str, client: str | None = None) -> typer.Typer:
-    """Return a group of commands that ask one service, each as the same caller."""
+def group(
+    service: str,
+    summary: str,
+    *,
+    example: str,
+    client: str | None = None,
+    besides: Sequence[str] = (),
+    is_public: bool = False,
+) -> typer.Typer:
+    """Return a group of commands that ask a service, each as the same caller; public: as nobody.
+
+    `besides`: what some of them ask in place of it.
+    """
     app = typer.Typer(no_args_is_help=True)
 
     def asked(caller: Caller, context: typer.Context) -> None:
         context.obj = caller
 
     asked.__doc__ = f"{summary}\n\nExample: {example}"
-    app.callback()(calls(service, client=client)(asked))
+    app.callback()(calls(service, *besides, client=client, is_public=is_public)(asked))
     return app
 
 
@@ -161,7 +173,8 @@ def writes(
 
     def told(found: object, *, as_json: bool) -> None:
         del as_json
-        typer.echo(found)
+        # A text is printed as it came: one newline more, and a file has not its digest.
+        typer.echo(found, nl=not isinstance(found, str) or sys.stdout.isatty())
 
     _add(app, name, method, told, example, words or {}, has_json=False)
 

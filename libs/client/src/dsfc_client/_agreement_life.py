@@ -296,15 +296,3 @@ class AgreementLife(Service):
         """Give one of the two acceptances that close the agreement."""
         path = f"/v1/agreements/{reference}/destruction/acceptances"
         return Destruction.model_validate(self.post(path, {"reason": reason}))
-
-    def register_statement(self, register: str) -> Any:
-        """Return how `contracts`, `agreements` or `relationships` stand to what was sealed."""
-        return self.get(f"/v1/registers/statements/{register}")
-
-    def notice(self, ods: str) -> Any:
-        """Return what a controller's agreements in force let it do with data about people."""
-        return self.get(f"/v1/registers/notices/{ods}")
-
-    def supporting(self, ods: str) -> Any:
-        """Return the published relationships of an organisation: which DSCRO supports it."""
-        return self.get(f"/v1/registers/relationships/supporting/{ods}")

@@ -1,6 +1,7 @@
 """One place that speaks HTTP: tokens, problems, retries of what may be repeated, pages."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -13,6 +14,10 @@ from dsfc_client._tokens import TokenSource
 AGAIN = frozenset({httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS})
 ATTEMPTS, RETRY_SECONDS_MAX = 4, 10.0
 PAGE_ITEMS = 200
+SHEETS = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 class Wire(BaseModel):
@@ -86,13 +91,29 @@ class Service:
 
     def pages(self, path: str, model: type[Model], **params: Any) -> Iterator[Model]:
         """Yield every item of a list, page by page."""
+        for item in self.items(path, **params):
+            yield model.model_validate(item)
+
+    def items(self, path: str, **params: Any) -> Iterator[Any]:
+        """Yield the same as it came: a digest is over what was written."""
         after: str | None = None
         while True:
             page = self.get(path, limit=PAGE_ITEMS, after=after, **params)
-            yield from (model.model_validate(item) for item in page["items"])
+            yield from page["items"]
             after = page.get("next")
             if after is None:
                 return
+
+    def spreadsheet(self, path: str, target: Path) -> Path:
+        """Fetch a list as a spreadsheet, whole: CSV or XLSX by the ending of the target."""
+        ending = target.suffix.removeprefix(".")
+        if ending not in SHEETS:
+            raise ValueError(f"{target} ends in neither .csv nor .xlsx.")
+        answer = self.call(
+            "GET", path, headers={"Accept": SHEETS[ending]}, params={"format": ending}
+        )
+        target.write_bytes(answer.content)
+        return target
 
     def url(self, path: str) -> str:
         return f"{self._base}/{path.removeprefix('/')}"

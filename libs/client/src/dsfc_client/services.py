@@ -21,6 +21,7 @@ from dsfc_client._ordering import Id, Json, Ordering
 from dsfc_client._oversight import Oversight
 from dsfc_client._people import People
 from dsfc_client._reference_data import ReferenceData
+from dsfc_client._registers import Registers
 from dsfc_client._relationships import Relationships
 from dsfc_client.landing_models import (
     Edition,
@@ -106,7 +107,14 @@ def _settled(
 
 
 class Agreements(
-    AgreementLife, Breaches, Documents, LocalFlows, Oversight, ReferenceData, Relationships
+    AgreementLife,
+    Breaches,
+    Documents,
+    LocalFlows,
+    Oversight,
+    ReferenceData,
+    Registers,
+    Relationships,
 ):
     """Organisations, contracts, agreements, relationships, breaches; the decision."""
 
@@ -412,9 +420,20 @@ class Dissemination(Bridging, Ordering):
     def register(self) -> Iterator[RegisterLine]:
         return self.pages("/v1/register", RegisterLine)
 
+    def register_rows(self) -> Iterator[Any]:
+        """List the lines of the register as they came: the statement's digest is over these."""
+        return self.items("/v1/register")
+
     def register_statement(self) -> Any:
         """Return how the register stands to the audit log: complete, or what is gone; signed."""
         return self.get("/v1/register/statement")
+
+    def register_file(self, target: Path) -> Path:
+        """Fetch the whole register as a spreadsheet, CSV or XLSX by the target's ending.
+
+        Raises ValueError where the target ends otherwise.
+        """
+        return self.spreadsheet("/v1/register", target)
 
     def register_csv(self) -> str:
         return self.call("GET", "/v1/register", headers={"Accept": "text/csv"}).text
