@@ -395,6 +395,18 @@ def test_what_waits_is_held_and_must_be_kept_in_date_is_told_by_commands(
     assert lapses["items"]
 
 
+def test_everybody_can_verify_what_the_registers_say(played: Scene, tmp_path: Path) -> None:
+    places = [f"--{name}={played.suite.urls[name]}" for name in ("agreements", "dissemination")]
+    for register in ("agreements", "data-uses"):
+        kept = tmp_path / register
+        for more in (["--target", str(kept)], ["--kept", str(kept)]):
+            told = CliRunner().invoke(
+                app, ["registers", *places, "statement", register, *more, "--json"]
+            )
+            assert told.exit_code == 0, told.output
+        assert json.loads(told.output)["rows"] >= 2
+
+
 def agreements_of(played: Scene, who: str) -> Agreements:
     return played.stage.actor(who).agreements
 
