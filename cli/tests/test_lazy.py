@@ -3,6 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 import typer
@@ -55,11 +58,14 @@ def test_every_lazy_command_is_there_and_is_listed_as_it_says_of_itself() -> Non
 
     assert set(found) == {(), ("catalogue",)}
     assert catalogued.LAZY.keys() < found["catalogue",].commands.keys()
-    for group in found.values():
+    for typed, group in found.items():
         for name, lazy in group.lazy.items():
             command = loaded(name, lazy)
             assert command.name == name
             assert lazy.summary == " ".join(command.help.partition("\n\n")[0].split()), name
+            for inside in islice(getattr(command, "commands", {}), 1):
+                shown = CliRunner().invoke(main.app, [*typed, name, inside, "--help"])
+                assert f" {name} {inside} " in shown.stdout, "help needs an option of the group"
 
 
 def test_a_lazy_command_is_called_with_its_arguments_and_its_mistakes_are_said() -> None:
@@ -69,6 +75,37 @@ def test_a_lazy_command_is_called_with_its_arguments_and_its_mistakes_are_said()
     assert "No such option" in run(main.app, ["token", "--nothing"]).output
     assert "Did you mean 'demo'" in run(main.app, ["dem"]).output
     assert "Usage: " in run(main.app, ["catalogue", "validate", "--help"]).output
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["--as", "body-auditor", "end", "ID", "--last-day", "2018-06-30"],
+        ["end", "ID", "--last-day", "2018-06-30", "--as", "body-auditor"],
+        ["end", "--as=body-auditor", "ID", "--last-day", "2018-06-30"],
+    ],
+)
+def test_who_asks_is_said_before_the_command_or_behind_it(typed: list[str], tmp_path: Path) -> None:
+    said = [str(UUID(int=0)) if one == "ID" else one for one in typed]
+
+    done = CliRunner().invoke(main.app, ["staff", "--directory", str(tmp_path), *said])
+
+    assert f"There are no identities in {tmp_path}" in done.stderr
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["lift", "ID", "--reason", "--as"],
+        ["lift", "--", "ID", "--as", "body-auditor"],
+        ["--as", "body-auditor"],
+    ],
+)
+def test_what_a_command_is_given_is_not_taken_for_an_option_of_its_group(typed: list[str]) -> None:
+    holds = loaded("holds", main.LAZY["holds"])
+
+    assert holds.in_front(typed) == typed
 
 
 def test_what_is_not_there_is_an_error_where_it_is_called() -> None:

@@ -389,6 +389,28 @@ def test_a_problem_says_of_each_error_where_it_is_and_how_many_there_are() -> No
     )
     many = {"code": "IMPORT_REFUSED", "errors": [row] * 100, "errors_total": 5_000}
     assert str(Problem(422, many)).endswith("; and 4980 more, of 5000")
+
+
+def test_the_text_of_a_refusal_says_of_each_clause_of_what_and_why() -> None:
+    no = {
+        "code": "PERIOD_NOT_IN_DSA",
+        "detail": "The agreement does not allow this.",
+        "refusals": [
+            {
+                "code": "PERIOD_NOT_IN_DSA",
+                "subject": "2018-05",
+                "detail": "The line covers 2018-04 to 2018-04.",
+            },
+            {"code": "LAPSED_HOLD", "subject": None, "detail": "It lapsed."},
+        ],
+    }
+
+    assert str(Refused(403, no)) == (
+        "403 PERIOD_NOT_IN_DSA (2018-05): The line covers 2018-04 to 2018-04."
+        " LAPSED_HOLD: It lapsed."
+    )
+    no["refusals"] *= 100
+    assert str(Refused(403, no)).endswith(" And 180 more, of 200.")
     of_a_body = {"pointer": "#/body/start", "detail": "Field required", "kind": "missing"}
     assert str(Problem(422, {"errors": [of_a_body]})) == "422 422: #/body/start Field required"
     unsigned = {"reference": "DARS-NIC-123456-A1B2C", "code": "NOT_A_PARTY", "detail": "No."}

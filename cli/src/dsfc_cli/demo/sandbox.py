@@ -17,7 +17,7 @@ from common.clock import SystemClock, legal_day
 from dsfc_cli.demo import material
 from dsfc_cli.demo.answers import Wanted
 from dsfc_cli.demo.material import COMMISSIONER, FIELDS, MONTH, PEOPLE, SEED
-from dsfc_cli.demo.stage import ORGANISATIONS, Stage
+from dsfc_cli.demo.stage import DSCRO, OPERATES, ORGANISATIONS, Stage
 from dsfc_cli.house.suite import SERVICES, Suite
 from dsfc_cli.shell.elsewhere import Reachable
 from dsfc_cli.synthetic import World
@@ -90,6 +90,8 @@ def furnish(suite: Reachable, directory: Path, *, rows: int = ROWS) -> Sandbox:
         today=stage.today,
     )
     agreement = stage.in_force(wanted, TITLE)
+    stage.clear(OPERATES)
+    stage.second(OPERATES, DSCRO)
     haven = stage.actor(f"provider-{PROVIDER.lower()}").pseudonymisation
     assert month.corrected is not None
     haven.wait(haven.submit(DATA_SET, MONTH[0], month.corrected).id)

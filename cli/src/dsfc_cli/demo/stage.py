@@ -46,8 +46,11 @@ PARTIES = ("02P", "00L", "26A", "0DF", "0CX")
 CONTROLLERS = ("02P", "00L", "26A")
 BEGUN = "2013-04-01"
 BODY = "X26"
+DSCRO = "yorkshire"
 AGREES = "dscro-approver"
 """Who agrees to relationships for the DSCRO."""
+OPERATES = "dscro-operator"
+"""Who registers its local flows."""
 NEEDED = (("policy", "DSCRO-OPERATING-POLICY"), ("training", "DATA-SECURITY-AWARENESS"))
 """Of each who acts for a DSCRO."""
 ENVIRONMENTS: Mapping[str, str] = {"0DF": "csu-0df-analytics", "0CX": "csu-0cx-analytics"}
@@ -123,7 +126,7 @@ class Stage:
             "/v1/relationships",
             {
                 "commissioner": commissioner,
-                "dscro": "yorkshire",
+                "dscro": DSCRO,
                 "csu": csu,
                 "processors": list(processors),
                 "service": "commissioning",
@@ -255,6 +258,21 @@ class Stage:
                     "valid_to": (self.today + timedelta(days=300)).isoformat(),
                 }
             )
+
+    def second(self, subject: str, dscro: str) -> None:
+        """Record for which DSCRO somebody of the Body acts: local flows ask for it."""
+        governs = self.actor("body-governance-1").agreements
+        if any((one.subject, one.reference) == (subject, dscro) for one in governs.staff_records()):
+            return
+        governs.record_staff(
+            {
+                "subject": subject,
+                "organisation": BODY,
+                "kind": "secondment",
+                "reference": dscro,
+                "valid_from": (self.today - timedelta(days=60)).isoformat(),
+            }
+        )
 
     @staticmethod
     def _load_map(loader: Any, kind: str, path: Path, valid_from: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import islice
 from typing import Any, ClassVar
 
 import typer
@@ -45,6 +46,63 @@ class LazyGroup(TyperGroup):
         return name, command, rest
 
 
+class Group(TyperGroup):
+    """A group whose own options may stand behind its command too, where help needs none of them.
+
+    `dsfc staff --as body-governance-1 list` is `dsfc staff list --as body-governance-1`.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the group's own options, wherever they stand."""
+        _, behind = self._parted(args)
+        # What is missing or wrong is not said to whoever only asks for a command's help.
+        ctx.resilient_parsing = "--help" in behind[1 : _end(behind)]
+        try:
+            return super().parse_args(ctx, self.in_front(args))
+        finally:
+            ctx.resilient_parsing = False
+
+    def in_front(self, args: list[str]) -> list[str]:
+        """Return the arguments, those of the group before the command."""
+        before, behind = self._parted(args)
+        if not behind or (command := self.commands.get(behind[0])) is None:
+            return args
+        mine, its = _values(self), _values(command)
+        moved: list[str] = []
+        left = behind[:1]
+        rest = iter(behind[1 : (end := _end(behind))])
+        for arg in rest:
+            name, _, value = arg.partition("=")
+            into = moved if name in mine and name not in its else left
+            into.append(arg)
+            if not value and (mine | its).get(name):
+                into.extend(islice(rest, 1))
+        return [*before, *moved, *left, *behind[end:]]
+
+    def _parted(self, args: list[str]) -> tuple[list[str], list[str]]:
+        """Return what stands before the command, and from it on."""
+        mine, at = _values(self), 0
+        while at < len(args) and args[at].startswith("-") and args[at] != "--":
+            name, _, value = args[at].partition("=")
+            at += 2 if not value and mine.get(name) else 1
+        return args[:at], args[at:]
+
+
+def _values(command: Any) -> dict[str, bool]:
+    """Return the options of a command, and whether a value follows."""
+    return {
+        name: not one.is_flag
+        for one in command.params
+        if hasattr(one, "is_flag")
+        for name in (*one.opts, *one.secondary_opts)
+    }
+
+
+def _end(args: list[str]) -> int:
+    """Return where options end."""
+    return args.index("--") if "--" in args else len(args)
+
+
 def group(lazy: Mapping[str, Lazy]) -> type[LazyGroup]:
     """Return a class for `typer.Typer(cls=…)` whose groups have these commands."""
     return type("LazyGroup", (LazyGroup,), {"lazy": lazy})
@@ -58,7 +116,7 @@ def loaded(name: str, lazy: Lazy) -> Any:
     around = typer.Typer(callback=lambda: None, rich_markup_mode="rich", add_completion=False)
     around.pretty_exceptions_enable = False
     if isinstance(found, typer.Typer):
-        around.add_typer(found, name=name)
+        around.add_typer(found, name=name, cls=found.info.cls or Group)
     else:
         around.command(name)(found)
     return typer.main.get_group(around).commands[name]

@@ -36,6 +36,10 @@ class Refusal:
     detail: str
     subject: str | None = None
 
+    def __str__(self) -> str:
+        of = f" ({self.subject})" if self.subject else ""
+        return f"{self.code}{of}: {self.detail}" if self.detail else f"{self.code}{of}"
+
 
 SAID_MAX = 20
 """Of what is wrong, in the text of an error; `members` has all."""
@@ -54,12 +58,16 @@ class Problem(DsfcError):
         self.code = str(code or status)
         self.title = str(members.get("title") or "")
         self.detail = str(members.get("detail") or members.get("error_description") or "")
-        errors = members.get("errors", ())
+        super().__init__(f"{status} {self._text()}")
+
+    def _text(self) -> str:
+        """Say in a line what is wrong."""
+        errors = self.members.get("errors", ())
         what = "; ".join(_in_words(error) for error in errors[:SAID_MAX])
-        total = max(len(errors), int(members.get("errors_total") or 0))
+        total = max(len(errors), int(self.members.get("errors_total") or 0))
         if what and total > SAID_MAX:
             what = f"{what}; and {total - SAID_MAX} more, of {total}"
-        super().__init__(f"{status} {self.code}: {what or self.detail or self.title}")
+        return f"{self.code}: {what or self.detail or self.title}"
 
     @classmethod
     def of(cls, response: httpx.Response) -> "Problem":
@@ -84,6 +92,12 @@ class Refused(Problem):
     def refusals(self) -> Sequence[Refusal]:
         """All of them, not the first."""
         return _refusals(self.members["refusals"])
+
+    def _text(self) -> str:
+        refusals = self.refusals
+        said = " ".join(map(str, refusals[:SAID_MAX]))
+        left = len(refusals) - SAID_MAX
+        return f"{said} And {left} more, of {len(refusals)}." if left > 0 else said
 
     @property
     def codes(self) -> Sequence[str]:
