@@ -237,12 +237,23 @@ class AttestedBridge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingEdition:
-    """An edition of another file, beside which the records of a month lost or gained nobody."""
+    """What another file has of a month, beside which the records lost or gained nobody.
+
+    Of the file's own data set an edition. Of one that is linked with it what was made with the
+    lists that are named, or where it was not made yet its extract (docs/adr/0249).
+    """
 
     __pydantic_config__ = OPEN
 
     month: Text
-    edition: Text
+    edition: Text = ""
+    """Empty: of another data set."""
+    data_set: Text = ""
+    """Another one, with equal tokens. Empty: the file's own."""
+    lists: tuple[Text, ...] = ()
+    """Of another data set: what decided who was left out, as `OptOut.lists`."""
+    extract: Text = ""
+    """Of another data set: the extract, where it was not made yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

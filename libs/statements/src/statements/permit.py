@@ -188,14 +188,21 @@ class PermittedBridge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldEditions:
-    """What the recipient environment was given of a month, of editions that are replaced since."""
+    """What the recipient environment was given of a month.
+
+    Of the line's own data set of editions that are replaced since; of one that is linked with it
+    whatever it was (docs/adr/0249).
+    """
 
     __pydantic_config__ = CLOSED
 
     month: str
     editions: tuple[str, ...]
+    """None: of another data set."""
     lists: tuple[str, ...]
     """What decided who was left out, as an attestation names it."""
+    data_set: str = ""
+    """Another one, with equal tokens. Empty: the line's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

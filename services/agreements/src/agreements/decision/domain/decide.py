@@ -294,6 +294,8 @@ def _held_beside(case: LineCase) -> tuple[HeldEditions, ...]:
         [*(h for h in case.present.held if h.environment_id == _landing(case)), *case.elsewhere],
         {month: ids for month, ids in question.landed.editions if month in wanted},
         codes=case.codes,
+        data_set=case.key.data_set,
+        domain=case.domain.id,
     )
 
 

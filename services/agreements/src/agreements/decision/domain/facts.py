@@ -113,6 +113,12 @@ class AgreementFacts:
             self._on_day[day] = found
         return found
 
+    def linked_with(self, data_set: str) -> frozenset[str]:
+        """Return the data sets whose tokens are its own, itself among them, by any version."""
+        return frozenset({data_set}).union(
+            *(one.linked_with(data_set) for one in self.documents.values() if one.linked)
+        )
+
     def party(self, environment_id: UUID, at: datetime) -> frozenset[str]:
         """Return who has a file of the agreement that lands in an environment.
 

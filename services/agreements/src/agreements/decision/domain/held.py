@@ -10,14 +10,17 @@ A release is judged by what the haven attests of the file. A request is judged b
 would read at that moment, so that nothing is prepared in vain; the release is judged all the same.
 Whether records lost or gained anybody the haven alone can see: its permit names what was fetched,
 so that it looks before it prepares anything (docs/adr/0214).
+
+Of data sets with equal tokens one may have everybody of the other. What was given of a month of one
+is held against the month of the other; which lists tell nothing the haven finds out (docs/adr/0249).
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from uuid import UUID
 
 from catalogue import Treatment
-from statements.attestation import Attestation
+from statements.attestation import Attestation, StandingEdition
 from statements.permit import HeldEditions
 
 IDENTIFIED = Treatment.IDENTIFIED.value
@@ -28,7 +31,7 @@ EDITIONS_TOLD_MAX = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldFile:
-    """A file that was released before to the same environment, of the same data set."""
+    """A file that was released before to the same environment, of the data set or a linked one."""
 
     holding_id: UUID
     agreement: str
@@ -58,8 +61,13 @@ class FileRows:
     """Whose people they are; empty for the whole country."""
     editions: Mapping[str, frozenset[str]]
     """By month; none where nobody attested them."""
-    standing_beside: frozenset[tuple[str, str]] = frozenset()
-    """Month and edition of others, beside which its records lost or gained nobody."""
+    data_set: str
+    domain: str
+    """Of its tokens."""
+    extract: str = ""
+    """Empty: of one that is only asked for."""
+    standing_beside: frozenset[StandingEdition] = frozenset()
+    """What there is of others, beside which its records lost or gained nobody."""
 
 
 def rows_of(file: Attestation) -> FileRows:
@@ -67,7 +75,10 @@ def rows_of(file: Attestation) -> FileRows:
         lists=file.opt_out.lists if file.opt_out.applied else None,
         codes=frozenset(file.population.codes),
         editions={month: file.editions_of(month) for month in file.periods},
-        standing_beside=frozenset((one.month, one.edition) for one in file.standing_beside),
+        data_set=file.line.data_set,
+        domain=file.domain,
+        extract=file.extract_id,
+        standing_beside=frozenset(file.standing_beside),
     )
 
 
@@ -76,13 +87,16 @@ def told_apart(one: FileRows, other: FileRows) -> tuple[str, ...]:
 
     People of other commissioners, and rows of other editions, tell nothing by their difference;
     but where the records of the editions lost or gained nobody, every difference is an objection
-    (docs/adr/0171). Editions that nobody attested may be the same.
+    (docs/adr/0171). Editions that nobody attested may be the same. Of two data sets whose tokens
+    are equal the haven alone says it, of a file that it made.
     """
     if one.lists is None or other.lists is None or one.lists == other.lists:
         return ()
     if not _has_people_of(one, other.codes):
         return ()
     months = one.editions.keys() & other.editions.keys()
+    if one.data_set != other.data_set:
+        return tuple(sorted(m for m in months if _is_all_by_linkage(one, other, m)))
     return tuple(sorted(m for m in months if _shares_rows(one, other, m)))
 
 
@@ -111,26 +125,39 @@ def _has_people_of(one: FileRows, codes: Collection[str]) -> bool:
 
 
 def held_beside(
-    held: Collection[HeldFile], landed: Mapping[str, frozenset[str]], *, codes: Collection[str]
+    held: Collection[HeldFile],
+    landed: Mapping[str, frozenset[str]],
+    *,
+    codes: Collection[str],
+    data_set: str,
+    domain: str,
 ) -> tuple[HeldEditions, ...]:
-    """Name what was fetched of editions that are read no more, for the haven to compare.
+    """Name what was fetched, for the haven to compare.
 
-    Of those that are read still it is known already whether two files would tell.
+    Of the data set editions that are read no more: of those that are read still it is known already
+    whether two files would tell. Of others in the domain what was made with which lists.
     """
-    found = {
-        (month, tuple(sorted(replaced)), tuple(sorted(rows.lists)))
-        for one in held
-        if one.may_have_left and one.file.bridge is None
-        if (rows := rows_of(one.file)).lists is not None and _has_people_of(rows, codes)
-        for month, editions in rows.editions.items()
-        if month in landed and (replaced := editions - landed[month])
-    }
-    if sum(len(editions) for _, editions, _ in found) > EDITIONS_TOLD_MAX:
+    found: set[HeldEditions] = set()
+    for one in held:
+        rows = rows_of(one.file)
+        if not one.may_have_left or one.file.bridge is not None or rows.lists is None:
+            continue
+        if not _has_people_of(rows, codes):
+            continue
+        lists, is_own = tuple(sorted(rows.lists)), rows.data_set == data_set
+        for month in rows.editions.keys() & landed.keys():
+            if not is_own and rows.domain == domain:
+                of_other = HeldEditions(
+                    month=month, editions=(), lists=lists, data_set=rows.data_set
+                )
+                found.add(of_other)
+            elif is_own and (replaced := rows.editions[month] - landed[month]):
+                found.add(
+                    HeldEditions(month=month, editions=tuple(sorted(replaced)), lists=lists)
+                )
+    if sum(len(one.editions) for one in found) > EDITIONS_TOLD_MAX:
         return ()
-    return tuple(
-        HeldEditions(month=month, editions=editions, lists=lists)
-        for month, editions, lists in sorted(found)
-    )
+    return tuple(sorted(found, key=astuple))
 
 
 def _shares_rows(one: FileRows, other: FileRows, month: str) -> bool:
@@ -142,7 +169,27 @@ def _shares_rows(one: FileRows, other: FileRows, month: str) -> bool:
 
 def _is_all_by_objection(one: FileRows, other: FileRows, month: str) -> bool:
     """Say whether the records alone took nobody out, or brought nobody in."""
-    mine, theirs = one.editions[month], other.editions[month]
-    return any((month, edition) in one.standing_beside for edition in theirs) or any(
-        (month, edition) in other.standing_beside for edition in mine
+    return any(
+        beside.month == month and beside.edition in theirs.editions[month]
+        for mine, theirs in ((one, other), (other, one))
+        for beside in mine.standing_beside
+    )
+
+
+def _is_all_by_linkage(one: FileRows, other: FileRows, month: str) -> bool:
+    """Say whether one of two files with equal tokens was found to tell of the other's people.
+
+    Of one that is only asked for nothing is known: the haven tries lists before it makes it.
+    """
+    if one.domain != other.domain or not (one.extract and other.extract):
+        return False
+    return any(
+        (beside.month, beside.data_set) == (month, theirs.data_set)
+        and (
+            beside.extract == theirs.extract
+            if beside.extract
+            else frozenset(beside.lists) == theirs.lists
+        )
+        for mine, theirs in ((one, other), (other, one))
+        for beside in mine.standing_beside
     )

@@ -68,7 +68,7 @@ def judged(
     elsewhere: tuple[HeldFile, ...] = ()
     if fate is None:
         place, file = holding.environment_id, holding.file
-        held = batch.held_with(place, file, but=holding.id, locked=locked)
+        held = batch.held_with(place, file, facts, but=holding.id, locked=locked)
         elsewhere = batch.elsewhere(place, key_of(question), file.periods, locked=locked)
     if isinstance(other := seen_from_the_other(question), Fetch):
         theirs = tx.facts(other.holding.agreement)

@@ -40,7 +40,11 @@ def decide_release(ask: AskRelease, batch: DecisionBatch, tx: DecisionLog) -> An
     periods = () if file is None else file.periods
     data_set = "" if permit is None else permit.key.data_set
     reserved = batch.reserved(facts, data_set, periods)
-    held = () if file is None or permit is None else batch.held_with(permit.environment_id, file)
+    held = (
+        ()
+        if file is None or permit is None
+        else batch.held_with(permit.environment_id, file, facts)
+    )
     other = seen_from_the_other(question) if isinstance(question, Release) else None
     if isinstance(question, Release) and isinstance(other, Release):
         present, decision = _of_both(question, other, facts, batch, tx)
@@ -98,8 +102,8 @@ def _of_both(
         **batch.reserved(facts, own.key.data_set, question.file.periods),
         **batch.reserved(theirs, far.key.data_set, other.file.periods),
     }
-    held = batch.held_with(own.environment_id, question.file)
-    theirs_held = batch.held_with(own.environment_id, other.file)
+    held = batch.held_with(own.environment_id, question.file, facts)
+    theirs_held = batch.held_with(own.environment_id, other.file, theirs)
     # Last, since it says what of all that was read is not as it was sealed.
     present = batch.present(reserved=reserved, held=held, bridged=bridged)
     decision = decide_both(

@@ -222,9 +222,9 @@ def _permit(
 def _held_before(
     question: Request, facts: AgreementFacts, batch: DecisionBatch
 ) -> tuple[HeldFile, ...]:
-    """Return what was given of the months that are asked for, where it can count.
+    """Return what was given of the months that are asked for, or of linked data sets.
 
-    It does where opt-outs are upheld, and where changes since one of them are asked for. Others
+    Where it can count: where opt-outs are upheld, and where changes since one of them are asked for. Others
     may be given such files meanwhile: the release is judged again, and by then alone.
     """
     request = question.request
@@ -235,7 +235,8 @@ def _held_before(
         if not any(isinstance(line, Terms) and line.opt_outs_applied for line in lines):
             return ()
     environments = {e.id for e in facts.environments}
-    return batch.held(environments, request.data_set, request.periods, locked=False)
+    data_sets = facts.linked_with(request.data_set)
+    return batch.held(environments, data_sets, request.periods, locked=False)
 
 
 def _landed_inputs(landed: Landed | None) -> Written:

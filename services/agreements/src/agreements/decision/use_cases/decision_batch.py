@@ -165,26 +165,35 @@ class DecisionBatch:
         self,
         environment_id: UUID,
         file: Attestation,
+        facts: AgreementFacts,
         *,
         but: UUID | None = None,
         locked: bool = True,
     ) -> tuple[HeldFile, ...]:
-        """Return what the environment was given of the file's months; nobody adds to it then."""
+        """Return what the environment was given of the file's months; nobody adds to it then.
+
+        Of its data set and of those that are linked with it.
+        """
         if not file.opt_out.applied:
             return ()
-        return self.held({environment_id}, file.line.data_set, file.periods, but=but, locked=locked)
+        data_sets = facts.linked_with(file.line.data_set)
+        return self.held({environment_id}, data_sets, file.periods, but=but, locked=locked)
 
     def held(
         self,
         environments: AbstractSet[UUID],
-        data_set: str,
+        data_sets: AbstractSet[str],
         months: Sequence[str],
         *,
         locked: bool,
         but: UUID | None = None,
     ) -> tuple[HeldFile, ...]:
         """Return what the environments were given of the months, in this batch too."""
-        before = self.tx.held(environments, data_set, months, locked=locked)
+        before = [
+            one
+            for data_set in sorted(data_sets)
+            for one in self.tx.held(environments, data_set, months, locked=locked)
+        ]
         now = [
             HeldFile(
                 holding_id=r.holding.id,
@@ -194,7 +203,8 @@ class DecisionBatch:
                 may_have_left=False,
             )
             for r in self.written.released
-            if r.holding.environment_id in environments and r.holding.file.line.data_set == data_set
+            if r.holding.environment_id in environments
+            and r.holding.file.line.data_set in data_sets
         ]
         fates = self.written.fates
         return tuple(
@@ -219,7 +229,7 @@ class DecisionBatch:
             return ()
         there = {*self.tx.naming_people(key.data_set, locked=locked)}
         there |= {r.holding.environment_id for r in self.written.released}
-        held = self.held(there - {environment_id}, key.data_set, months, locked=locked)
+        held = self.held(there - {environment_id}, {key.data_set}, months, locked=locked)
         return tuple(
             replace(h, party=self.tx.facts(h.agreement).party(h.environment_id, self.at))
             for h in held

@@ -62,6 +62,7 @@ def _has_the_same(held: HeldFile, case: LineCase, month: str) -> bool:
         held.may_have_left
         and held.file.bridge is None
         and held.file.table is None
+        and held.file.line.data_set == case.key.data_set
         and held.file.domain == case.domain.id
         and case.environment is not None
         and held.environment_id == case.environment.id

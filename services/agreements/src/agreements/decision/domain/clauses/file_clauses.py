@@ -130,9 +130,16 @@ def other_list(case: LineCase) -> Iterator[Refusal]:
         if held.may_have_left and _is_of_the_environment(held, case):
             for month in told_apart(rows, rows_of(held.file)):
                 until = next_edition_in_words(case.key.data_set, month, case.present.at)
+                of_it = held.file.line.data_set
                 detail = (
                     "The environment holds this period, made with another opt-out list, so that"
                     f" the two would tell who objected. It waits for its next edition: {until}."
+                    if of_it == case.key.data_set
+                    else f"The environment holds this period of {of_it}, made with another opt-out"
+                    " list, and of the two data sets, whose tokens are equal, one has everybody of"
+                    " the other: the two would tell who objected. Ask for it again: it is made with"
+                    f" the list of {of_it} while that is new enough, and else after the next"
+                    f" edition: {until}. Ask for linked data sets on one day."
                 )
                 yield refusal(Code.OPT_OUT_DIFFERENCING, detail, month)
 
@@ -151,6 +158,8 @@ def other_environment(case: LineCase) -> Iterator[Refusal]:
         ours = rows or FileRows(
             lists=frozenset() if upheld else None,
             codes=frozenset(case.codes),
+            data_set=case.key.data_set,
+            domain=case.domain.id,
             editions=dict.fromkeys(case.periods, frozenset()),
         )
         for month in told_between(ours, theirs):
@@ -174,6 +183,8 @@ def _foreseen(case: LineCase) -> FileRows | None:
             return FileRows(
                 lists=lists if case.line.opt_outs_applied else None,
                 codes=frozenset(case.codes),
+                data_set=case.key.data_set,
+                domain=case.domain.id,
                 editions={month: ids for month, ids in editions if month in wanted and ids},
             )
         case _:
