@@ -94,7 +94,13 @@ class SqlPreparations:
             for one in found
             if one.permit.bridge is None
             and one.permit.opt_out.applied
-            and one.permit.line.data_set == permit.line.data_set
+            and (
+                one.permit.line.data_set == permit.line.data_set
+                or (
+                    one.permit.domain.id == permit.domain.id
+                    and one.permit.line.data_set in permit.domain.data_sets
+                )
+            )
             and not set(one.permit.periods).isdisjoint(permit.periods)
             and not (names_people and one.permit.registered_with)
         ]

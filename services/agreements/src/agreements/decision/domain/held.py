@@ -11,8 +11,9 @@ would read at that moment, so that nothing is prepared in vain; the release is j
 Whether records lost or gained anybody the haven alone can see: its permit names what was fetched,
 so that it looks before it prepares anything (docs/adr/0214).
 
-Of data sets with equal tokens one may have everybody of the other. What was given of a month of one
-is held against the month of the other; which lists tell nothing the haven finds out (docs/adr/0249).
+Of data sets with equal tokens one may have everybody of the other. What was given of a month of
+one is held against the month of the other; which lists tell nothing the haven finds out
+(docs/adr/0249).
 """
 
 from collections.abc import Collection, Mapping
@@ -152,9 +153,7 @@ def held_beside(
                 )
                 found.add(of_other)
             elif is_own and (replaced := rows.editions[month] - landed[month]):
-                found.add(
-                    HeldEditions(month=month, editions=tuple(sorted(replaced)), lists=lists)
-                )
+                found.add(HeldEditions(month=month, editions=tuple(sorted(replaced)), lists=lists))
     if sum(len(one.editions) for one in found) > EDITIONS_TOLD_MAX:
         return ()
     return tuple(sorted(found, key=astuple))

@@ -224,8 +224,8 @@ def _held_before(
 ) -> tuple[HeldFile, ...]:
     """Return what was given of the months that are asked for, or of linked data sets.
 
-    Where it can count: where opt-outs are upheld, and where changes since one of them are asked for. Others
-    may be given such files meanwhile: the release is judged again, and by then alone.
+    Where it can count: where opt-outs are upheld, and where changes since one of them are asked
+    for. Others may be given such files meanwhile: the release is judged again, and by then alone.
     """
     request = question.request
     if request.changes_since is None and request.bridge is None:

@@ -27,7 +27,7 @@ from pseudonymisation.preparations.adapters.changes.comparing import (
 from pseudonymisation.preparations.adapters.changes.standing_still import (
     Side,
     Workspace,
-    stands_still,
+    compared,
 )
 from pseudonymisation.preparations.adapters.filters import conditions
 from pseudonymisation.preparations.adapters.gathering import gathered
@@ -44,6 +44,7 @@ from pseudonymisation.preparations.domain.capping import capping, filtered, told
 from pseudonymisation.preparations.domain.errors import FailureCode, NotPrepared, PcdLeak
 from pseudonymisation.preparations.domain.groups import as_known
 from pseudonymisation.preparations.domain.preparation import PinnedEdition, PinnedOptOutList
+from pseudonymisation.preparations.domain.standing import tells
 from pseudonymisation.preparations.use_cases.ports import (
     ChangeFiles,
     EarlierExtract,
@@ -178,7 +179,10 @@ class DuckDbExtractEngine:
 
         Of what nobody can read any more the worst is said.
         """
-        for other in work.others:
+        linked = [other for other in work.others if not other.is_of(work.permit.line.data_set)]
+        # Alike of several groups, or filters: said once.
+        yield from dict.fromkeys(self._linked(linked, work, landed, place))
+        for other in (one for one in work.others if one.is_of(work.permit.line.data_set)):
             for edition, key in other.editions:
                 for month in filter(edition.covers, other.months):
                     current = tuple(
@@ -205,6 +209,85 @@ class DuckDbExtractEngine:
                     ):
                         yield StandingEdition(month=month, edition=str(edition.id))
 
+    def _linked(
+        self, others: Sequence[OtherExtract], work: ExtractOrder, landed: AtHand, place: Workspace
+    ) -> Iterator[StandingEdition]:
+        """Name what there is of linked data sets beside which this one betrays somebody."""
+        for other in others:
+            for month in other.months:
+                if self._is_told_by(other, work, month, landed, place):
+                    yield StandingEdition(
+                        month=month,
+                        data_set=other.permit.line.data_set,
+                        lists=other.lists,
+                        extract="" if other.lists else other.permit.extract_id,
+                    )
+
+    def _is_told_by(
+        self,
+        other: OtherExtract,
+        work: ExtractOrder,
+        month: str,
+        landed: AtHand,
+        place: Workspace,
+    ) -> bool:
+        """Say whether a linked data set and this one would tell who objected between their lists.
+
+        In all, and of each provider that both have rows of, since a row says whose it is.
+        """
+        theirs = [(edition, key) for edition, key in other.editions if edition.covers(month)]
+        ours = [(edition, key) for edition, key in work.editions if edition.covers(month)]
+        known = [(edition, key) for edition, key in theirs if key is not None]
+        if not theirs or not ours:
+            return False
+        if other.upheld is None or known != theirs or not _can_be_compared(work, other):
+            return True
+        both = {one.provider for one, _ in theirs} & {one.provider for one, _ in ours}
+        parts = [(known, ours)]
+        if len({one.provider for one, _ in (*theirs, *ours)}) > 1:
+            parts += [
+                (
+                    [(one, key) for one, key in known if one.provider == provider],
+                    [(one, key) for one, key in ours if one.provider == provider],
+                )
+                for provider in sorted(both)
+            ]
+        return any(
+            self._tell(other, replace(work, editions=tuple(mine)), tuple(has), month, landed, place)
+            for has, mine in parts
+        )
+
+    def _tell(
+        self,
+        other: OtherExtract,
+        work: ExtractOrder,
+        editions: tuple[tuple[PinnedEdition, bytes], ...],
+        month: str,
+        landed: AtHand,
+        place: Workspace,
+    ) -> bool:
+        theirs = replace(
+            _of_other(work, other, editions),
+            rules=other.rules,
+            whole=other.whole,
+            registered=work.registered if other.permit.registered_with else (),
+        )
+        one, this = self.plan(theirs, landed), self.plan(work, landed)
+        found = compared(
+            Side(one, _whose(this, of_another_group=True), is_linked=True),
+            Side(this, _whose(one, of_another_group=True), is_linked=True),
+            month,
+            place,
+        )
+        # Whom the filters of one would not let into the other hides nobody.
+        mine, had = ({*as_known(x.data_set.part, x.permit.filters)} for x in (work, theirs))
+        return found.stayed and tells(
+            work.upheld,
+            theirs.upheld,
+            lost=found.lost and mine <= had,
+            gained=found.gained and had <= mine,
+        )
+
     def _stands_still(
         self,
         other: OtherExtract,
@@ -214,23 +297,15 @@ class DuckDbExtractEngine:
         landed: AtHand,
         place: Workspace,
     ) -> bool:
-        lists = other.upheld or ()
-        by_check = other.permit.opt_out.by == "check"
-        theirs = replace(
-            work,
-            permit=other.permit,
-            data_set=other.data_set,
-            editions=(edition,),
-            opted_out=() if by_check else lists,
-            cleared=lists if by_check else (),
-        )
+        theirs = _of_other(work, other, (edition,))
         one, this = self.plan(theirs, landed), self.plan(work, landed)
-        return stands_still(
+        found = compared(
             Side(one, _whose(this, of_another_group=_is_of_another_group(work, other))),
             Side(this, _whose(one, of_another_group=_is_of_another_group(work, other))),
             month,
             place,
         )
+        return found.stayed and not (found.lost and found.gained)
 
     @contextmanager
     def at_hand(self, place: Path) -> Iterator[AtHand]:
@@ -321,6 +396,35 @@ def with_beside(
     for name in (group, *(one.group for one in beside.above)):
         layout |= left_out(whole.by_group[name], (), controls)
     return replace(plan, related=beside, layout=layout)
+
+
+def _of_other(
+    work: ExtractOrder, other: OtherExtract, editions: tuple[tuple[PinnedEdition, bytes], ...]
+) -> ExtractOrder:
+    """Return the order by which the other was made, of these of its editions."""
+    lists = other.upheld or ()
+    by_check = other.permit.opt_out.by == "check"
+    return replace(
+        work,
+        permit=other.permit,
+        data_set=other.data_set,
+        editions=editions,
+        opted_out=() if by_check else lists,
+        cleared=lists if by_check else (),
+    )
+
+
+def _can_be_compared(work: ExtractOrder, other: OtherExtract) -> bool:
+    """Say whether it is known whose rows both have, of two data sets.
+
+    Rows of a group that a table cuts by what they belong to are not; nor a practice's own patients
+    where no list says who is registered.
+    """
+    counted = [(work.permit.table, work.whole), (other.permit.table, other.whole)]
+    is_practice = bool(other.permit.registered_with)
+    return not any(table and whole for table, whole in counted) and is_practice <= bool(
+        work.registered
+    )
 
 
 def _is_joined(work: ExtractOrder, other: OtherExtract) -> bool:

@@ -175,9 +175,10 @@ FAILURE_DETAILS: Mapping[FailureCode, str] = {
     FailureCode.CHANGE_SET_WAITS: "A change set of these two extracts is not given before a newer"
     " edition is landed. Ask again then.",
     FailureCode.OPT_OUT_DIFFERENCING: "Your environment has these months, made with another list of"
-    " opt-outs and of editions beside which the records lost nobody, or gained nobody: the two"
-    " files would tell who objected. They wait for their next edition, whether or not anybody did"
-    " object; a standing order asks for them as soon as it is landed. The months:",
+    " opt-outs and of editions, or of a linked data set, beside which the records lost nobody, or"
+    " gained nobody: the two files would tell who objected. They wait for their next edition,"
+    " whether or not anybody did object; a standing order asks for them as soon as it is landed."
+    " Ask for linked data sets on one day: they are then made with one list. The months:",
 }
 """What each says to whoever asked for the extract."""
 

@@ -66,7 +66,8 @@ class Preparations(Protocol):
     def beside(self, permit: Permit) -> Sequence[Preparation]:
         """Return those, opt-outs upheld, that lie in its environment or may come to.
 
-        Records and tables of the same data set, in whatever agreement, and none of its own extract.
+        Records and tables of the same data set, in whatever agreement, and of those whose tokens
+        are equal; none of its own extract.
         """
 
     def named_objects(self) -> set[str]: ...
@@ -200,7 +201,10 @@ class HavenKeys(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherExtract:
-    """What the environment has, or may come to have, of the same months in other editions."""
+    """What the environment has, or may come to have, of the same months in other editions.
+
+    Or in another data set, where one person has one token in both.
+    """
 
     permit: Permit
     data_set: DataSet
@@ -209,6 +213,16 @@ class OtherExtract:
     """None: its key is gone, and nobody can tell any more what was in it."""
     upheld: tuple[tuple[PinnedOptOutList, bytes], ...] | None = field(repr=False)
     """Whose people were left out, or alone used; None: not known."""
+    lists: tuple[str, ...] = ()
+    """The same, as an attestation names it; none: it is not made yet."""
+    whole: DataSet | None = None
+    """Of what a group is one."""
+    rules: LandingRules | None = None
+    """Of another data set: its own of today."""
+
+    def is_of(self, data_set: str) -> bool:
+        """Say whether it is of that data set; else of one that is linked with it."""
+        return self.permit.line.data_set == data_set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +258,11 @@ class ExtractOrder:
     """Of what a group is one."""
     across: tuple[ShownTable, ...] = ()
     """Of a table of a group: what the recipient has of groups that it is joined with."""
+
+    @property
+    def upheld(self) -> tuple[PinnedOptOutList, ...]:
+        """Return the lists, or replies, that decide who is left out."""
+        return tuple(listed for listed, _ in (*self.opted_out, *self.cleared))
 
     bridged: Self | None = None
     """Of a bridging file: the order of the other line, with whose tokens those of this one go."""

@@ -4,7 +4,7 @@ A worker may die at any point. Before the row names the files nobody can fetch t
 a dead attempt left is swept; after it they are there once, attested (design.md section 10, S3).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -32,7 +32,7 @@ from pseudonymisation.preparations.domain.errors import (
     ReleaseStoreUnavailable,
     ShownMeanwhile,
 )
-from pseudonymisation.preparations.domain.groups import FileOf, files_of, require_large_groups
+from pseudonymisation.preparations.domain.groups import FileOf, require_large_groups
 from pseudonymisation.preparations.domain.permit import require_releasable
 from pseudonymisation.preparations.domain.preparation import (
     OBJECTS,
@@ -43,9 +43,7 @@ from pseudonymisation.preparations.domain.preparation import (
     is_of,
 )
 from pseudonymisation.preparations.domain.shown import ShownBefore, ShownCells, shown_table
-from pseudonymisation.preparations.domain.standing import require_no_wait
 from pseudonymisation.preparations.use_cases import domains
-from pseudonymisation.preparations.use_cases.beside_others import OtherExtracts
 from pseudonymisation.preparations.use_cases.bridging import Sides, sides
 from pseudonymisation.preparations.use_cases.change_sets import ChangeSet
 from pseudonymisation.preparations.use_cases.opening import available_key, opens_staff_codes
@@ -59,7 +57,8 @@ from pseudonymisation.preparations.use_cases.ports import (
     PreparedFiles,
     ReleaseStore,
 )
-from statements.attestation import AttestedChanges, AttestedFile, StandingEdition
+from pseudonymisation.preparations.use_cases.upholding import Lists, Upholding
+from statements.attestation import AttestedChanges, AttestedFile
 from statements.permit import Permit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -107,10 +106,8 @@ class PreparationJobs:
     def judge(self, preparation: Preparation) -> None:
         """Raise NotPrepared where it would wait for its next edition. Nothing is made."""
         data_set = self._safe_data_set(preparation)
-        opt_outs = self._opt_out_lists(preparation)
-        work = self._work(preparation, data_set, opt_outs, domain_key=NO_TOKENS)
-        for one in files_of(preparation.permit, data_set):
-            self._beside_others(preparation, one, work, opt_outs, new_id())
+        work = partial(self._work, preparation, data_set, domain_key=NO_TOKENS)
+        self._upholding.choose(preparation, data_set, work, new_id())
 
     def run(self, claim: Claim[Preparation]) -> None:
         """Make the files of one claim, or say why not."""
@@ -163,19 +160,20 @@ class PreparationJobs:
         preparation = claim.job
         both = sides(preparation, self.catalogue)
         data_set = self._safe_data_set(both.own)
-        opt_outs = self._opt_out_lists(preparation)
-        work = self._work(both.own, data_set, opt_outs, self._domain_key(both.own))
+        work_by = partial(self._work, both.own, data_set, domain_key=self._domain_key(both.own))
+        chosen = self._upholding.choose(both.own, data_set, work_by, claim.attempt)
+        work, opt_outs = chosen.work, chosen.opt_outs
+        bridged: ExtractOrder | None = None
         if both.other is not None:
             key = self._domain_key(both.other)
-            other = self._work(both.other, self._safe_data_set(both.other), opt_outs, key)
-            work = replace(work, bridged=other)
+            bridged = self._work(both.other, self._safe_data_set(both.other), opt_outs, key)
         change_set = ChangeSet.asked_for(
             preparation.permit, uow=self.uow, store=self.store, engine=self.engine
         )
         files: list[PreparedFile] = []
         shown: Mapping[str, ShownCells] = {}
-        for one in files_of(preparation.permit, data_set):
-            order, beside = self._beside_others(preparation, one, work, opt_outs, claim.attempt)
+        for one, unbridged, beside in chosen.files:
+            order = replace(unbridged, bridged=bridged)
             with self.engine.make(order, attempt=claim.attempt, report=report) as bare:
                 made = replace(bare, outcome=replace(bare.outcome, standing_beside=beside))
                 report(made.outcome.rows, made.outcome.rows)
@@ -194,20 +192,15 @@ class PreparationJobs:
                     raise NotPrepared(FailureCode.RELEASE_STORE_UNAVAILABLE) from None
         return _Made(tuple(files), opt_outs, work.shown, shown)
 
-    def _beside_others(
-        self,
-        preparation: Preparation,
-        one: FileOf,
-        work: ExtractOrder,
-        opt_outs: tuple[PinnedOptOutList, ...],
-        attempt: UUID,
-    ) -> tuple[ExtractOrder, tuple[StandingEdition, ...]]:
-        """Look, before a file is made, what it would tell beside others. Raise NotPrepared."""
-        others = OtherExtracts(uow=self.uow, keys=self.keys, catalogue=self.catalogue)
-        order = others.beside(preparation, one, work.of(one))
-        beside = self.engine.standing_beside(order, attempt=attempt)
-        require_no_wait(preparation.permit, beside, opt_outs, at=self.clock.now())
-        return order, beside
+    @property
+    def _upholding(self) -> Upholding:
+        return Upholding(
+            uow=self.uow,
+            clock=self.clock,
+            keys=self.keys,
+            catalogue=self.catalogue,
+            engine=self.engine,
+        )
 
     def _safe_data_set(self, preparation: Preparation) -> DataSet:
         """Refuse editions that became unsafe since they were pinned, or are not what was landed."""
@@ -277,13 +270,13 @@ class PreparationJobs:
         self,
         preparation: Preparation,
         data_set: DataSet,
-        opt_outs: Sequence[PinnedOptOutList],
+        opt_outs: Lists,
         domain_key: bytes,
     ) -> ExtractOrder:
         """Gather keys and lists; without any of them the answer is no."""
         permit, person = preparation.permit, data_set.person
         by_check = preparation.permit.opt_out.by == "check"
-        opened = tuple((list_, self._list_key(list_)) for list_ in opt_outs)
+        opened = self._upholding.opened(opt_outs)
         return ExtractOrder(
             permit=permit,
             data_set=data_set,
@@ -353,30 +346,6 @@ class PreparationJobs:
                 with suppress(NotPrepared):
                     beside.append((edition, self._edition_key(edition)))
         return {"shown": before, "beside": tuple(beside)}
-
-    def _opt_out_lists(self, preparation: Preparation) -> tuple[PinnedOptOutList, ...]:
-        opt_out = preparation.permit.opt_out
-        if not opt_out.applied:
-            return ()
-        with self.uow.reading() as tx:
-            if not tx.landed.are_lists_as_logged():
-                raise NotPrepared(FailureCode.LISTS_NOT_AS_LOGGED)
-            lists = (
-                tx.landed.checks(preparation.permit, preparation.editions)
-                if opt_out.by == "check"
-                else tx.landed.opt_out_lists()
-            )
-        today = legal_day(self.clock.now())
-        if not lists or not opt_out.accepts(lists[0].list_date, today=today):
-            # Missing or late: never "release all" (domain.md 4.3).
-            raise NotPrepared(FailureCode.OPT_OUT_NOT_APPLIED)
-        return lists
-
-    def _list_key(self, opt_outs: PinnedOptOutList) -> bytes:
-        try:
-            return available_key(lambda: self.keys.get(f"opt_out/{opt_outs.id}"))
-        except (KeyClosed, KeyDestroyed):
-            raise NotPrepared(FailureCode.OPT_OUT_NOT_APPLIED) from None
 
     def _edition_key(self, edition: PinnedEdition) -> bytes:
         try:

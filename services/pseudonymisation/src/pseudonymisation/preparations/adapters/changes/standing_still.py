@@ -43,6 +43,8 @@ class Side:
     plan: Plan
     beside: Plan
     """Of the other file: only whom both select counts."""
+    is_linked: bool = False
+    """Whether that is of another data set. Whom it would not select is there, and hides nobody."""
 
     def people(self, month: str, place: Workspace) -> pa.Table:
         """Return everybody with a number in its records, and whether its file has them.
@@ -61,8 +63,12 @@ class Side:
         )
         sources = {one.key_name: one for one in (*plan.sources, *self.beside.registered)}
         wanted = ["s.person_kind = 1", f"s.period = {literal(month)}", *self.beside.conditions]
-        if not self.beside.is_national:
-            wanted.append(f"({' OR '.join(whose(self.beside))})")
+        selected = "TRUE" if self.beside.is_national else f"({' OR '.join(whose(self.beside))})"
+        told = _is_told(plan)
+        if self.is_linked:
+            told = f"({told} AND {selected})"
+        else:
+            wanted.append(selected)
         with (
             without_engine_words(),
             session(
@@ -73,17 +79,34 @@ class Side:
             ) as connection,
         ):
             rows = of_practice(of_practice(Selection(plan, connection).rows(), plan), self.beside)
+            people = (
+                f"SELECT {WORDS}, {told} AS told FROM ({rows}) AS s WHERE {' AND '.join(wanted)}"
+            )
+            if self.is_linked and plan.other is not None:  # whose token is there too
+                kind, first, second = (f"s.{name}" for name in words_of_other(plan.other.number))
+                people += (
+                    f" UNION ALL SELECT {first}, {second}, {told} FROM ({rows}) AS s"
+                    f" WHERE {kind} = {NUMBER_KIND} AND {' AND '.join(wanted[1:])}"
+                )
             return connection.sql(
-                f"SELECT {WORDS}, bool_or(told) AS told FROM"
-                f" (SELECT {WORDS}, {_is_told(plan)} AS told"
-                f" FROM ({rows}) AS s WHERE {' AND '.join(wanted)}) GROUP BY {WORDS}"
+                f"SELECT {WORDS}, bool_or(told) AS told FROM ({people}) GROUP BY {WORDS}"
             ).to_arrow_table()
 
 
-def stands_still(theirs: Side, ours: Side, month: str, place: Workspace) -> bool:
-    """Say whether the records of one and the other edition lost nobody, or gained nobody.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Of two files: whether the records have somebody in both, or in one alone."""
 
-    Where nobody is in both, nobody's objection is told by the two.
+    stayed: bool
+    """Where nobody is in both, nobody's objection is told by the two."""
+    lost: bool
+    """Somebody of the one file is not in the records of the other."""
+    gained: bool
+    """Somebody of the other file is not in the records of the one."""
+
+
+def compared(theirs: Side, ours: Side, month: str, place: Workspace) -> Compared:
+    """Say whom the records of one and of the other have, with nobody left out but where it is told.
 
     Raises:
         EngineFailed: where the engine gave up
@@ -108,8 +131,7 @@ def stands_still(theirs: Side, ours: Side, month: str, place: Workspace) -> bool
             f" EXISTS (SELECT 1 FROM were ANTI JOIN are USING ({WORDS}) WHERE told),"
             f" EXISTS (SELECT 1 FROM are ANTI JOIN were USING ({WORDS}) WHERE told)"
         ).fetchone()
-    stayed, lost, gained = found or (True, False, False)
-    return bool(stayed) and not (lost and gained)
+    return Compared(*map(bool, found or (True, False, False)))
 
 
 def _either(one: RowsBeside | None, other: RowsBeside | None) -> RowsBeside | None:
