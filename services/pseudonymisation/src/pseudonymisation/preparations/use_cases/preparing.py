@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Final, TypedDict
-from uuid import UUID
 
 import structlog
 
