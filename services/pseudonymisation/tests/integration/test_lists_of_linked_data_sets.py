@@ -265,7 +265,7 @@ def test_one_provider_does_not_hide_the_people_of_another(haven):
 
 
 def test_beside_two_data_sets_one_is_made_with_lists_that_tell_nothing_of_either(haven):
-    """The record has everybody; spells are made with its list besides, and episodes are as these."""
+    """The record has everybody: spells are made with its list besides, and episodes as these."""
     _, old, new = two_lists(haven, RECORD, (ANN, BEN, CAT, DAN), older=(BEN,), newer=(ANN,))
     land(haven, SPELLS, ANN, BEN, CAT)
     held = [(RECORD, (OLDER,))]
