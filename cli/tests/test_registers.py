@@ -9,7 +9,7 @@ import pytest
 from common.ids import digest_of
 from common.security import keys
 from common.security.jws import NotGenuine
-from dsfc_cli.audit_logs.registers import Judged, Register, judged
+from dsfc_cli.audit_logs.registers import JudgedStatement, Register, judged
 
 AT = datetime(2018, 7, 1, 12, tzinfo=UTC)
 SIGNER = keys.Signer(keys.generate_jwk())
@@ -36,7 +36,9 @@ def told(
     return {**claims, "as_of": "2018-07-01T12:00:00Z", "statement": signed}
 
 
-def held(register: Register, lines: list[dict[str, Any]], shown: Any = None, **said: Any) -> Judged:
+def held(
+    register: Register, lines: list[dict[str, Any]], shown: Any = None, **said: Any
+) -> JudgedStatement:
     statement = told(register, lines, **said)
     return judged(register, statement, lines if shown is None else shown, SIGNER.jwks())
 

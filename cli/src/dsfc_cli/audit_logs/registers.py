@@ -252,7 +252,7 @@ shows(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedStatement:
     """A statement that is genuine, the lines that were shown with it, and what is wrong."""
 
     register: Register
@@ -261,9 +261,9 @@ class Judged:
     """What the statement is over, of each line."""
     wrong: Sequence[str]
 
-    def beside(self, former: Mapping[str, Any]) -> "Judged":
+    def beside(self, former: Mapping[str, Any]) -> "JudgedStatement":
         """Hold it against an earlier statement, which is genuine: nothing may be taken back."""
-        return Judged(
+        return JudgedStatement(
             register=self.register,
             told=self.told,
             lines=self.lines,
@@ -273,7 +273,7 @@ class Judged:
 
 def judged(
     register: Register, told: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], jwks: Any
-) -> Judged:
+) -> JudgedStatement:
     """Say what is wrong of a statement and of the lines that are shown with it.
 
     Raises:
@@ -297,10 +297,10 @@ def judged(
         wrong.append(
             f"The {len(stated)} lines that are shown are not the {signed['rows']} that are stated."
         )
-    return Judged(register=register, told=told, lines=stated, wrong=tuple(wrong))
+    return JudgedStatement(register=register, told=told, lines=stated, wrong=tuple(wrong))
 
 
-def _held_against_lines(register: Register, dsfc: Dsfc, jwks: Any) -> Judged:
+def _held_against_lines(register: Register, dsfc: Dsfc, jwks: Any) -> JudgedStatement:
     """Ask for a statement and the lines; once more where a line came between the two."""
     for attempt in range(1, ATTEMPTS + 1):
         told = register.statement(dsfc)
@@ -311,7 +311,7 @@ def _held_against_lines(register: Register, dsfc: Dsfc, jwks: Any) -> Judged:
     return found
 
 
-def _since(former: Mapping[str, Any], now: Judged) -> Iterable[str]:
+def _since(former: Mapping[str, Any], now: JudgedStatement) -> Iterable[str]:
     """Say what an earlier statement said that is not so any more."""
     told, as_of = now.told, former["as_of"]
     if former["register"] != told["register"]:

@@ -181,7 +181,7 @@ def test_the_registers_withhold_what_came_before_it_was_scanned(seeded):
         assert WITHHELD in answer.text
 
 
-def test_a_list_of_organisations_is_taken_without_a_name_that_tells_of_a_person(seeded):
+def test_a_list_of_organisations_with_a_name_that_tells_of_a_person_is_not_taken(seeded):
     listed = (
         "ods,name,kind,legal_entity,parent,valid_from,valid_to\n"
         f"8AB12,Dr A of {NUMBER},SUPPLIER,,,2018-01-01,\n"
@@ -192,11 +192,11 @@ def test_a_list_of_organisations_is_taken_without_a_name_that_tells_of_a_person(
         "/v1/organisations/imports", listed, Role.REFERENCE_DATA_MANAGER, layout="dsfc"
     )
 
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code == 422, answer.text
     assert NUMBER not in answer.text
-    known = "/v1/organisations/"
-    assert seeded.get(f"{known}8AB13", Role.CSU_SYSTEM).status_code == 200
-    assert seeded.get(f"{known}8AB12", Role.CSU_SYSTEM).status_code == 404
+    assert [(e["line"], e["column"]) for e in answer.json()["errors"]] == [(2, "name")]
+    for code in ("8AB12", "8AB13"):
+        assert seeded.get(f"/v1/organisations/{code}", Role.CSU_SYSTEM).status_code == 404
 
 
 def scan_texts(seeded, monkeypatch):

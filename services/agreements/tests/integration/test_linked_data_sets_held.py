@@ -177,4 +177,4 @@ def test_changes_lead_from_an_extract_of_the_data_set_alone(decider):
 
     refused = {code for code, _ in codes(decider.ask_and_wait(asked))}
 
-    assert "EARLIER_EXTRACT_NOT_HELD" in refused
+    assert "EARLIER_EXTRACT_OF_ANOTHER_LINE" in refused

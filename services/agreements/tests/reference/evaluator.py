@@ -1372,10 +1372,13 @@ class Evaluation:
     def subtraction(self, line: Json) -> Found:
         """Who has two files of the same rows, made with two lists, has the objectors between."""
         file = self.file or self.would_be_made(line)
+        of_it = self.file["data_set"] if self.file else self.data_set
         where = None if self.file else (self.environment(line) or {}).get("id")
         found: Found = set()
         for other in self.world["held"]:
             elsewhere = where is not None and other.get("environment", ENVIRONMENT) != where
+            # Of another data set the haven says it (test_linked_data_sets_held).
+            elsewhere |= other["file"]["data_set"] != of_it
             if file and other["may_have_left"] and not elsewhere:
                 for month in file["periods"]:
                     if month in other["file"]["periods"] and self.betrays(

@@ -35,7 +35,6 @@ def _of_the_earlier(case: LineCase, question: Request, since: str) -> Iterator[R
         h
         for h in case.present.held
         if h.file.extract_id == since
-        and h.file.line.data_set == case.key.data_set
         and h.file.changes is None
         and case.environment is not None
         and h.environment_id == case.environment.id
